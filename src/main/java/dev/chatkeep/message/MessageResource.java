@@ -1,0 +1,96 @@
+package dev.chatkeep.message;
+
+import java.util.List;
+
+import jakarta.validation.Valid;
+import jakarta.validation.constraints.NotNull;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.MediaType;
+
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.ResponseStatus;
+import org.jboss.resteasy.reactive.RestQuery;
+import org.jboss.resteasy.reactive.server.Cancellable;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import dev.chatkeep.problem.Problem;
+import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.wire.Text;
+import io.quarkus.security.Authenticated;
+import io.smallrye.mutiny.Uni;
+
+/** The messages of a session. */
+@Path("/api/chat/messages")
+@Authenticated
+@Produces(MediaType.APPLICATION_JSON)
+@Tag(name = "Messages", description = "What was said in a session")
+public class MessageResource {
+
+    @Schema(name = "NewMessage")
+    record Append(@NotNull @Valid MessageInput message,
+            @Schema(examples = "conv_1752734987703_j9spjufk8") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId) {
+    }
+
+    @Schema(name = "MessageList")
+    record Messages(List<MessageInput> messages, int count) {
+    }
+
+    @Schema(name = "StoredMessage")
+    record Stored(MessageRow message, boolean success) {
+    }
+
+    private static final String LIST = "select json_build_object("
+            + "'messages', coalesce(json_agg(" + MessageInput.SQL + " order by m.message_timestamp, m.id)"
+            + " filter (where m.id is not null), '[]'), 'count', count(m.id))::text"
+            + " from public.chat_sessions s"
+            + " left join public.chat_messages m on m.user_id = s.user_id and m.session_id = s.id"
+            + " where s.user_id = $1 and s.id = $2 group by s.user_id, s.id";
+
+    private static final String APPEND = "select json_build_object('message', " + MessageRow.SQL + ", 'success', true)::text"
+            + " from chatkeep.append_message($1, $2, $3::text::jsonb) m";
+
+    private final CallerTransaction transaction;
+    private final ObjectMapper json;
+
+    public MessageResource(CallerTransaction transaction, ObjectMapper json) {
+        this.transaction = transaction;
+        this.json = json;
+    }
+
+    @GET
+    @Operation(summary = "Read a session", description = "All its messages in time order.")
+    @APIResponse(responseCode = "200", description = "The messages", content = @Content(schema = @Schema(implementation = Messages.class)))
+    @APIResponse(responseCode = "400", description = "The session id is missing")
+    @APIResponse(responseCode = "404", description = "There is no such session")
+    @APIResponse(responseCode = "422", description = "The session id is not valid")
+    public Uni<String> list(@RestQuery("session_id") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId) {
+        return transaction.read(LIST, sessionId)
+                .onItem().ifNull().failWith(() -> Problem.notFound("session_not_found", "There is no such session."));
+    }
+
+    @POST
+    @Consumes(MediaType.APPLICATION_JSON)
+    @ResponseStatus(201)
+    @Cancellable(false)
+    @Operation(summary = "Store a message", description = "The same message again changes and counts nothing; other content"
+            + " under the same id corrects the message.")
+    @APIResponse(responseCode = "201", description = "The message as stored", content = @Content(schema = @Schema(implementation = Stored.class)))
+    @APIResponse(responseCode = "400", description = "The body is malformed or lacks a field")
+    @APIResponse(responseCode = "404", description = "There is no such session")
+    @APIResponse(responseCode = "409", description = "The id belongs to a message of another session")
+    @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
+    @APIResponse(responseCode = "422", description = "A field is not valid")
+    public Uni<String> append(@NotNull @Valid Append request) throws JsonProcessingException {
+        return transaction.write(APPEND, request.sessionId(), json.writeValueAsString(request.message()));
+    }
+}

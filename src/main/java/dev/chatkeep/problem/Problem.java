@@ -1,0 +1,62 @@
+package dev.chatkeep.problem;
+
+import java.util.List;
+
+import jakarta.ws.rs.core.Response.Status;
+import jakarta.ws.rs.core.Response.StatusType;
+
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+import io.quarkiverse.resteasy.problem.HttpProblem;
+
+/**
+ * Makes the problem documents of RFC 9457 that every error is answered with. Beside the members of the standard they
+ * carry {@code code}, a stable word for programs, and {@code error}, the same sentence as {@code detail} under the name
+ * that existing front ends read.
+ */
+@Schema(name = "Problem", description = "An error (RFC 9457). `code` is stable, `error` and `detail` are one sentence for people.")
+public record Problem(
+        @Schema(examples = "404") int status,
+        @Schema(examples = "Not Found") String title,
+        @Schema(examples = "There is no such session.") String detail,
+        @Schema(examples = "/api/chat/messages") String instance,
+        @Schema(examples = "session_not_found") String code,
+        @Schema(examples = "There is no such session.") String error,
+        @Schema(description = "What is wrong with which field; only where fields are wrong") List<FieldError> errors) {
+
+    public static final StatusType UNPROCESSABLE_CONTENT = UnprocessableContent.STATUS;
+
+    static final String CODE = "code";
+    static final String ERROR = "error";
+    static final String ERRORS = "errors";
+
+    /** What is wrong with one field; {@code field} is its path in the request, such as {@code message.content}. */
+    @Schema(name = "FieldError")
+    public record FieldError(@Schema(examples = "message.content") String field,
+            @Schema(examples = "must not hold the character NUL") String message) {
+    }
+
+    /** To be thrown. */
+    public static HttpProblem of(StatusType status, String code, String detail) {
+        return builder(status, code, detail).build();
+    }
+
+    /** To be thrown where fields of the request are missing (400) or wrong (422). */
+    public static HttpProblem ofFields(StatusType status, String code, String detail, List<FieldError> errors) {
+        return builder(status, code, detail).with(ERRORS, errors).build();
+    }
+
+    /** To be thrown where something is not there, or not the caller's. */
+    public static HttpProblem notFound(String code, String detail) {
+        return of(Status.NOT_FOUND, code, detail);
+    }
+
+    static HttpProblem.Builder builder(StatusType status, String code, String detail) {
+        return HttpProblem.builder()
+                .withStatus(status)
+                .withTitle(status.getReasonPhrase())
+                .withDetail(detail)
+                .with(CODE, code)
+                .with(ERROR, detail);
+    }
+}

@@ -1,0 +1,80 @@
+package dev.chatkeep.problem;
+
+import jakarta.annotation.Priority;
+import jakarta.validation.ConstraintViolationException;
+import jakarta.ws.rs.core.HttpHeaders;
+import jakarta.ws.rs.core.Response.Status;
+import jakarta.ws.rs.ext.Provider;
+
+import com.fasterxml.jackson.databind.exc.InvalidFormatException;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
+
+import io.quarkiverse.resteasy.problem.ExceptionMapperBase;
+import io.quarkiverse.resteasy.problem.HttpProblem;
+import io.quarkus.security.AuthenticationFailedException;
+import io.quarkus.security.UnauthorizedException;
+
+/**
+ * The mappers that take the place of the problem library's own: those for fields, whose documents look different, and
+ * those for tokens, which its newest version that can be had calls Quarkus' older challenge with.
+ */
+final class ProblemMappers {
+
+    /** Comes before the library's mappers, which have the priority {@code AUTHENTICATION - 1}. */
+    private static final int FIRST = 1;
+
+    private ProblemMappers() {
+    }
+
+    @Provider
+    @Priority(FIRST)
+    public static final class ForViolations extends ExceptionMapperBase<ConstraintViolationException> {
+        @Override
+        protected HttpProblem toProblem(ConstraintViolationException e) {
+            return RequestProblems.of(e);
+        }
+    }
+
+    @Provider
+    @Priority(FIRST)
+    public static final class ForWrongTypes extends ExceptionMapperBase<MismatchedInputException> {
+        @Override
+        protected HttpProblem toProblem(MismatchedInputException e) {
+            return RequestProblems.of(e);
+        }
+    }
+
+    @Provider
+    @Priority(FIRST)
+    public static final class ForWrongFormats extends ExceptionMapperBase<InvalidFormatException> {
+        @Override
+        protected HttpProblem toProblem(InvalidFormatException e) {
+            return RequestProblems.of(e);
+        }
+    }
+
+    @Provider
+    @Priority(FIRST)
+    public static final class ForBadTokens extends ExceptionMapperBase<AuthenticationFailedException> {
+        @Override
+        protected HttpProblem toProblem(AuthenticationFailedException e) {
+            return unauthorized("invalid_token", "The bearer token is not valid.", "Bearer error=\"invalid_token\"");
+        }
+    }
+
+    @Provider
+    @Priority(FIRST)
+    public static final class ForMissingTokens extends ExceptionMapperBase<UnauthorizedException> {
+        @Override
+        protected HttpProblem toProblem(UnauthorizedException e) {
+            return unauthorized("unauthorized", "A bearer token is needed.", "Bearer");
+        }
+    }
+
+    /** RFC 6750, section 3. */
+    private static HttpProblem unauthorized(String code, String detail, String challenge) {
+        return HttpProblem.builder(Problem.of(Status.UNAUTHORIZED, code, detail))
+                .withHeader(HttpHeaders.WWW_AUTHENTICATE, challenge)
+                .build();
+    }
+}

@@ -1,0 +1,76 @@
+package dev.chatkeep.problem;
+
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.StreamSupport;
+
+import jakarta.validation.ConstraintViolation;
+import jakarta.validation.ConstraintViolationException;
+import jakarta.validation.ElementKind;
+import jakarta.validation.Path;
+import jakarta.validation.constraints.NotNull;
+import jakarta.ws.rs.core.Response.Status;
+
+import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
+
+import dev.chatkeep.problem.Problem.FieldError;
+import io.quarkiverse.resteasy.problem.HttpProblem;
+
+/** What is wrong with a request: 400 where something is missing, 422 where something is there and wrong. */
+public final class RequestProblems {
+
+    private RequestProblems() {
+    }
+
+    public static HttpProblem of(ConstraintViolationException e) {
+        List<FieldError> errors = e.getConstraintViolations().stream()
+                .map(violation -> new FieldError(field(violation.getPropertyPath()), violation.getMessage()))
+                .sorted((a, b) -> a.field().compareTo(b.field()))
+                .toList();
+        boolean missing = e.getConstraintViolations().stream().anyMatch(RequestProblems::isMissing);
+        return missing
+                ? Problem.ofFields(Status.BAD_REQUEST, "missing_field", sentence(errors), errors)
+                : Problem.ofFields(UnprocessableContent.STATUS, "invalid_field", sentence(errors), errors);
+    }
+
+    /** A value of another JSON type than the field has. */
+    public static HttpProblem of(MismatchedInputException e) {
+        FieldError error = field(e);
+        return Problem.ofFields(UnprocessableContent.STATUS, "invalid_field", sentence(List.of(error)), List.of(error));
+    }
+
+    /** Which field holds a value of another JSON type than it has. */
+    public static FieldError field(MismatchedInputException e) {
+        return new FieldError(path(e), "has the wrong type");
+    }
+
+    private static boolean isMissing(ConstraintViolation<?> violation) {
+        return violation.getConstraintDescriptor().getAnnotation() instanceof NotNull;
+    }
+
+    public static String sentence(List<FieldError> errors) {
+        return errors.stream().map(error -> (error.field().isEmpty() ? "The body" : error.field()) + " " + error.message())
+                .collect(Collectors.joining("; ", "", "."));
+    }
+
+    /** The path of the field in the request; the names of the method and of its body parameter are not part of it. */
+    public static String field(Path path) {
+        List<Path.Node> nodes = StreamSupport.stream(path.spliterator(), false).toList();
+        boolean method = !nodes.isEmpty() && nodes.get(0).getKind() == ElementKind.METHOD;
+        int skip = !method ? 0 : nodes.size() > 2 ? 2 : 1;
+        return nodes.stream().skip(skip).map(Path.Node::toString).collect(Collectors.joining("."));
+    }
+
+    private static String path(JsonMappingException e) {
+        StringBuilder path = new StringBuilder();
+        for (JsonMappingException.Reference step : e.getPath()) {
+            if (step.getFieldName() == null) {
+                path.append('[').append(step.getIndex()).append(']');
+            } else {
+                path.append(path.isEmpty() ? "" : ".").append(step.getFieldName());
+            }
+        }
+        return path.toString();
+    }
+}

@@ -1,0 +1,88 @@
+package dev.chatkeep.problem;
+
+import java.util.Map;
+
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import jakarta.ws.rs.core.Response.Status;
+
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import io.quarkiverse.resteasy.problem.HttpProblem;
+import io.quarkus.runtime.configuration.MemorySize;
+import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.ext.web.Router;
+import io.vertx.ext.web.RoutingContext;
+import io.vertx.ext.web.handler.BodyHandler;
+
+/**
+ * Answers what fails before a resource is found with a document too, and bodies over the limit first of all. Quarkus
+ * refuses those without a document and hangs up at once, which most clients report as a broken connection; here what they
+ * send is read and thrown away, up to a point.
+ */
+@ApplicationScoped
+public class RouterProblems {
+
+    private static final int READ_AT_MOST_TIMES_THE_LIMIT = 4;
+
+    private final long limitBytes;
+    private final Map<Integer, HttpProblem> problems;
+    private final BodyHandler bodiesOfUnknownLength;
+    private final ObjectMapper json;
+
+    public RouterProblems(@ConfigProperty(name = "quarkus.http.limits.max-body-size") MemorySize limit, ObjectMapper json) {
+        this.limitBytes = limit.asLongValue();
+        this.problems = Map.of(
+                400, Problem.of(Status.BAD_REQUEST, "invalid_request", "The request is malformed."),
+                413, Problem.of(Status.REQUEST_ENTITY_TOO_LARGE, "too_large",
+                        "The request has more than " + limitBytes + " bytes."));
+        this.bodiesOfUnknownLength = BodyHandler.create(false).setBodyLimit(limitBytes);
+        this.json = json;
+    }
+
+    void register(@Observes Router router) {
+        router.route().order(Integer.MIN_VALUE).handler(this::limit).failureHandler(this::answer);
+    }
+
+    private void limit(RoutingContext exchange) {
+        HttpServerRequest request = exchange.request();
+        if (request.getHeader(HttpHeaders.TRANSFER_ENCODING) != null) {
+            bodiesOfUnknownLength.handle(exchange);
+            return;
+        }
+        long announced = announced(request);
+        if (announced <= limitBytes) {
+            exchange.next();
+        } else if (request.headers().contains(HttpHeaders.EXPECT) || announced > limitBytes * READ_AT_MOST_TIMES_THE_LIMIT) {
+            request.response().putHeader(HttpHeaders.CONNECTION, HttpHeaders.CLOSE);
+            exchange.fail(Status.REQUEST_ENTITY_TOO_LARGE.getStatusCode());
+        } else {
+            request.handler(ignored -> {
+            }).endHandler(done -> exchange.fail(Status.REQUEST_ENTITY_TOO_LARGE.getStatusCode())).resume();
+        }
+    }
+
+    private static long announced(HttpServerRequest request) {
+        String length = request.getHeader(HttpHeaders.CONTENT_LENGTH);
+        return length == null ? 0 : Long.parseLong(length);
+    }
+
+    private void answer(RoutingContext exchange) {
+        HttpProblem problem = problems.get(exchange.statusCode());
+        if (problem == null || exchange.response().ended()) {
+            exchange.next();
+            return;
+        }
+        try {
+            exchange.response().setStatusCode(problem.getStatusCode())
+                    .putHeader(HttpHeaders.CONTENT_TYPE, HttpProblem.MEDIA_TYPE.toString())
+                    .end(json.writeValueAsString(problem));
+        } catch (JsonProcessingException e) {
+            exchange.fail(e);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+package dev.chatkeep.profile;
+
+import java.time.Instant;
+import java.util.UUID;
+
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+/** Who the caller is. */
+@JsonNaming(SnakeCaseStrategy.class)
+@Schema(name = "Profile")
+record ProfileView(
+        UUID id,
+        @Schema(examples = "ada@example.org") String email,
+        @Schema(examples = "Ada Lovelace") String fullName,
+        String avatarUrl,
+        @Schema(enumeration = {
+                "free", "pro", "enterprise", "admin" }) String subscriptionTier,
+        int credits,
+        Instant createdAt,
+        Instant updatedAt,
+        Instant lastActive){
+
+    static ProfileView of(Profile profile) {
+        return new ProfileView(profile.id, profile.email, profile.fullName, profile.avatarUrl, profile.subscriptionTier,
+                profile.credits, profile.createdAt, profile.updatedAt, profile.lastActive);
+    }
+}

@@ -1,0 +1,131 @@
+package dev.chatkeep.security;
+
+import java.nio.CharBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+
+import javax.crypto.spec.SecretKeySpec;
+
+import jakarta.annotation.Priority;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.inject.Alternative;
+
+import org.jose4j.jws.JsonWebSignature;
+import org.jose4j.jwt.JwtClaims;
+import org.jose4j.jwt.MalformedClaimException;
+import org.jose4j.jwt.consumer.JwtContext;
+import org.jose4j.lang.JoseException;
+
+import io.smallrye.jwt.KeyFormat;
+import io.smallrye.jwt.algorithm.SignatureAlgorithm;
+import io.smallrye.jwt.auth.principal.DefaultJWTCallerPrincipal;
+import io.smallrye.jwt.auth.principal.DefaultJWTTokenParser;
+import io.smallrye.jwt.auth.principal.JWTAuthContextInfo;
+import io.smallrye.jwt.auth.principal.JWTCallerPrincipal;
+import io.smallrye.jwt.auth.principal.JWTCallerPrincipalFactory;
+import io.smallrye.jwt.auth.principal.ParseException;
+
+/**
+ * Verifies bearer tokens with a secret and with published keys at the same time. The algorithm of the header picks the
+ * key, from the algorithms that are set up and from no others, so a token signed with a public key as if it were a
+ * secret never meets that key. Everything else is SmallRye's: signature, {@code exp}, {@code nbf}, {@code iss},
+ * {@code aud}. What the claims must say beyond that is checked here: {@code sub} is a UUID, {@code role} is one that the
+ * database knows.
+ */
+@ApplicationScoped
+@Alternative
+@Priority(1)
+public class TokenVerifier extends JWTCallerPrincipalFactory {
+
+    static final Set<String> ROLES = Set.of("authenticated", "service_role");
+
+    private static final int CLOCK_SKEW_SECONDS = 60;
+
+    /** A parser keeps the keys that it has fetched, so each source of keys has its own. */
+    private record Source(DefaultJWTTokenParser parser, JWTAuthContextInfo rules) {
+    }
+
+    private final Map<SignatureAlgorithm, Source> sources = new EnumMap<>(SignatureAlgorithm.class);
+
+    public TokenVerifier(AuthConfig config) {
+        config.jwtSecret().ifPresent(secret -> {
+            JWTAuthContextInfo rules = rules(config, Set.of(SignatureAlgorithm.HS256));
+            rules.setSecretVerificationKey(new SecretKeySpec(secret.getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
+            sources.put(SignatureAlgorithm.HS256, new Source(new DefaultJWTTokenParser(), rules));
+        });
+        config.jwksUrl().ifPresent(url -> {
+            JWTAuthContextInfo rules = rules(config, Set.of(SignatureAlgorithm.ES256, SignatureAlgorithm.RS256));
+            rules.setPublicKeyLocation(url);
+            rules.setKeyFormat(KeyFormat.JWK);
+            Source source = new Source(new DefaultJWTTokenParser(), rules);
+            sources.put(SignatureAlgorithm.ES256, source);
+            sources.put(SignatureAlgorithm.RS256, source);
+        });
+    }
+
+    private static JWTAuthContextInfo rules(AuthConfig config, Set<SignatureAlgorithm> algorithms) {
+        JWTAuthContextInfo rules = new JWTAuthContextInfo();
+        rules.setSignatureAlgorithm(algorithms);
+        rules.setExpectedAudience(Set.of(config.audience()));
+        config.issuer().ifPresent(rules::setIssuedBy);
+        rules.setClockSkew(CLOCK_SKEW_SECONDS);
+        rules.setRelaxVerificationKeyValidation(false);
+        // Zero asks for no iat; exp is required in any case.
+        rules.setMaxTimeToLiveSecs(0L);
+        return rules;
+    }
+
+    @Override
+    public JWTCallerPrincipal parse(String token, JWTAuthContextInfo unused) throws ParseException {
+        Source source = sources.get(algorithm(token));
+        if (source == null) {
+            throw new ParseException("The algorithm of the token is not accepted");
+        }
+        JwtContext context = source.parser().parse(token, source.rules());
+        checkClaims(context.getJwtClaims());
+        return new DefaultJWTCallerPrincipal("JWT", context.getJwtClaims());
+    }
+
+    private static SignatureAlgorithm algorithm(String token) throws ParseException {
+        try {
+            JsonWebSignature signature = new JsonWebSignature();
+            signature.setCompactSerialization(token);
+            return SignatureAlgorithm.fromAlgorithm(String.valueOf(signature.getAlgorithmHeaderValue()));
+        } catch (JoseException | IllegalArgumentException e) {
+            throw new ParseException("The token has no known algorithm", e);
+        }
+    }
+
+    private static void checkClaims(JwtClaims claims) throws ParseException {
+        try {
+            String subject = claims.getSubject();
+            // UUID.fromString also takes shorter forms, which the database does not.
+            if (subject == null || !UUID.fromString(subject).toString().equalsIgnoreCase(subject)) {
+                throw new ParseException("The subject of the token is not a UUID");
+            }
+            if (!ROLES.contains(String.valueOf(claims.getClaimValueAsString("role")))) {
+                throw new ParseException("The role of the token is not accepted");
+            }
+        } catch (MalformedClaimException | IllegalArgumentException e) {
+            throw new ParseException("A claim of the token is malformed", e);
+        }
+        // The database reads the claims as jsonb, which holds neither NUL nor half a surrogate pair.
+        String json = claims.toJson();
+        if (json.contains("\\u0000") || !isUnicode(json)) {
+            throw new ParseException("A claim of the token holds a character that is not Unicode text");
+        }
+    }
+
+    private static boolean isUnicode(String text) {
+        try {
+            StandardCharsets.UTF_8.newEncoder().encode(CharBuffer.wrap(text));
+            return true;
+        } catch (CharacterCodingException e) {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,31 @@
+package dev.chatkeep.session;
+
+import java.util.List;
+
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+
+/** What clients are answered about sessions. */
+final class SessionAnswers {
+
+    private SessionAnswers() {
+    }
+
+    @Schema(name = "SessionAnswer")
+    record One(SessionView session, boolean success) {
+    }
+
+    @Schema(name = "SessionList")
+    record Many(List<SessionView> sessions, int count,
+            @Schema(description = "Null on the last page") @JsonProperty("next_cursor") String nextCursor) {
+    }
+
+    @Schema(name = "Deleted")
+    record Deleted(boolean success, @Schema(examples = "The session was deleted.") String message) {
+    }
+
+    @Schema(name = "Cleared")
+    record Cleared(boolean success, @Schema(examples = "3 sessions were deleted.") String message, long deletedCount) {
+    }
+}

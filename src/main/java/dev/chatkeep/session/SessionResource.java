@@ -1,0 +1,152 @@
+package dev.chatkeep.session;
+
+import jakarta.validation.Valid;
+import jakarta.validation.constraints.Max;
+import jakarta.validation.constraints.Min;
+import jakarta.validation.constraints.NotNull;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.DELETE;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.PATCH;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.MediaType;
+
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.ResponseStatus;
+import org.jboss.resteasy.reactive.RestQuery;
+import org.jboss.resteasy.reactive.server.Cancellable;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import dev.chatkeep.problem.Problem;
+import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.wire.Text;
+import io.quarkus.security.Authenticated;
+import io.smallrye.mutiny.Uni;
+
+/** The conversations of the caller. */
+@Path("/api/chat")
+@Authenticated
+@Produces(MediaType.APPLICATION_JSON)
+@Tag(name = "Sessions", description = "The conversations of the caller")
+public class SessionResource {
+
+    /** How many sessions a list holds at the most. */
+    static final int MOST = 10_000;
+
+    private static final String CREATE = "select json_build_object('session', " + SessionView.SQL + ", 'success', true)::text"
+            + " from chatkeep.create_session($1, $2, $3) s";
+
+    private final CallerTransaction transaction;
+    private final ObjectMapper json;
+
+    public SessionResource(CallerTransaction transaction, ObjectMapper json) {
+        this.transaction = transaction;
+        this.json = json;
+    }
+
+    @GET
+    @Path("/sessions")
+    @Operation(summary = "List the sessions", description = "Newest `updated_at` first. Complete up to " + MOST
+            + " sessions; with `limit` in pages of that size, each of which names the cursor of the next.")
+    @APIResponse(responseCode = "200", description = "The sessions", content = @Content(schema = @Schema(implementation = SessionAnswers.Many.class)))
+    @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
+    public Uni<String> list(
+            @Parameter(description = "Sessions a page") @RestQuery @Min(1) @Max(MOST) Integer limit,
+            @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
+        int size = limit == null ? MOST : limit;
+        if (cursor == null) {
+            return transaction.read(SessionPage.FIRST, size);
+        }
+        SessionPage page = SessionPage.after(cursor, json);
+        return transaction.read(SessionPage.NEXT, size, page.updatedAt(), page.lastMessageTimestamp(), page.id());
+    }
+
+    @POST
+    @Path("/sessions")
+    @Consumes(MediaType.APPLICATION_JSON)
+    @ResponseStatus(201)
+    @Cancellable(false)
+    @Operation(summary = "Create a session", description = "The same request again is answered with the same session.")
+    @APIResponse(responseCode = "201", description = "The session", content = @Content(schema = @Schema(implementation = SessionAnswers.One.class)))
+    @APIResponse(responseCode = "400", description = "The body is malformed or has no id")
+    @APIResponse(responseCode = "409", description = "The id is taken by a session with another title")
+    @APIResponse(responseCode = "422", description = "A field is not valid")
+    public Uni<String> create(@NotNull @Valid SessionRequests.Create session) {
+        return transaction.write(CREATE, session.id(), session.title());
+    }
+
+    @PATCH
+    @Path("/sessions")
+    @Consumes(MediaType.APPLICATION_JSON)
+    @Cancellable(false)
+    @Operation(summary = "Change the title of a session")
+    @APIResponse(responseCode = "200", description = "The session")
+    @APIResponse(responseCode = "400", description = "The body is malformed or lacks the id or the title")
+    @APIResponse(responseCode = "404", description = "There is no such session")
+    @APIResponse(responseCode = "422", description = "A field is not valid")
+    public Uni<SessionAnswers.One> rename(@NotNull @Valid SessionRequests.Rename change) {
+        return transaction.entities(caller -> ChatSession.find(caller.userId(), change.id())
+                .onItem().ifNull().failWith(SessionResource::notFound)
+                .chain(session -> {
+                    session.title = change.title();
+                    // The trigger sets the times.
+                    return session.<ChatSession> flush().chain(() -> ChatSession.getSession())
+                            .chain(hibernate -> hibernate.refresh(session))
+                            .map(refreshed -> new SessionAnswers.One(SessionView.of(session), true));
+                }));
+    }
+
+    @POST
+    @Path("/session")
+    @Consumes(MediaType.APPLICATION_JSON)
+    @Cancellable(false)
+    @Operation(summary = "Change the title of a session", description = "`PATCH /api/chat/sessions` under its older name.")
+    @APIResponse(responseCode = "200", description = "The session")
+    @APIResponse(responseCode = "400", description = "The body is malformed or lacks the id or the title")
+    @APIResponse(responseCode = "404", description = "There is no such session")
+    @APIResponse(responseCode = "422", description = "A field is not valid")
+    public Uni<SessionAnswers.One> renameByOlderName(@NotNull @Valid SessionRequests.Rename change) {
+        return rename(change);
+    }
+
+    @DELETE
+    @Path("/sessions")
+    @Cancellable(false)
+    @Operation(summary = "Delete a session", description = "Its messages go with it. What was used stays counted.")
+    @APIResponse(responseCode = "200", description = "The session is gone")
+    @APIResponse(responseCode = "400", description = "The id is missing")
+    @APIResponse(responseCode = "404", description = "There is no such session")
+    @APIResponse(responseCode = "422", description = "The id is not valid")
+    public Uni<SessionAnswers.Deleted> delete(@RestQuery @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id) {
+        return transaction.entities(caller -> ChatSession.delete(caller.userId(), id))
+                .map(deleted -> {
+                    if (deleted == 0) {
+                        throw notFound();
+                    }
+                    return new SessionAnswers.Deleted(true, "The session was deleted.");
+                });
+    }
+
+    @DELETE
+    @Path("/clear-all")
+    @Cancellable(false)
+    @Operation(summary = "Delete all sessions", description = "Their messages go with them. What was used stays counted.")
+    @APIResponse(responseCode = "200", description = "The sessions are gone")
+    public Uni<SessionAnswers.Cleared> clearAll() {
+        return transaction.entities(caller -> ChatSession.deleteAll(caller.userId()))
+                .map(deleted -> new SessionAnswers.Cleared(true,
+                        deleted == 1 ? "1 session was deleted." : deleted + " sessions were deleted.", deleted));
+    }
+
+    private static RuntimeException notFound() {
+        return Problem.notFound("session_not_found", "There is no such session.");
+    }
+}

@@ -1,0 +1,41 @@
+package dev.chatkeep.sync;
+
+import java.time.Instant;
+import java.util.List;
+
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+
+import dev.chatkeep.message.MessageInput;
+
+/** What clients are answered about a sync. */
+final class SyncAnswers {
+
+    private SyncAnswers() {
+    }
+
+    @Schema(name = "SyncResult")
+    record Uploaded(boolean success, Results results, Instant syncTime) {
+    }
+
+    @Schema(name = "SyncResults")
+    record Results(int synced, int errors, @Schema(description = "In the order of the upload") List<Detail> details) {
+    }
+
+    /** Either {@code status} and {@code messageCount}, or {@code error}. */
+    @Schema(name = "SyncDetail")
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    record Detail(String conversationId, @Schema(examples = "synced") String status, Integer messageCount, String error) {
+    }
+
+    @Schema(name = "SyncDownload")
+    record Downloaded(List<Conversation> conversations, Instant syncTime) {
+    }
+
+    @Schema(name = "Conversation")
+    record Conversation(String id, String title, String userId, List<MessageInput> messages, Instant createdAt,
+            Instant updatedAt, int messageCount, long totalTokens, String lastModel, String lastMessagePreview,
+            Instant lastMessageTimestamp, boolean isActive) {
+    }
+}

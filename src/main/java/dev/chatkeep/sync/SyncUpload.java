@@ -1,0 +1,134 @@
+package dev.chatkeep.sync;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Set;
+
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.validation.ConstraintViolation;
+import jakarta.validation.ConstraintViolationException;
+import jakarta.validation.Validator;
+import jakarta.validation.constraints.NotNull;
+
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
+
+import dev.chatkeep.problem.Problem.FieldError;
+import dev.chatkeep.problem.RequestProblems;
+import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.sync.SyncAnswers.Detail;
+import dev.chatkeep.sync.SyncAnswers.Results;
+import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.infrastructure.Infrastructure;
+
+/** Stores uploaded conversations. What is wrong with one is said in its entry and does not touch the others. */
+@ApplicationScoped
+class SyncUpload {
+
+    private static final String SYNC = "select public.sync_user_conversations($1, $2::text::jsonb)::text";
+
+    /** Conversations are read one by one, so that one of the wrong type is that one's error. */
+    @Schema(name = "SyncRequest")
+    record Request(@Schema(implementation = ConversationInput[].class) @NotNull List<JsonNode> conversations) {
+    }
+
+    /**
+     * @param details an entry for each conversation; null where it is for the database to say
+     * @param accepted those conversations as JSON, or null where there are none
+     */
+    private record Checked(List<Detail> details, String accepted) {
+    }
+
+    private final CallerTransaction transaction;
+    private final ObjectMapper json;
+    private final Validator validator;
+
+    SyncUpload(CallerTransaction transaction, ObjectMapper json, Validator validator) {
+        this.transaction = transaction;
+        this.json = json;
+        this.validator = validator;
+    }
+
+    /** Reads and checks on a worker thread: 16 MiB of JSON would hold up the event loop. */
+    Uni<Results> store(byte[] body) {
+        return Uni.createFrom().<Checked> emitter(emitter -> {
+            try {
+                emitter.complete(check(body));
+            } catch (IOException | RuntimeException e) {
+                emitter.fail(e);
+            }
+        }).runSubscriptionOn(Infrastructure.getDefaultWorkerPool())
+                .chain(this::store);
+    }
+
+    private Checked check(byte[] body) throws IOException {
+        Request request = json.readValue(body, Request.class);
+        Set<ConstraintViolation<Request>> violations = validator.validate(request);
+        if (!violations.isEmpty()) {
+            throw new ConstraintViolationException(violations);
+        }
+        List<Detail> details = new ArrayList<>(request.conversations().size());
+        List<ConversationInput> accepted = new ArrayList<>(request.conversations().size());
+        for (JsonNode conversation : request.conversations()) {
+            details.add(read(conversation, accepted));
+        }
+        return new Checked(details, accepted.isEmpty() ? null : json.writeValueAsString(accepted));
+    }
+
+    private Uni<Results> store(Checked upload) {
+        if (upload.accepted() == null) {
+            return Uni.createFrom().item(results(upload.details(), List.of()));
+        }
+        return transaction.write(SYNC, upload.accepted())
+                .map(answer -> results(upload.details(), parse(answer).details()));
+    }
+
+    private Detail read(JsonNode node, List<ConversationInput> accepted) throws JsonProcessingException {
+        try {
+            ConversationInput conversation = json.treeToValue(node, ConversationInput.class);
+            if (conversation == null) {
+                return refused(node, List.of(new FieldError("", "must be an object")));
+            }
+            Set<ConstraintViolation<ConversationInput>> violations = validator.validate(conversation);
+            if (violations.isEmpty()) {
+                accepted.add(conversation);
+                return null;
+            }
+            return refused(node, violations.stream()
+                    .map(violation -> new FieldError(RequestProblems.field(violation.getPropertyPath()),
+                            violation.getMessage()))
+                    .sorted(Comparator.comparing(FieldError::field))
+                    .toList());
+        } catch (MismatchedInputException e) {
+            return refused(node, List.of(RequestProblems.field(e)));
+        }
+    }
+
+    private static Detail refused(JsonNode node, List<FieldError> errors) {
+        FieldError first = errors.get(0);
+        String more = errors.size() == 1 ? "" : " (and " + (errors.size() - 1) + " more)";
+        return new Detail(node.path("id").isTextual() ? node.path("id").textValue() : null, null, null,
+                (first.field().isEmpty() ? "The conversation" : first.field()) + " " + first.message() + more + ".");
+    }
+
+    private Results parse(String answer) {
+        try {
+            return json.readValue(answer, Results.class);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("sync_user_conversations answered with something else than its results", e);
+        }
+    }
+
+    private static Results results(List<Detail> details, List<Detail> stored) {
+        var next = stored.iterator();
+        details.replaceAll(detail -> detail == null ? next.next() : detail);
+        int errors = (int) details.stream().filter(detail -> detail.error() != null).count();
+        return new Results(details.size() - errors, errors, details);
+    }
+}

@@ -1,0 +1,202 @@
+-- Profiles follow auth.users; the activity log; sign-in where no Supabase Auth does it.
+
+create or replace function public.update_updated_at_column() returns trigger
+    language plpgsql set search_path = ''
+as $$
+begin
+    new.updated_at := now();
+    if new.usage_stats is null or not new.usage_stats ? 'last_reset' then
+        new.usage_stats := jsonb_build_object('total_messages', 0, 'total_tokens', 0, 'sessions_created', 0,
+                                              'last_reset', now()) || coalesce(new.usage_stats, '{}');
+    end if;
+    return new;
+end
+$$;
+
+create or replace trigger update_profiles_updated_at
+    before insert or update on public.profiles
+    for each row execute function public.update_updated_at_column();
+
+-- Writes one entry of a user's log and returns its id. Triggers log too, on behalf of whoever
+-- changed auth.users, and no caller can add a trigger.
+create or replace function public.log_user_activity(
+    p_user_id       uuid,
+    p_action        varchar,
+    p_resource_type varchar default null,
+    p_resource_id   text default null,
+    p_details       jsonb default '{}') returns uuid
+    language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_id uuid;
+begin
+    if pg_trigger_depth() = 0 then
+        perform chatkeep.require_caller(p_user_id);
+    end if;
+    insert into public.user_activity_log (user_id, action, resource_type, resource_id, details)
+    values (p_user_id, p_action, p_resource_type, p_resource_id, coalesce(p_details, '{}'))
+    returning id into v_id;
+    return v_id;
+end
+$$;
+
+-- Brings a profile to what auth.users says and returns {created, changes}, where changes holds the
+-- old and the new value of each field. It may run while Supabase Auth signs somebody in, so no text
+-- is too long for it and a missing e-mail address is no error.
+create or replace function chatkeep.sync_profile(p_user_id uuid, p_email text, p_metadata jsonb) returns jsonb
+    language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_email      text := left(coalesce(p_email, ''), 255);
+    v_full_name  text := left(coalesce(p_metadata ->> 'full_name', p_metadata ->> 'name'), 255);
+    v_avatar_url text := coalesce(p_metadata ->> 'avatar_url', p_metadata ->> 'picture');
+    v_old        public.profiles;
+begin
+    if char_length(v_avatar_url) > 8192 then
+        v_avatar_url := null;
+    end if;
+
+    insert into public.profiles (id, email, full_name, avatar_url)
+    values (p_user_id, v_email, v_full_name, v_avatar_url)
+    on conflict (id) do nothing;
+    if found then
+        return jsonb_build_object('created', true, 'changes', '{}'::jsonb);
+    end if;
+
+    select * into v_old from public.profiles where id = p_user_id for no key update;
+    -- What the issuer does not say is kept.
+    v_email := coalesce(nullif(v_email, ''), v_old.email);
+    v_full_name := coalesce(v_full_name, v_old.full_name);
+    v_avatar_url := coalesce(v_avatar_url, v_old.avatar_url);
+    update public.profiles
+       set email = v_email, full_name = v_full_name, avatar_url = v_avatar_url, last_active = now()
+     where id = p_user_id;
+
+    return jsonb_build_object('created', false, 'changes', (
+        select coalesce(jsonb_object_agg(field, jsonb_build_object('old', old_value, 'new', new_value)), '{}')
+          from (values ('email', v_old.email::text, v_email),
+                       ('full_name', v_old.full_name, v_full_name),
+                       ('avatar_url', v_old.avatar_url, v_avatar_url)) as f (field, old_value, new_value)
+         where old_value is distinct from new_value));
+end
+$$;
+
+create or replace function public.handle_user_profile_sync() returns trigger
+    language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_result jsonb := chatkeep.sync_profile(new.id, new.email, new.raw_user_meta_data);
+begin
+    if (v_result ->> 'created')::boolean then
+        perform public.log_user_activity(new.id, 'profile_created', 'profile', new.id::text);
+    elsif v_result -> 'changes' ? 'email'
+        or not exists (select from public.user_activity_log l
+                        where l.user_id = new.id and l.action = 'profile_synced'
+                          and l.timestamp > now() - interval '1 hour') then
+        perform public.log_user_activity(new.id, 'profile_synced', 'profile', new.id::text,
+            jsonb_build_object('changed', (select coalesce(jsonb_agg(key order by key), '[]')
+                                             from jsonb_object_keys(v_result -> 'changes') as c (key))));
+    end if;
+    return null;
+end
+$$;
+
+create or replace trigger on_auth_user_profile_sync
+    after insert or update on auth.users
+    for each row execute function public.handle_user_profile_sync();
+
+-- Brings one profile to what auth.users says: {success, updated, changes} or {success: false, error}.
+create or replace function public.sync_profile_from_auth(user_uuid uuid) returns jsonb
+    language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_email    text;
+    v_metadata jsonb;
+    v_result   jsonb;
+begin
+    perform chatkeep.require_caller(user_uuid);
+    select u.email, u.raw_user_meta_data into v_email, v_metadata from auth.users u where u.id = user_uuid;
+    if not found then
+        return jsonb_build_object('success', false, 'error', 'There is no such user.');
+    end if;
+    v_result := chatkeep.sync_profile(user_uuid, v_email, v_metadata);
+    if (v_result ->> 'created')::boolean then
+        perform public.log_user_activity(user_uuid, 'profile_created', 'profile', user_uuid::text);
+    end if;
+    return jsonb_build_object('success', true,
+                              'updated', (v_result ->> 'created')::boolean or v_result -> 'changes' <> '{}',
+                              'changes', v_result -> 'changes');
+end
+$$;
+
+-- Whether auth.users was made by these migrations; Supabase's belongs to Supabase Auth.
+create or replace function chatkeep.owns_auth_users() returns boolean
+    language sql stable security definer set search_path = ''
+as $$
+    select c.relowner = (select oid from pg_catalog.pg_roles where rolname = current_user)
+      from pg_catalog.pg_class c
+     where c.oid = 'auth.users'::regclass
+$$;
+
+-- Signs the caller in: with Supabase Auth the row in auth.users is there, with any other issuer it is
+-- made or refreshed from the verified claims, which fires the same trigger.
+create or replace function chatkeep.sign_in() returns uuid
+    language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_claims jsonb := chatkeep.claims();
+    v_id     uuid := (v_claims ->> 'sub')::uuid;
+    v_email  text := left(v_claims ->> 'email', 255);
+    v_user   jsonb := v_claims -> 'user_metadata';
+begin
+    perform chatkeep.require_caller(v_id);
+    if chatkeep.owns_auth_users() then
+        v_user := jsonb_strip_nulls(jsonb_build_object(
+            'full_name', coalesce(v_user ->> 'full_name', v_user ->> 'name', v_claims ->> 'name'),
+            'avatar_url', coalesce(v_user ->> 'avatar_url', v_user ->> 'picture', v_claims ->> 'picture')));
+        insert into auth.users as u (id, email, raw_user_meta_data, last_sign_in_at)
+        values (v_id, v_email, v_user, now())
+        on conflict (id) do update
+            set email = coalesce(excluded.email, u.email),
+                raw_user_meta_data = u.raw_user_meta_data || excluded.raw_user_meta_data,
+                last_sign_in_at = excluded.last_sign_in_at,
+                updated_at = now();
+    else
+        perform public.sync_profile_from_auth(v_id);
+    end if;
+    perform from public.profiles where id = v_id;
+    if not found then
+        raise sqlstate 'PT403' using message = 'unknown_user', detail = 'The issuer of the token does not know this user any more.';
+    end if;
+    return v_id;
+end
+$$;
+
+-- Every write of a user starts here: the caller is checked, a first write signs the user in, and the
+-- user's writes take turns from here on. So two devices never deadlock, and what one of them counts
+-- the other one has seen. Other users do not wait.
+create or replace function chatkeep.begin_write(p_user_id uuid) returns void
+    language plpgsql security definer set search_path = ''
+as $$
+begin
+    perform chatkeep.require_caller(p_user_id);
+    perform from public.profiles where id = p_user_id for no key update;
+    if not found then
+        if p_user_id is distinct from (chatkeep.claims() ->> 'sub')::uuid then
+            raise sqlstate 'PT404' using message = 'user_not_found', detail = 'There is no such user.';
+        end if;
+        perform chatkeep.sign_in();
+        perform from public.profiles where id = p_user_id for no key update;
+    end if;
+end
+$$;
+
+revoke execute on function public.update_updated_at_column(), public.handle_user_profile_sync(),
+    public.log_user_activity(uuid, varchar, varchar, text, jsonb), public.sync_profile_from_auth(uuid)
+    from public, anon, authenticated;
+grant execute on function public.log_user_activity(uuid, varchar, varchar, text, jsonb),
+    public.sync_profile_from_auth(uuid) to authenticated, service_role;
+
+revoke execute on function chatkeep.sync_profile(uuid, text, jsonb), chatkeep.owns_auth_users(), chatkeep.sign_in(),
+    chatkeep.begin_write(uuid) from public;
+grant execute on function chatkeep.sign_in(), chatkeep.begin_write(uuid) to authenticated, service_role;

@@ -1,0 +1,622 @@
+-- Sessions and messages: what the triggers keep, what is read as a whole, and how uploads are stored.
+
+-- Any update of a session is an update by the server, at the server's time. Only a conversation that
+-- is being uploaded for the first time keeps the times it came with.
+create or replace function public.update_session_timestamp() returns trigger
+    language plpgsql set search_path = ''
+as $$
+begin
+    if current_setting('chatkeep.first_upload', true) = 'on' then
+        return new;
+    end if;
+    new.updated_at := greatest(now(), old.updated_at);
+    new.last_activity := new.updated_at;
+    return new;
+end
+$$;
+
+create or replace trigger on_session_updated
+    before update on public.chat_sessions
+    for each row execute function public.update_session_timestamp();
+
+-- Keeps message_count, total_tokens, last_model, last_message_preview and last_message_timestamp of
+-- the sessions whose messages a statement changed, from the change alone: a session is touched once a
+-- statement, and what that costs does not depend on how many messages it has. Failed messages
+-- (error_message) count for nothing here.
+--
+-- A session is locked before it is read, so that the statements after see what its other writers have
+-- committed; sessions are taken in the order of their keys, so that two bulk loads cannot deadlock.
+-- Each statement names one session by its key, and plans that scan are out: plpgsql keeps the plan of
+-- the first call, which may have seen empty tables.
+create or replace function public.update_session_stats() returns trigger
+    language plpgsql security definer set search_path = '' set enable_seqscan = off
+as $$
+declare
+    v_deltas  record;
+    v_session public.chat_sessions;
+    v_deltas_cursor refcursor;
+begin
+    -- newest_* are the times of the newest counted rows (that name a model) on either side of the change.
+    if tg_op = 'INSERT' then
+        open v_deltas_cursor for
+            select n.user_id, n.session_id,
+                   count(*) filter (where n.error_message is null) as messages,
+                   coalesce(sum(n.total_tokens) filter (where n.error_message is null), 0) as tokens,
+                   max(n.message_timestamp) filter (where n.error_message is null) as newest,
+                   max(n.message_timestamp) filter (where n.error_message is null and n.model is not null) as newest_model
+              from new_rows n
+             group by n.user_id, n.session_id
+             order by n.user_id, n.session_id;
+    elsif tg_op = 'DELETE' then
+        open v_deltas_cursor for
+            select o.user_id, o.session_id,
+                   -count(*) filter (where o.error_message is null) as messages,
+                   -coalesce(sum(o.total_tokens) filter (where o.error_message is null), 0) as tokens,
+                   max(o.message_timestamp) filter (where o.error_message is null) as newest,
+                   max(o.message_timestamp) filter (where o.error_message is null and o.model is not null) as newest_model
+              from old_rows o
+             group by o.user_id, o.session_id
+             order by o.user_id, o.session_id;
+    else
+        open v_deltas_cursor for
+            select c.user_id, c.session_id,
+                   coalesce(sum(c.sign) filter (where c.error_message is null), 0) as messages,
+                   coalesce(sum(c.sign * c.total_tokens) filter (where c.error_message is null), 0) as tokens,
+                   max(c.message_timestamp) filter (where c.error_message is null) as newest,
+                   max(c.message_timestamp) filter (where c.error_message is null and c.model is not null) as newest_model
+              from (select 1 as sign, n.user_id, n.session_id, n.error_message, n.total_tokens, n.message_timestamp, n.model
+                      from new_rows n
+                    union all
+                    select -1, o.user_id, o.session_id, o.error_message, o.total_tokens, o.message_timestamp, o.model
+                      from old_rows o) c
+             group by c.user_id, c.session_id
+             order by c.user_id, c.session_id;
+    end if;
+
+    loop
+        fetch v_deltas_cursor into v_deltas;
+        exit when not found;
+
+        select * into v_session
+          from public.chat_sessions s
+         where s.user_id = v_deltas.user_id and s.id = v_deltas.session_id
+           for no key update;
+        continue when not found; -- deleted together with its messages
+
+        -- The newest message and model can only have changed where the change reaches up to them.
+        if v_deltas.newest >= coalesce(v_session.last_message_timestamp, '-infinity') then
+            select m.message_timestamp, left(m.content, 200)
+              into v_session.last_message_timestamp, v_session.last_message_preview
+              from public.chat_messages m
+             where m.user_id = v_deltas.user_id and m.session_id = v_deltas.session_id and m.error_message is null
+             order by m.message_timestamp desc, m.id desc
+             limit 1;
+        end if;
+        if v_deltas.newest_model is not null then
+            select m.model
+              into v_session.last_model
+              from public.chat_messages m
+             where m.user_id = v_deltas.user_id and m.session_id = v_deltas.session_id and m.error_message is null
+               and m.model is not null
+             order by m.message_timestamp desc, m.id desc
+             limit 1;
+        end if;
+
+        update public.chat_sessions s
+           set message_count = s.message_count + v_deltas.messages,
+               total_tokens = s.total_tokens + v_deltas.tokens,
+               last_model = v_session.last_model,
+               last_message_preview = v_session.last_message_preview,
+               last_message_timestamp = v_session.last_message_timestamp
+         where s.user_id = v_deltas.user_id and s.id = v_deltas.session_id;
+    end loop;
+    close v_deltas_cursor;
+    return null;
+end
+$$;
+
+-- PostgreSQL gives transition tables to triggers of one event only, hence three.
+create or replace trigger on_message_change
+    after insert on public.chat_messages
+    referencing new table as new_rows
+    for each statement execute function public.update_session_stats();
+create or replace trigger on_message_change_update
+    after update on public.chat_messages
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function public.update_session_stats();
+create or replace trigger on_message_change_delete
+    after delete on public.chat_messages
+    referencing old table as old_rows
+    for each statement execute function public.update_session_stats();
+
+-- What usage counts of a message: input tokens of what the user said, output tokens of the answers.
+create or replace function chatkeep.counted_input(p_role text, p_input_tokens int) returns int
+    language sql immutable set search_path = ''
+as $$ select case when p_role = 'user' then coalesce(p_input_tokens, 0) else 0 end $$;
+
+create or replace function chatkeep.counted_output(p_role text, p_output_tokens int) returns int
+    language sql immutable set search_path = ''
+as $$ select case when p_role = 'assistant' then coalesce(p_output_tokens, 0) else 0 end $$;
+
+-- Remembers what usage has counted of messages that are deleted or turn into failed ones. The account
+-- itself may be what is being deleted: then there is nothing left to remember for.
+create or replace function chatkeep.remember_counted_messages() returns trigger
+    language plpgsql security definer set search_path = ''
+as $$
+begin
+    if tg_op = 'DELETE' then
+        insert into chatkeep.counted_messages as c (user_id, message_id, input_tokens, output_tokens)
+        select o.user_id, o.id, chatkeep.counted_input(o.role, o.input_tokens),
+               chatkeep.counted_output(o.role, o.output_tokens)
+          from old_rows o
+         where o.error_message is null and exists (select from public.profiles p where p.id = o.user_id)
+        on conflict (user_id, message_id) do update
+            set input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens;
+    else
+        insert into chatkeep.counted_messages as c (user_id, message_id, input_tokens, output_tokens)
+        select o.user_id, o.id, chatkeep.counted_input(o.role, o.input_tokens),
+               chatkeep.counted_output(o.role, o.output_tokens)
+          from old_rows o
+          join new_rows n on n.user_id = o.user_id and n.id = o.id
+         where o.error_message is null and n.error_message is not null
+        on conflict (user_id, message_id) do update
+            set input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens;
+    end if;
+    return null;
+end
+$$;
+
+create or replace trigger remember_counted_messages_deleted
+    after delete on public.chat_messages
+    referencing old table as old_rows
+    for each statement execute function chatkeep.remember_counted_messages();
+create or replace trigger remember_counted_messages_failed
+    after update on public.chat_messages
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function chatkeep.remember_counted_messages();
+
+create or replace function chatkeep.remember_counted_sessions() returns trigger
+    language plpgsql security definer set search_path = ''
+as $$
+begin
+    insert into chatkeep.counted_sessions (user_id, session_id)
+    select o.user_id, o.id
+      from old_rows o
+     where exists (select from public.profiles p where p.id = o.user_id)
+    on conflict do nothing;
+    return null;
+end
+$$;
+
+create or replace trigger remember_counted_sessions_deleted
+    after delete on public.chat_sessions
+    referencing old table as old_rows
+    for each statement execute function chatkeep.remember_counted_sessions();
+
+-- The caller's newest sessions.
+create or replace function public.get_user_recent_sessions(user_uuid uuid, session_limit int default 10)
+    returns table (
+        id text, title varchar, message_count int, total_tokens bigint, last_model varchar, last_message_preview text,
+        last_message_timestamp timestamptz, is_active boolean, created_at timestamptz, updated_at timestamptz,
+        last_activity timestamptz)
+    language plpgsql stable set search_path = ''
+as $$
+begin
+    perform chatkeep.require_caller(user_uuid);
+    return query
+        select s.id, s.title, s.message_count, s.total_tokens, s.last_model, s.last_message_preview,
+               s.last_message_timestamp, s.is_active, s.created_at, s.updated_at, s.last_activity
+          from public.chat_sessions s
+         where s.user_id = user_uuid
+         order by s.updated_at desc, s.last_message_timestamp desc nulls last, s.id desc
+         limit greatest(session_limit, 0);
+end
+$$;
+
+-- A session with its messages in time order, or null where it is not that user's.
+create or replace function public.get_session_with_messages(session_text_id text, requesting_user_uuid uuid) returns jsonb
+    language plpgsql stable set search_path = ''
+as $$
+begin
+    perform chatkeep.require_caller(requesting_user_uuid);
+    return (
+        select to_jsonb(s) || jsonb_build_object('messages', (
+                   select coalesce(jsonb_agg(to_jsonb(m) order by m.message_timestamp, m.id), '[]')
+                     from public.chat_messages m
+                    where m.user_id = s.user_id and m.session_id = s.id))
+          from public.chat_sessions s
+         where s.user_id = requesting_user_uuid and s.id = session_text_id);
+end
+$$;
+
+-- Reads messages in the shape in which clients send them. What a client did not say stays null; a total
+-- that it left out is the sum of what it did say.
+create or replace function chatkeep.read_messages(p_session_id text, p_messages jsonb) returns setof chatkeep.incoming_message
+    language sql stable set search_path = ''
+as $$
+    select p_session_id, m.id, m.role, m.content, m.model,
+           coalesce(m.total_tokens, case when m.input_tokens is not null or m.output_tokens is not null
+                                         then coalesce(m.input_tokens, 0) + coalesce(m.output_tokens, 0) end),
+           m.input_tokens, m.output_tokens, m.user_message_id, m."contentType",
+           round(m.elapsed_time * 1000)::int, m.completion_id, m.timestamp,
+           case when m.error then 'failed' end, m.position
+      from rows from (jsonb_to_recordset(p_messages) as (
+               id text, role text, content text, model text, total_tokens int, input_tokens int, output_tokens int,
+               user_message_id text, "contentType" text, elapsed_time numeric, completion_id text,
+               timestamp timestamptz, error boolean)) with ordinality
+               as m (id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id, "contentType",
+                     elapsed_time, completion_id, timestamp, error, position)
+$$;
+
+-- Stores messages of sessions that exist: new ones are inserted, changed ones updated, the same ones
+-- left alone; what a re-sent message does not say is kept. Returns what usage has to count, grouped by
+-- model: [{model, sent, received, input_tokens, output_tokens}]. The caller has begun the write and
+-- knows that none of the ids stands in another session.
+create or replace function chatkeep.store_messages(p_user_id uuid, p_messages chatkeep.incoming_message[]) returns jsonb
+    language plpgsql set search_path = ''
+as $$
+declare
+    v_inserted jsonb;
+    v_updated  jsonb;
+    v_count    int;
+begin
+    with stored as (
+        insert into public.chat_messages (
+            user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
+            content_type, elapsed_ms, completion_id, message_timestamp, error_message)
+        select p_user_id, m.id, m.session_id, m.role, m.content, m.model, m.total_tokens, m.input_tokens,
+               m.output_tokens, m.user_message_id, m.content_type, m.elapsed_ms, m.completion_id,
+               coalesce(m.message_timestamp, now()), m.error_message
+          from unnest(p_messages) m
+         order by m.session_id, m.position
+        on conflict (user_id, id) do nothing
+        returning id, role, model, input_tokens, output_tokens, error_message
+    ), counted as (
+        select s.role, s.model, c.message_id is null as is_new,
+               chatkeep.counted_input(s.role, s.input_tokens) - coalesce(c.input_tokens, 0) as input_tokens,
+               chatkeep.counted_output(s.role, s.output_tokens) - coalesce(c.output_tokens, 0) as output_tokens
+          from stored s
+          left join chatkeep.counted_messages c on c.user_id = p_user_id and c.message_id = s.id
+         where s.error_message is null
+    ), grouped as (
+        select model, count(*) filter (where is_new and role = 'user') as sent,
+               count(*) filter (where is_new and role = 'assistant') as received,
+               sum(input_tokens) as input_tokens, sum(output_tokens) as output_tokens
+          from counted
+         group by model
+    )
+    select (select count(*) from stored), (select coalesce(jsonb_agg(to_jsonb(g)), '[]') from grouped g)
+      into v_count, v_inserted;
+
+    if v_count = cardinality(p_messages) then
+        return v_inserted;
+    end if;
+
+    with merged as (
+        select o.id, o.error_message is null as was_counted, c.message_id is not null as was_remembered,
+               case when o.error_message is null then chatkeep.counted_input(o.role, o.input_tokens)
+                    else coalesce(c.input_tokens, 0) end as old_input,
+               case when o.error_message is null then chatkeep.counted_output(o.role, o.output_tokens)
+                    else coalesce(c.output_tokens, 0) end as old_output,
+               n.role, n.content, n.error_message,
+               coalesce(n.model, o.model) as model,
+               coalesce(n.total_tokens, o.total_tokens) as total_tokens,
+               coalesce(n.input_tokens, o.input_tokens) as input_tokens,
+               coalesce(n.output_tokens, o.output_tokens) as output_tokens,
+               coalesce(n.user_message_id, o.user_message_id) as user_message_id,
+               coalesce(n.content_type, o.content_type) as content_type,
+               coalesce(n.elapsed_ms, o.elapsed_ms) as elapsed_ms,
+               coalesce(n.completion_id, o.completion_id) as completion_id,
+               coalesce(n.message_timestamp, o.message_timestamp) as message_timestamp
+          from unnest(p_messages) n
+          join public.chat_messages o on o.user_id = p_user_id and o.id = n.id
+          left join chatkeep.counted_messages c on c.user_id = p_user_id and c.message_id = n.id
+    ), changed as (
+        update public.chat_messages m
+           set role = n.role, content = n.content, error_message = case when n.error_message is null then null
+                                                                        else coalesce(m.error_message, n.error_message) end,
+               model = n.model, total_tokens = n.total_tokens,
+               input_tokens = n.input_tokens, output_tokens = n.output_tokens, user_message_id = n.user_message_id,
+               content_type = n.content_type, elapsed_ms = n.elapsed_ms, completion_id = n.completion_id,
+               message_timestamp = n.message_timestamp
+          from merged n
+         where m.user_id = p_user_id and m.id = n.id
+           and (m.role, m.content, m.error_message is null, m.model, m.total_tokens, m.input_tokens, m.output_tokens,
+                m.user_message_id, m.content_type, m.elapsed_ms, m.completion_id, m.message_timestamp)
+               is distinct from
+               (n.role, n.content, n.error_message is null, n.model, n.total_tokens, n.input_tokens, n.output_tokens,
+                n.user_message_id, n.content_type, n.elapsed_ms, n.completion_id, n.message_timestamp)
+        returning n.*
+    ), counted as (
+        select c.role, c.model, not (c.was_counted or c.was_remembered) as is_new,
+               chatkeep.counted_input(c.role, c.input_tokens) - c.old_input as input_tokens,
+               chatkeep.counted_output(c.role, c.output_tokens) - c.old_output as output_tokens
+          from changed c
+         where c.error_message is null
+    ), grouped as (
+        select model, count(*) filter (where is_new and role = 'user') as sent,
+               count(*) filter (where is_new and role = 'assistant') as received,
+               sum(input_tokens) as input_tokens, sum(output_tokens) as output_tokens
+          from counted
+         group by model
+    )
+    select coalesce(jsonb_agg(to_jsonb(g)), '[]') into v_updated from grouped g;
+
+    return v_inserted || v_updated;
+end
+$$;
+
+-- How many of these new sessions usage has not counted yet: one that comes back after it was deleted has been.
+create or replace function chatkeep.uncounted_sessions(p_user_id uuid, p_session_ids text[]) returns int
+    language sql stable set search_path = ''
+as $$
+    select count(*)::int
+      from unnest(p_session_ids) as s (id)
+     where not exists (select from chatkeep.counted_sessions c where c.user_id = p_user_id and c.session_id = s.id)
+$$;
+
+-- Creates a session, or answers with the one that the same request made before; another title for an
+-- id that is taken is a conflict.
+create or replace function chatkeep.create_session(p_user_id uuid, p_id text, p_title text) returns public.chat_sessions
+    language plpgsql set search_path = ''
+as $$
+declare
+    v_session public.chat_sessions;
+begin
+    perform chatkeep.begin_write(p_user_id);
+    insert into public.chat_sessions (user_id, id, title)
+    values (p_user_id, p_id, coalesce(nullif(p_title, ''), 'New Chat'))
+    on conflict (user_id, id) do nothing
+    returning * into v_session;
+    if found then
+        if chatkeep.uncounted_sessions(p_user_id, array [p_id]) = 1 then
+            perform public.track_user_usage(p_user_id, p_session_created => true);
+        end if;
+        return v_session;
+    end if;
+    select * into v_session from public.chat_sessions s where s.user_id = p_user_id and s.id = p_id;
+    if v_session.title <> coalesce(nullif(p_title, ''), v_session.title) then
+        raise sqlstate 'PT409' using message = 'session_exists', detail = 'A session with this id exists and has another title.';
+    end if;
+    return v_session;
+end
+$$;
+
+-- Stores one message in a session of the caller and returns it as stored.
+create or replace function chatkeep.append_message(p_user_id uuid, p_session_id text, p_message jsonb) returns public.chat_messages
+    language plpgsql set search_path = ''
+as $$
+declare
+    v_messages chatkeep.incoming_message[];
+    v_stored   public.chat_messages;
+    v_usage    jsonb;
+begin
+    perform chatkeep.begin_write(p_user_id);
+    perform from public.chat_sessions s where s.user_id = p_user_id and s.id = p_session_id;
+    if not found then
+        raise sqlstate 'PT404' using message = 'session_not_found', detail = 'There is no such session.';
+    end if;
+    select array_agg(m) into v_messages from chatkeep.read_messages(p_session_id, jsonb_build_array(p_message)) m;
+    perform from public.chat_messages m
+      where m.user_id = p_user_id and m.id = v_messages[1].id and m.session_id <> p_session_id;
+    if found then
+        raise sqlstate 'PT409' using message = 'message_in_other_session', detail = 'A message with this id belongs to another session.';
+    end if;
+
+    for v_usage in select jsonb_array_elements(chatkeep.store_messages(p_user_id, v_messages)) loop
+        perform public.track_user_usage(
+            p_user_id,
+            p_messages_sent => (v_usage ->> 'sent')::int,
+            p_messages_received => (v_usage ->> 'received')::int,
+            p_input_tokens => (v_usage ->> 'input_tokens')::int,
+            p_output_tokens => (v_usage ->> 'output_tokens')::int,
+            p_model_used => v_usage ->> 'model');
+    end loop;
+
+    select * into v_stored from public.chat_messages m where m.user_id = p_user_id and m.id = v_messages[1].id;
+    return v_stored;
+end
+$$;
+
+-- Stores a batch of conversations, each id at most once in it, and returns an entry for each:
+-- [{ord, conversationId, status, messageCount} or {ord, conversationId, error}]. A conversation that
+-- holds a message of another one is refused here; one that breaks a constraint fails the batch.
+create or replace function chatkeep.sync_batch(p_user_id uuid, p_batch jsonb) returns jsonb
+    language plpgsql set search_path = ''
+as $$
+declare
+    v_messages chatkeep.incoming_message[];
+    v_refused  jsonb;
+    v_new      text[];
+    v_part     chatkeep.incoming_message[];
+    v_usage    jsonb := '[]';
+    v_first    boolean;
+begin
+    -- The last of two messages with one id in one conversation is the one that counts.
+    select array_agg(m::chatkeep.incoming_message) into v_messages
+      from (select distinct on (r.session_id, r.id) r.*
+              from jsonb_array_elements(p_batch) e (item)
+             cross join lateral chatkeep.read_messages(e.item -> 'conversation' ->> 'id',
+                                                       coalesce(e.item -> 'conversation' -> 'messages', '[]')) r
+             order by r.session_id, r.id, r.position desc) m;
+
+    -- An id can stand in one session only: the stored one, or else the first conversation that names it.
+    with first_named as (
+        select m.id, (array_agg(m.session_id order by e.ord))[1] as session_id
+          from unnest(v_messages) m
+          join (select item -> 'conversation' ->> 'id' as id, (item ->> 'ord')::int as ord
+                  from jsonb_array_elements(p_batch) as b (item)) e on e.id = m.session_id
+         group by m.id
+        having count(*) > 1
+    )
+    select coalesce(jsonb_object_agg(r.session_id, 'A message of it belongs to another conversation.'), '{}') into v_refused
+      from (select m.session_id
+              from unnest(v_messages) m
+              join public.chat_messages o on o.user_id = p_user_id and o.id = m.id and o.session_id <> m.session_id
+            union
+            select m.session_id
+              from unnest(v_messages) m
+              join first_named f on f.id = m.id and f.session_id <> m.session_id) r;
+    if v_refused <> '{}' then
+        select coalesce(array_agg(m), '{}') into v_messages
+          from unnest(v_messages) m where not v_refused ? m.session_id;
+    end if;
+
+    with fresh as (
+        insert into public.chat_sessions (user_id, id, title, created_at, updated_at, last_activity)
+        select p_user_id, c.id, coalesce(nullif(c.title, ''), 'New Chat'),
+               least(coalesce(c."createdAt", t.oldest, c."updatedAt", now()), now()), u.updated_at, u.updated_at
+          from jsonb_array_elements(p_batch) as b (item)
+         cross join lateral jsonb_to_record(b.item -> 'conversation')
+               as c (id text, title text, "createdAt" timestamptz, "updatedAt" timestamptz)
+          left join (select m.session_id, min(m.message_timestamp) as oldest, max(m.message_timestamp) as newest
+                       from unnest(v_messages) m group by m.session_id) t on t.session_id = c.id
+         cross join lateral (select least(coalesce(c."updatedAt", t.newest, c."createdAt", now()), now()) as updated_at) u
+         where not v_refused ? c.id
+         order by c.id
+        on conflict (user_id, id) do nothing
+        returning id
+    )
+    select coalesce(array_agg(id), '{}') into v_new from fresh;
+
+    -- Before the messages, whose trigger moves updated_at: a title from a device that has not seen the
+    -- latest change is an old title.
+    update public.chat_sessions s
+       set title = c.title
+      from jsonb_array_elements(p_batch) as b (item)
+     cross join lateral jsonb_to_record(b.item -> 'conversation') as c (id text, title text, "updatedAt" timestamptz)
+     where s.user_id = p_user_id and s.id = c.id and s.id <> all (v_new)
+       and not v_refused ? c.id and c.title <> '' and c.title <> s.title
+       and (c."updatedAt" is null or c."updatedAt" > s.updated_at);
+
+    foreach v_first in array array [true, false] loop
+        select array_agg(m) into v_part
+          from unnest(v_messages) m
+          left join unnest(v_new) n (id) on n.id = m.session_id
+         where (n.id is not null) = v_first;
+        if v_part is not null then
+            perform set_config('chatkeep.first_upload', case when v_first then 'on' else 'off' end, true);
+            v_usage := v_usage || chatkeep.store_messages(p_user_id, v_part);
+            perform set_config('chatkeep.first_upload', 'off', true);
+        end if;
+    end loop;
+
+    perform chatkeep.record_usage(p_user_id, v_usage, chatkeep.uncounted_sessions(p_user_id, v_new));
+
+    return (
+        select coalesce(jsonb_agg(case
+                   when v_refused ? c.id
+                       then jsonb_build_object('ord', c.ord, 'conversationId', c.id, 'error', v_refused ->> c.id)
+                   else jsonb_build_object('ord', c.ord, 'conversationId', c.id, 'status', 'synced',
+                                           'messageCount', s.message_count)
+               end), '[]')
+          from (select item -> 'conversation' ->> 'id' as id, item -> 'ord' as ord
+                  from jsonb_array_elements(p_batch) as b (item)) c
+          left join public.chat_sessions s on s.user_id = p_user_id and s.id = c.id);
+end
+$$;
+
+-- Stores a batch as a whole, or, where something in it breaks a rule, in halves, until the
+-- conversations at fault stand alone and are reported; nothing of those is kept.
+create or replace function chatkeep.sync_isolating(p_user_id uuid, p_batch jsonb) returns jsonb
+    language plpgsql set search_path = ''
+as $$
+declare
+    v_size int := jsonb_array_length(p_batch);
+    v_half int := v_size / 2;
+begin
+    begin
+        return chatkeep.sync_batch(p_user_id, p_batch);
+    exception when data_exception or integrity_constraint_violation then
+        if v_size = 1 then
+            return jsonb_build_array(jsonb_build_object(
+                'ord', p_batch -> 0 -> 'ord',
+                'conversationId', p_batch -> 0 -> 'conversation' -> 'id',
+                'error', 'A value of it is missing, malformed or out of range.'));
+        end if;
+    end;
+    return chatkeep.sync_isolating(p_user_id, (select jsonb_agg(item order by ord)
+                                                 from jsonb_array_elements(p_batch) with ordinality as b (item, ord)
+                                                where ord <= v_half))
+        || chatkeep.sync_isolating(p_user_id, (select jsonb_agg(item order by ord)
+                                                 from jsonb_array_elements(p_batch) with ordinality as b (item, ord)
+                                                where ord > v_half));
+end
+$$;
+
+-- Stores conversations in the shape in which clients upload them: {synced, errors, details[]}, details
+-- in the order of the upload. One bad conversation does not undo the others.
+create or replace function public.sync_user_conversations(user_uuid uuid, conversations_data jsonb) returns jsonb
+    language plpgsql set search_path = ''
+as $$
+declare
+    v_details jsonb;
+    v_batch   jsonb;
+begin
+    perform chatkeep.begin_write(user_uuid);
+    if jsonb_typeof(conversations_data) is distinct from 'array' then
+        raise sqlstate 'PT400' using message = 'invalid_body', detail = 'The conversations must be an array.';
+    end if;
+
+    -- What can be told from the conversation alone.
+    select coalesce(jsonb_agg(jsonb_build_object('ord', ord, 'conversationId', item -> 'id', 'error', error)), '[]')
+      into v_details
+      from chatkeep.check_conversations(user_uuid, conversations_data)
+     where error is not null;
+
+    -- A conversation that is uploaded twice in one request is stored twice, one after the other.
+    for v_batch in
+        select jsonb_agg(jsonb_build_object('ord', ord, 'conversation', item) order by ord)
+          from (select ord, item, row_number() over (partition by item ->> 'id' order by ord) as turn
+                  from chatkeep.check_conversations(user_uuid, conversations_data)
+                 where error is null) c
+         group by turn
+         order by turn
+    loop
+        v_details := v_details || chatkeep.sync_isolating(user_uuid, v_batch);
+    end loop;
+
+    return (
+        select jsonb_build_object(
+                   'synced', count(*) filter (where not item ? 'error'),
+                   'errors', count(*) filter (where item ? 'error'),
+                   'details', coalesce(jsonb_agg(item - 'ord' order by (item ->> 'ord')::int), '[]'))
+          from jsonb_array_elements(v_details) as d (item));
+end
+$$;
+
+-- The conversations of an upload in order, each with what is wrong with it as a whole, or null.
+create or replace function chatkeep.check_conversations(p_user_id uuid, p_conversations jsonb)
+    returns table (ord bigint, item jsonb, error text)
+    language sql immutable set search_path = ''
+as $$
+    select c.ord, c.item,
+           case
+               when jsonb_typeof(c.item) <> 'object' then 'A conversation must be an object.'
+               when jsonb_typeof(c.item -> 'id') is distinct from 'string' or c.item ->> 'id' = '' then 'The conversation has no id.'
+               when lower(c.item ->> 'userId') <> p_user_id::text then 'The conversation belongs to another user.'
+               when jsonb_typeof(c.item -> 'messages') not in ('array', 'null') then 'The messages must be an array.'
+               when exists (select from jsonb_array_elements(
+                                case jsonb_typeof(c.item -> 'messages') when 'array' then c.item -> 'messages' else '[]' end) m
+                             where jsonb_typeof(m.value) <> 'object') then 'A message must be an object.'
+           end
+      from jsonb_array_elements(p_conversations) with ordinality as c (item, ord)
+$$;
+
+revoke execute on function public.update_session_stats(), public.update_session_timestamp(),
+    public.get_user_recent_sessions(uuid, int), public.get_session_with_messages(text, uuid),
+    public.sync_user_conversations(uuid, jsonb) from public, anon, authenticated;
+grant execute on function public.get_user_recent_sessions(uuid, int), public.get_session_with_messages(text, uuid),
+    public.sync_user_conversations(uuid, jsonb) to authenticated, service_role;
+
+revoke execute on function chatkeep.counted_input(text, int), chatkeep.counted_output(text, int),
+    chatkeep.remember_counted_messages(), chatkeep.remember_counted_sessions(), chatkeep.read_messages(text, jsonb),
+    chatkeep.store_messages(uuid, chatkeep.incoming_message[]), chatkeep.uncounted_sessions(uuid, text[]),
+    chatkeep.create_session(uuid, text, text), chatkeep.append_message(uuid, text, jsonb),
+    chatkeep.sync_batch(uuid, jsonb), chatkeep.sync_isolating(uuid, jsonb), chatkeep.check_conversations(uuid, jsonb)
+    from public;
+grant execute on function chatkeep.counted_input(text, int), chatkeep.counted_output(text, int),
+    chatkeep.read_messages(text, jsonb), chatkeep.store_messages(uuid, chatkeep.incoming_message[]),
+    chatkeep.uncounted_sessions(uuid, text[]), chatkeep.create_session(uuid, text, text),
+    chatkeep.append_message(uuid, text, jsonb), chatkeep.sync_batch(uuid, jsonb), chatkeep.sync_isolating(uuid, jsonb),
+    chatkeep.check_conversations(uuid, jsonb) to authenticated, service_role;

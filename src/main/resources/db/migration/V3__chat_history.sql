@@ -1,0 +1,148 @@
+-- Sessions and their messages. Clients make the ids, so ownership is in the key: two users may hold
+-- the same id. Ids compare by bytes (collation "C"): the order is the same on every server.
+
+create table public.chat_sessions (
+    user_id                uuid         not null
+        constraint chat_sessions_user_id_fkey references public.profiles (id) on delete cascade,
+    id                     text collate "C" not null
+        constraint chat_sessions_id_length check (char_length(id) between 1 and 255),
+    title                  varchar(255) not null default 'New Chat',
+    message_count          int          not null default 0,
+    total_tokens           bigint       not null default 0,
+    last_model             varchar(100),
+    last_message_preview   text
+        constraint chat_sessions_last_message_preview_length check (char_length(last_message_preview) <= 200),
+    last_message_timestamp timestamptz,
+    is_active              boolean      not null default true,
+    created_at             timestamptz  not null default now(),
+    updated_at             timestamptz  not null default now(),
+    last_activity          timestamptz  not null default now(),
+    constraint chat_sessions_pkey primary key (user_id, id)
+);
+comment on table public.chat_sessions is 'Conversations; message_count to last_message_timestamp are kept by on_message_change';
+
+create index idx_chat_sessions_user_updated on public.chat_sessions (user_id, updated_at desc);
+create index idx_chat_sessions_user_id on public.chat_sessions (user_id);
+create index idx_chat_sessions_updated_at on public.chat_sessions (updated_at desc);
+
+create table public.chat_messages (
+    user_id           uuid        not null,
+    id                text collate "C" not null
+        constraint chat_messages_id_length check (char_length(id) between 1 and 255),
+    session_id        text collate "C" not null,
+    role              text        not null
+        constraint chat_messages_role_known check (role in ('user', 'assistant', 'system', 'tool')),
+    content           text        not null
+        constraint chat_messages_content_length check (octet_length(content) <= 1048576),
+    model             varchar(100),
+    total_tokens      int
+        constraint chat_messages_total_tokens_positive check (total_tokens >= 0),
+    input_tokens      int
+        constraint chat_messages_input_tokens_positive check (input_tokens >= 0),
+    output_tokens     int
+        constraint chat_messages_output_tokens_positive check (output_tokens >= 0),
+    user_message_id   text collate "C"
+        constraint chat_messages_user_message_id_length check (char_length(user_message_id) between 1 and 255),
+    content_type      text
+        constraint chat_messages_content_type_known check (content_type in ('text', 'markdown')),
+    elapsed_ms        int
+        constraint chat_messages_elapsed_ms_positive check (elapsed_ms >= 0),
+    completion_id     varchar(255),
+    message_timestamp timestamptz not null default now()
+        constraint chat_messages_message_timestamp_range
+            check (message_timestamp >= '0001-01-01 00:00:00+00' and message_timestamp < '10000-01-01 00:00:00+00'),
+    error_message     text
+        constraint chat_messages_error_message_length check (octet_length(error_message) <= 65536),
+    is_streaming      boolean     not null default false,
+    metadata          jsonb       not null default '{}',
+    constraint chat_messages_pkey primary key (user_id, id),
+    constraint chat_messages_session_fkey foreign key (user_id, session_id)
+        references public.chat_sessions (user_id, id) on delete cascade
+);
+comment on table public.chat_messages is 'What was said; null means that the client did not say';
+comment on column public.chat_messages.elapsed_ms is 'How long the answer took, in milliseconds';
+comment on column public.chat_messages.user_message_id is 'The user message that this answer answers';
+
+-- Reads a session in order, finds its newest message and stands behind the foreign key. It comes
+-- before the other indexes because the planner takes the older one of two that cost the same.
+create index idx_chat_messages_user_session_timestamp
+    on public.chat_messages (user_id, session_id, message_timestamp, id);
+create index idx_chat_messages_session_id on public.chat_messages (session_id);
+create index idx_chat_messages_timestamp on public.chat_messages (message_timestamp);
+create index idx_chat_messages_session_timestamp on public.chat_messages (session_id, message_timestamp);
+create index idx_chat_messages_completion_id on public.chat_messages (completion_id);
+create index idx_chat_messages_user_message_id on public.chat_messages (user_message_id)
+    where user_message_id is not null;
+create index idx_chat_messages_tokens_role on public.chat_messages (role, input_tokens, output_tokens)
+    where input_tokens > 0 or output_tokens > 0;
+
+-- What usage has counted of messages and sessions that are no longer there to say so themselves. A
+-- deletion takes nothing back, and a device that sends the row again must not have it counted again.
+create table chatkeep.counted_messages (
+    user_id       uuid not null
+        constraint counted_messages_user_id_fkey references public.profiles (id) on delete cascade,
+    message_id    text collate "C" not null,
+    input_tokens  int  not null,
+    output_tokens int  not null,
+    constraint counted_messages_pkey primary key (user_id, message_id)
+);
+comment on table chatkeep.counted_messages is 'Messages that usage has counted and that were deleted or marked as failed since';
+
+create table chatkeep.counted_sessions (
+    user_id    uuid not null
+        constraint counted_sessions_user_id_fkey references public.profiles (id) on delete cascade,
+    session_id text collate "C" not null,
+    constraint counted_sessions_pkey primary key (user_id, session_id)
+);
+comment on table chatkeep.counted_sessions is 'Sessions that usage has counted and that were deleted since';
+
+-- One message of an upload, checked for nothing yet but its types.
+create type chatkeep.incoming_message as (
+    session_id        text,
+    id                text,
+    role              text,
+    content           text,
+    model             text,
+    total_tokens      int,
+    input_tokens      int,
+    output_tokens     int,
+    user_message_id   text,
+    content_type      text,
+    elapsed_ms        int,
+    completion_id     text,
+    message_timestamp timestamptz,
+    error_message     text,
+    position          bigint
+);
+
+revoke all on public.chat_sessions, public.chat_messages from public, anon, authenticated;
+-- The columns that triggers keep are nobody's to write.
+grant select, delete on public.chat_sessions, public.chat_messages to authenticated;
+grant insert (user_id, id, title, is_active, created_at, updated_at, last_activity),
+      update (title, is_active)
+    on public.chat_sessions to authenticated;
+grant insert, update on public.chat_messages to authenticated;
+grant select, insert, update, delete on public.chat_sessions, public.chat_messages to service_role;
+grant select on chatkeep.counted_messages, chatkeep.counted_sessions to authenticated, service_role;
+
+alter table public.chat_sessions enable row level security;
+alter table public.chat_messages enable row level security;
+alter table chatkeep.counted_messages enable row level security;
+alter table chatkeep.counted_sessions enable row level security;
+
+create policy chat_sessions_owner on public.chat_sessions
+    for all to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+create policy chat_sessions_service on public.chat_sessions
+    for all to service_role using (true) with check (true);
+create policy chat_messages_owner on public.chat_messages
+    for all to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+create policy chat_messages_service on public.chat_messages
+    for all to service_role using (true) with check (true);
+create policy counted_messages_owner_reads on chatkeep.counted_messages
+    for select to authenticated using (user_id = (select auth.uid()));
+create policy counted_messages_service_reads on chatkeep.counted_messages
+    for select to service_role using (true);
+create policy counted_sessions_owner_reads on chatkeep.counted_sessions
+    for select to authenticated using (user_id = (select auth.uid()));
+create policy counted_sessions_service_reads on chatkeep.counted_sessions
+    for select to service_role using (true);

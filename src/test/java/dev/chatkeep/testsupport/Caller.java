@@ -1,0 +1,62 @@
+package dev.chatkeep.testsupport;
+
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+
+import io.restassured.RestAssured;
+import io.restassured.http.ContentType;
+import io.restassured.response.Response;
+import io.restassured.specification.RequestSpecification;
+
+/** A user of the API, new to it unless the id says otherwise, and the calls that front ends make. */
+public record Caller(UUID id) {
+
+    public static Caller fresh() {
+        return new Caller(UUID.randomUUID());
+    }
+
+    public RequestSpecification request() {
+        return RestAssured.given().auth().oauth2(Tokens.of(id)).contentType(ContentType.JSON);
+    }
+
+    public Response createSession(String sessionId, String title) {
+        return request().body(Map.of("id", sessionId, "title", title)).post("/api/chat/sessions");
+    }
+
+    public Response listSessions() {
+        return request().get("/api/chat/sessions");
+    }
+
+    public Response rename(String sessionId, String title) {
+        return request().body(Map.of("id", sessionId, "title", title)).patch("/api/chat/sessions");
+    }
+
+    public Response delete(String sessionId) {
+        return request().queryParam("id", sessionId).delete("/api/chat/sessions");
+    }
+
+    public Response clearAll() {
+        return request().delete("/api/chat/clear-all");
+    }
+
+    public Response post(String sessionId, Map<String, ?> message) {
+        return request().body(Map.of("sessionId", sessionId, "message", message)).post("/api/chat/messages");
+    }
+
+    public Response messages(String sessionId) {
+        return request().queryParam("session_id", sessionId).get("/api/chat/messages");
+    }
+
+    public Response upload(List<?> conversations) {
+        return request().body(Map.of("conversations", conversations)).post("/api/chat/sync");
+    }
+
+    public Response download() {
+        return request().get("/api/chat/sync");
+    }
+
+    public Response signIn() {
+        return request().post("/api/auth/session");
+    }
+}

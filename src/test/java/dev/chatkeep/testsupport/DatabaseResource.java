@@ -1,0 +1,43 @@
+package dev.chatkeep.testsupport;
+
+import java.util.HashMap;
+import java.util.Map;
+
+import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
+
+/** Gives the service under test a database of its own and the settings to reach it. */
+public class DatabaseResource implements QuarkusTestResourceLifecycleManager {
+
+    /** Where tests that talk SQL find the database; set for the time that the resource is up. */
+    static final String JDBC_URL = "chatkeep.test.jdbc-url";
+
+    private PostgresServer server;
+
+    @Override
+    public Map<String, String> start() {
+        server = PostgresServer.start();
+        server.createLogin();
+        String database = server.createDatabase();
+        System.setProperty(JDBC_URL, server.jdbcUrl(database));
+        Map<String, String> settings = new HashMap<>(settings(server, database));
+        settings.put("chatkeep.auth.jwt-secret", Tokens.SECRET);
+        return settings;
+    }
+
+    /** What the service needs to know of its database. */
+    public static Map<String, String> settings(PostgresServer server, String database) {
+        return Map.of(
+                "quarkus.datasource.reactive.url", server.url(database),
+                "quarkus.datasource.password", PostgresServer.PASSWORD,
+                "quarkus.flyway.username", PostgresServer.OWNER,
+                "quarkus.flyway.password", PostgresServer.PASSWORD);
+    }
+
+    @Override
+    public void stop() {
+        System.clearProperty(JDBC_URL);
+        if (server != null) {
+            server.close();
+        }
+    }
+}
