@@ -129,16 +129,8 @@ create or replace trigger on_message_change_delete
     referencing old table as old_rows
     for each statement execute function public.update_session_stats();
 
--- What usage counts of a message: input tokens of what the user said, output tokens of the answers.
-create or replace function chatkeep.counted_input(p_role text, p_input_tokens int) returns int
-    language sql immutable set search_path = ''
-as $$ select case when p_role = 'user' then coalesce(p_input_tokens, 0) else 0 end $$;
-
-create or replace function chatkeep.counted_output(p_role text, p_output_tokens int) returns int
-    language sql immutable set search_path = ''
-as $$ select case when p_role = 'assistant' then coalesce(p_output_tokens, 0) else 0 end $$;
-
--- Remembers what usage has counted of messages that are deleted or turn into failed ones. The account
+-- Remembers what usage has counted of messages that are deleted or turn into failed ones: input tokens
+-- of what the user said, output tokens of the answers. The account
 -- itself may be what is being deleted: then there is nothing left to remember for.
 create or replace function chatkeep.remember_counted_messages() returns trigger
     language plpgsql security definer set search_path = ''
@@ -146,16 +138,16 @@ as $$
 begin
     if tg_op = 'DELETE' then
         insert into chatkeep.counted_messages as c (user_id, message_id, input_tokens, output_tokens)
-        select o.user_id, o.id, chatkeep.counted_input(o.role, o.input_tokens),
-               chatkeep.counted_output(o.role, o.output_tokens)
+        select o.user_id, o.id, case when o.role = 'user' then coalesce(o.input_tokens, 0) else 0 end,
+               case when o.role = 'assistant' then coalesce(o.output_tokens, 0) else 0 end
           from old_rows o
          where o.error_message is null and exists (select from public.profiles p where p.id = o.user_id)
         on conflict (user_id, message_id) do update
             set input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens;
     else
         insert into chatkeep.counted_messages as c (user_id, message_id, input_tokens, output_tokens)
-        select o.user_id, o.id, chatkeep.counted_input(o.role, o.input_tokens),
-               chatkeep.counted_output(o.role, o.output_tokens)
+        select o.user_id, o.id, case when o.role = 'user' then coalesce(o.input_tokens, 0) else 0 end,
+               case when o.role = 'assistant' then coalesce(o.output_tokens, 0) else 0 end
           from old_rows o
           join new_rows n on n.user_id = o.user_id and n.id = o.id
          where o.error_message is null and n.error_message is not null
@@ -231,15 +223,16 @@ $$;
 
 -- Reads messages in the shape in which clients send them. What a client did not say stays null; a total
 -- that it left out is the sum of what it did say.
-create or replace function chatkeep.read_messages(p_session_id text, p_messages jsonb) returns setof chatkeep.incoming_message
+create or replace function chatkeep.read_messages(p_conversation int, p_session_id text, p_messages jsonb)
+    returns setof chatkeep.incoming_message
     language sql stable set search_path = ''
 as $$
-    select p_session_id, m.id, m.role, m.content, m.model,
+    select p_conversation, m.position::int, p_session_id, m.id, m.role, m.content, m.model,
            coalesce(m.total_tokens, case when m.input_tokens is not null or m.output_tokens is not null
                                          then coalesce(m.input_tokens, 0) + coalesce(m.output_tokens, 0) end),
            m.input_tokens, m.output_tokens, m.user_message_id, m."contentType",
            round(m.elapsed_time * 1000)::int, m.completion_id, m.timestamp,
-           case when m.error then 'failed' end, m.position
+           case when m.error then 'failed' end
       from rows from (jsonb_to_recordset(p_messages) as (
                id text, role text, content text, model text, total_tokens int, input_tokens int, output_tokens int,
                user_message_id text, "contentType" text, elapsed_time numeric, completion_id text,
@@ -252,8 +245,11 @@ $$;
 -- left alone; what a re-sent message does not say is kept. Returns what usage has to count, grouped by
 -- model: [{model, sent, received, input_tokens, output_tokens}]. The caller has begun the write and
 -- knows that none of the ids stands in another session.
+--
+-- Stored rows are looked up one by one by their key (lateral, limit 1): left to itself the planner may
+-- prefer to read all that the user has.
 create or replace function chatkeep.store_messages(p_user_id uuid, p_messages chatkeep.incoming_message[]) returns jsonb
-    language plpgsql set search_path = ''
+    language plpgsql set search_path = '' set jit = off
 as $$
 declare
     v_inserted jsonb;
@@ -268,15 +264,16 @@ begin
                m.output_tokens, m.user_message_id, m.content_type, m.elapsed_ms, m.completion_id,
                coalesce(m.message_timestamp, now()), m.error_message
           from unnest(p_messages) m
-         order by m.session_id, m.position
+         order by m.conversation, m.position
         on conflict (user_id, id) do nothing
         returning id, role, model, input_tokens, output_tokens, error_message
     ), counted as (
         select s.role, s.model, c.message_id is null as is_new,
-               chatkeep.counted_input(s.role, s.input_tokens) - coalesce(c.input_tokens, 0) as input_tokens,
-               chatkeep.counted_output(s.role, s.output_tokens) - coalesce(c.output_tokens, 0) as output_tokens
+               case when s.role = 'user' then coalesce(s.input_tokens, 0) else 0 end - coalesce(c.input_tokens, 0) as input_tokens,
+               case when s.role = 'assistant' then coalesce(s.output_tokens, 0) else 0 end - coalesce(c.output_tokens, 0) as output_tokens
           from stored s
-          left join chatkeep.counted_messages c on c.user_id = p_user_id and c.message_id = s.id
+          left join lateral (select c.* from chatkeep.counted_messages c
+                              where c.user_id = p_user_id and c.message_id = s.id limit 1) c on true
          where s.error_message is null
     ), grouped as (
         select model, count(*) filter (where is_new and role = 'user') as sent,
@@ -294,11 +291,14 @@ begin
 
     with merged as (
         select o.id, o.error_message is null as was_counted, c.message_id is not null as was_remembered,
-               case when o.error_message is null then chatkeep.counted_input(o.role, o.input_tokens)
+               case when o.error_message is null
+                    then case when o.role = 'user' then coalesce(o.input_tokens, 0) else 0 end
                     else coalesce(c.input_tokens, 0) end as old_input,
-               case when o.error_message is null then chatkeep.counted_output(o.role, o.output_tokens)
+               case when o.error_message is null
+                    then case when o.role = 'assistant' then coalesce(o.output_tokens, 0) else 0 end
                     else coalesce(c.output_tokens, 0) end as old_output,
-               n.role, n.content, n.error_message,
+               n.role, n.content,
+               case when n.error_message is not null then coalesce(o.error_message, n.error_message) end as error_message,
                coalesce(n.model, o.model) as model,
                coalesce(n.total_tokens, o.total_tokens) as total_tokens,
                coalesce(n.input_tokens, o.input_tokens) as input_tokens,
@@ -307,30 +307,35 @@ begin
                coalesce(n.content_type, o.content_type) as content_type,
                coalesce(n.elapsed_ms, o.elapsed_ms) as elapsed_ms,
                coalesce(n.completion_id, o.completion_id) as completion_id,
-               coalesce(n.message_timestamp, o.message_timestamp) as message_timestamp
+               coalesce(n.message_timestamp, o.message_timestamp) as message_timestamp,
+               o as old
           from unnest(p_messages) n
-          join public.chat_messages o on o.user_id = p_user_id and o.id = n.id
-          left join chatkeep.counted_messages c on c.user_id = p_user_id and c.message_id = n.id
+         cross join lateral (select o.* from public.chat_messages o
+                              where o.user_id = p_user_id and o.id = n.id limit 1) o
+          left join lateral (select c.* from chatkeep.counted_messages c
+                              where c.user_id = p_user_id and c.message_id = n.id limit 1) c on true
+    ), different as (
+        select n.*
+          from merged n
+         where (n.role, n.content, n.error_message, n.model, n.total_tokens, n.input_tokens, n.output_tokens,
+                n.user_message_id, n.content_type, n.elapsed_ms, n.completion_id, n.message_timestamp)
+               is distinct from
+               ((n.old).role, (n.old).content, (n.old).error_message, (n.old).model, (n.old).total_tokens,
+                (n.old).input_tokens, (n.old).output_tokens, (n.old).user_message_id, (n.old).content_type,
+                (n.old).elapsed_ms, (n.old).completion_id, (n.old).message_timestamp)
     ), changed as (
         update public.chat_messages m
-           set role = n.role, content = n.content, error_message = case when n.error_message is null then null
-                                                                        else coalesce(m.error_message, n.error_message) end,
-               model = n.model, total_tokens = n.total_tokens,
-               input_tokens = n.input_tokens, output_tokens = n.output_tokens, user_message_id = n.user_message_id,
-               content_type = n.content_type, elapsed_ms = n.elapsed_ms, completion_id = n.completion_id,
-               message_timestamp = n.message_timestamp
-          from merged n
-         where m.user_id = p_user_id and m.id = n.id
-           and (m.role, m.content, m.error_message is null, m.model, m.total_tokens, m.input_tokens, m.output_tokens,
-                m.user_message_id, m.content_type, m.elapsed_ms, m.completion_id, m.message_timestamp)
-               is distinct from
-               (n.role, n.content, n.error_message is null, n.model, n.total_tokens, n.input_tokens, n.output_tokens,
-                n.user_message_id, n.content_type, n.elapsed_ms, n.completion_id, n.message_timestamp)
+           set role = n.role, content = n.content, error_message = n.error_message, model = n.model,
+               total_tokens = n.total_tokens, input_tokens = n.input_tokens, output_tokens = n.output_tokens,
+               user_message_id = n.user_message_id, content_type = n.content_type, elapsed_ms = n.elapsed_ms,
+               completion_id = n.completion_id, message_timestamp = n.message_timestamp
+          from different n
+         where m.user_id = p_user_id and m.id = any (array(select d.id from different d)) and m.id = n.id
         returning n.*
     ), counted as (
         select c.role, c.model, not (c.was_counted or c.was_remembered) as is_new,
-               chatkeep.counted_input(c.role, c.input_tokens) - c.old_input as input_tokens,
-               chatkeep.counted_output(c.role, c.output_tokens) - c.old_output as output_tokens
+               case when c.role = 'user' then coalesce(c.input_tokens, 0) else 0 end - c.old_input as input_tokens,
+               case when c.role = 'assistant' then coalesce(c.output_tokens, 0) else 0 end - c.old_output as output_tokens
           from changed c
          where c.error_message is null
     ), grouped as (
@@ -396,7 +401,7 @@ begin
     if not found then
         raise sqlstate 'PT404' using message = 'session_not_found', detail = 'There is no such session.';
     end if;
-    select array_agg(m) into v_messages from chatkeep.read_messages(p_session_id, jsonb_build_array(p_message)) m;
+    select array_agg(m) into v_messages from chatkeep.read_messages(1, p_session_id, jsonb_build_array(p_message)) m;
     perform from public.chat_messages m
       where m.user_id = p_user_id and m.id = v_messages[1].id and m.session_id <> p_session_id;
     if found then
@@ -418,15 +423,17 @@ begin
 end
 $$;
 
--- Stores a batch of conversations, each id at most once in it, and returns an entry for each:
--- [{ord, conversationId, status, messageCount} or {ord, conversationId, error}]. A conversation that
--- holds a message of another one is refused here; one that breaks a constraint fails the batch.
+-- Stores a batch of conversations, [{ord, conversation}], each id at most once in it, and returns an
+-- entry for each: [{ord, conversationId, status, messageCount} or {ord, conversationId, error}]. A
+-- conversation that holds a message of another one is refused here; one that breaks a constraint fails
+-- the batch.
 create or replace function chatkeep.sync_batch(p_user_id uuid, p_batch jsonb) returns jsonb
-    language plpgsql set search_path = ''
+    language plpgsql set search_path = '' set jit = off
 as $$
 declare
     v_messages chatkeep.incoming_message[];
     v_refused  jsonb;
+    v_ids      text[];
     v_new      text[];
     v_part     chatkeep.incoming_message[];
     v_usage    jsonb := '[]';
@@ -434,33 +441,28 @@ declare
 begin
     -- The last of two messages with one id in one conversation is the one that counts.
     select array_agg(m::chatkeep.incoming_message) into v_messages
-      from (select distinct on (r.session_id, r.id) r.*
-              from jsonb_array_elements(p_batch) e (item)
-             cross join lateral chatkeep.read_messages(e.item -> 'conversation' ->> 'id',
-                                                       coalesce(e.item -> 'conversation' -> 'messages', '[]')) r
-             order by r.session_id, r.id, r.position desc) m;
+      from (select distinct on (r.conversation, r.id) r.*
+              from jsonb_array_elements(p_batch) as b (item)
+             cross join lateral chatkeep.read_messages((b.item ->> 'ord')::int, b.item -> 'conversation' ->> 'id',
+                                                       coalesce(nullif(b.item -> 'conversation' -> 'messages', 'null'), '[]')) r
+             order by r.conversation, r.id, r.position desc) m;
 
     -- An id can stand in one session only: the stored one, or else the first conversation that names it.
-    with first_named as (
-        select m.id, (array_agg(m.session_id order by e.ord))[1] as session_id
-          from unnest(v_messages) m
-          join (select item -> 'conversation' ->> 'id' as id, (item ->> 'ord')::int as ord
-                  from jsonb_array_elements(p_batch) as b (item)) e on e.id = m.session_id
-         group by m.id
-        having count(*) > 1
-    )
-    select coalesce(jsonb_object_agg(r.session_id, 'A message of it belongs to another conversation.'), '{}') into v_refused
-      from (select m.session_id
-              from unnest(v_messages) m
-              join public.chat_messages o on o.user_id = p_user_id and o.id = m.id and o.session_id <> m.session_id
-            union
-            select m.session_id
-              from unnest(v_messages) m
-              join first_named f on f.id = m.id and f.session_id <> m.session_id) r;
+    select coalesce(jsonb_object_agg(r.session_id, 'A message of it belongs to another conversation.'), '{}')
+      into v_refused
+      from (select distinct m.session_id
+              from (select u.session_id, u.id, first_value(u.session_id) over (partition by u.id order by u.conversation) as first_named
+                      from unnest(v_messages) u) m
+              left join lateral (select o.session_id from public.chat_messages o
+                                  where o.user_id = p_user_id and o.id = m.id limit 1) o on true
+             where m.session_id <> coalesce(o.session_id, m.first_named)) r;
     if v_refused <> '{}' then
-        select coalesce(array_agg(m), '{}') into v_messages
-          from unnest(v_messages) m where not v_refused ? m.session_id;
+        select array_agg(m) into v_messages from unnest(v_messages) m where not v_refused ? m.session_id;
     end if;
+
+    select coalesce(array_agg(b.item -> 'conversation' ->> 'id'), '{}') into v_ids
+      from jsonb_array_elements(p_batch) as b (item)
+     where not v_refused ? (b.item -> 'conversation' ->> 'id');
 
     with fresh as (
         insert into public.chat_sessions (user_id, id, title, created_at, updated_at, last_activity)
@@ -472,7 +474,7 @@ begin
           left join (select m.session_id, min(m.message_timestamp) as oldest, max(m.message_timestamp) as newest
                        from unnest(v_messages) m group by m.session_id) t on t.session_id = c.id
          cross join lateral (select least(coalesce(c."updatedAt", t.newest, c."createdAt", now()), now()) as updated_at) u
-         where not v_refused ? c.id
+         where c.id = any (v_ids)
          order by c.id
         on conflict (user_id, id) do nothing
         returning id
@@ -485,8 +487,8 @@ begin
        set title = c.title
       from jsonb_array_elements(p_batch) as b (item)
      cross join lateral jsonb_to_record(b.item -> 'conversation') as c (id text, title text, "updatedAt" timestamptz)
-     where s.user_id = p_user_id and s.id = c.id and s.id <> all (v_new)
-       and not v_refused ? c.id and c.title <> '' and c.title <> s.title
+     where s.user_id = p_user_id and s.id = any (v_ids) and s.id <> all (v_new)
+       and s.id = c.id and c.title <> '' and c.title <> s.title
        and (c."updatedAt" is null or c."updatedAt" > s.updated_at);
 
     foreach v_first in array array [true, false] loop
@@ -504,15 +506,16 @@ begin
     perform chatkeep.record_usage(p_user_id, v_usage, chatkeep.uncounted_sessions(p_user_id, v_new));
 
     return (
-        select coalesce(jsonb_agg(case
+        select jsonb_agg(case
                    when v_refused ? c.id
                        then jsonb_build_object('ord', c.ord, 'conversationId', c.id, 'error', v_refused ->> c.id)
                    else jsonb_build_object('ord', c.ord, 'conversationId', c.id, 'status', 'synced',
                                            'messageCount', s.message_count)
-               end), '[]')
-          from (select item -> 'conversation' ->> 'id' as id, item -> 'ord' as ord
+               end)
+          from (select b.item -> 'conversation' ->> 'id' as id, b.item -> 'ord' as ord
                   from jsonb_array_elements(p_batch) as b (item)) c
-          left join public.chat_sessions s on s.user_id = p_user_id and s.id = c.id);
+          left join lateral (select o.message_count from public.chat_sessions o
+                              where o.user_id = p_user_id and o.id = c.id limit 1) s on true);
 end
 $$;
 
@@ -609,14 +612,12 @@ revoke execute on function public.update_session_stats(), public.update_session_
 grant execute on function public.get_user_recent_sessions(uuid, int), public.get_session_with_messages(text, uuid),
     public.sync_user_conversations(uuid, jsonb) to authenticated, service_role;
 
-revoke execute on function chatkeep.counted_input(text, int), chatkeep.counted_output(text, int),
-    chatkeep.remember_counted_messages(), chatkeep.remember_counted_sessions(), chatkeep.read_messages(text, jsonb),
+revoke execute on function chatkeep.remember_counted_messages(), chatkeep.remember_counted_sessions(), chatkeep.read_messages(int, text, jsonb),
     chatkeep.store_messages(uuid, chatkeep.incoming_message[]), chatkeep.uncounted_sessions(uuid, text[]),
     chatkeep.create_session(uuid, text, text), chatkeep.append_message(uuid, text, jsonb),
     chatkeep.sync_batch(uuid, jsonb), chatkeep.sync_isolating(uuid, jsonb), chatkeep.check_conversations(uuid, jsonb)
     from public;
-grant execute on function chatkeep.counted_input(text, int), chatkeep.counted_output(text, int),
-    chatkeep.read_messages(text, jsonb), chatkeep.store_messages(uuid, chatkeep.incoming_message[]),
+grant execute on function chatkeep.read_messages(int, text, jsonb), chatkeep.store_messages(uuid, chatkeep.incoming_message[]),
     chatkeep.uncounted_sessions(uuid, text[]), chatkeep.create_session(uuid, text, text),
     chatkeep.append_message(uuid, text, jsonb), chatkeep.sync_batch(uuid, jsonb), chatkeep.sync_isolating(uuid, jsonb),
     chatkeep.check_conversations(uuid, jsonb) to authenticated, service_role;

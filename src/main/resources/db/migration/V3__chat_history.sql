@@ -96,8 +96,11 @@ create table chatkeep.counted_sessions (
 );
 comment on table chatkeep.counted_sessions is 'Sessions that usage has counted and that were deleted since';
 
--- One message of an upload, checked for nothing yet but its types.
+-- One message of an upload, checked for nothing yet but its types; conversation and position say where
+-- in the upload it stands.
 create type chatkeep.incoming_message as (
+    conversation      int,
+    position          int,
     session_id        text,
     id                text,
     role              text,
@@ -111,8 +114,7 @@ create type chatkeep.incoming_message as (
     elapsed_ms        int,
     completion_id     text,
     message_timestamp timestamptz,
-    error_message     text,
-    position          bigint
+    error_message     text
 );
 
 revoke all on public.chat_sessions, public.chat_messages from public, anon, authenticated;

@@ -11,8 +11,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 
 /**
- * A real PostgreSQL for tests, with nothing durable about it. Databases on it belong to {@link #OWNER}, who is no
- * superuser: the migrations must do with what an owner may do.
+ * A real PostgreSQL in a process of its own. Databases on it belong to {@link #OWNER}, who is no superuser: the migrations
+ * must do with what an owner may do.
  */
 public final class PostgresServer implements AutoCloseable {
 
@@ -21,21 +21,26 @@ public final class PostgresServer implements AutoCloseable {
     public static final String PASSWORD = "only-for-tests";
 
     private final EmbeddedPostgres postgres;
+    private final String password;
     private final AtomicInteger databases = new AtomicInteger();
 
-    private PostgresServer(EmbeddedPostgres postgres) {
+    private PostgresServer(EmbeddedPostgres postgres, String password) {
         this.postgres = postgres;
-        execute("postgres", "create role " + OWNER + " login createrole password '" + PASSWORD + "'");
+        this.password = password;
+        createRole(OWNER, "login createrole");
     }
 
-    /** The version that the project's demo and most tests run on. */
+    /** For tests: the version that most of them run on, with nothing durable about it. */
     public static PostgresServer start() {
-        return start(EmbeddedPostgres.builder());
+        return start(EmbeddedPostgres.builder(), PASSWORD);
     }
 
-    public static PostgresServer start(EmbeddedPostgres.Builder builder) {
+    /**
+     * @param password of the owner and of the service's login
+     */
+    public static PostgresServer start(EmbeddedPostgres.Builder builder, String password) {
         try {
-            return new PostgresServer(builder.start());
+            return new PostgresServer(builder.start(), password);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -44,15 +49,24 @@ public final class PostgresServer implements AutoCloseable {
     /** Creates an empty database that belongs to {@link #OWNER} and returns its name. */
     public String createDatabase() {
         String name = "chatkeep_" + databases.incrementAndGet();
-        execute("postgres", "create database " + name + " owner " + OWNER);
+        execute("create database " + name + " owner " + OWNER);
         return name;
+    }
+
+    /** Creates a database that belongs to {@link #OWNER} unless it is there. */
+    public void ensureDatabase(String name) {
+        try (Connection connection = superuser("postgres"); Statement statement = connection.createStatement()) {
+            if (!statement.executeQuery("select from pg_database where datname = '" + name + "'").next()) {
+                statement.execute("create database " + name + " owner " + OWNER);
+            }
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     /** Gives the service's login a password, whether the migrations have made it yet or not. */
     public void createLogin() {
-        execute("postgres",
-                "do $$ begin create role " + LOGIN + " login noinherit; exception when duplicate_object then null; end $$",
-                "alter role " + LOGIN + " password '" + PASSWORD + "'");
+        createRole(LOGIN, "login noinherit");
     }
 
     public String jdbcUrl(String database) {
@@ -69,11 +83,16 @@ public final class PostgresServer implements AutoCloseable {
     }
 
     public Connection connect(String database, String user) throws SQLException {
-        return DriverManager.getConnection(jdbcUrl(database), user, PASSWORD);
+        return DriverManager.getConnection(jdbcUrl(database), user, password);
     }
 
-    private void execute(String database, String... statements) {
-        try (Connection connection = superuser(database); Statement statement = connection.createStatement()) {
+    private void createRole(String name, String attributes) {
+        execute("do $$ begin create role " + name + " " + attributes + "; exception when duplicate_object then null; end $$",
+                "alter role " + name + " password '" + password + "'");
+    }
+
+    private void execute(String... statements) {
+        try (Connection connection = superuser("postgres"); Statement statement = connection.createStatement()) {
             for (String sql : statements) {
                 statement.execute(sql);
             }

@@ -1,0 +1,92 @@
+package dev.chatkeep.local;
+
+import java.io.IOException;
+import java.net.http.HttpResponse;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Map;
+
+import dev.chatkeep.testsupport.PostgresServer;
+
+/**
+ * Runs the packaged program on this machine: an embedded PostgreSQL with durable settings, secrets of its own, the demo
+ * conversations of a demo user, and a command to copy. Everything it makes is under {@code .chatkeep/} and stays there from
+ * one run to the next. Ctrl-C takes it all down.
+ * <p>
+ * Settings, as system properties: {@code chatkeep.local.port} (8080) and {@code chatkeep.local.directory} (.chatkeep).
+ */
+public final class Launcher {
+
+    private static final String DATABASE = "chatkeep";
+
+    private Launcher() {
+    }
+
+    public static void main(String[] args) throws Exception {
+        Path directory = Files.createDirectories(Path.of(System.getProperty("chatkeep.local.directory", ".chatkeep")));
+        int port = Integer.getInteger("chatkeep.local.port", 8080);
+        try (FileChannel channel = FileChannel.open(directory.resolve("lock"), StandardOpenOption.CREATE,
+                StandardOpenOption.WRITE);
+                FileLock lock = channel.tryLock()) {
+            if (lock == null) {
+                throw new IllegalStateException("Another run is using " + directory.toAbsolutePath() + ". Stop it first.");
+            }
+            run(directory, port);
+        }
+    }
+
+    private static void run(Path directory, int port) throws IOException, InterruptedException {
+        Secrets secrets = Secrets.in(directory);
+        LocalService.stopLeftover(directory);
+
+        say("Starting PostgreSQL in " + directory.resolve("postgres").toAbsolutePath());
+        PostgresServer postgres = LocalPostgres.start(directory.resolve("postgres"), secrets.password());
+        postgres.createLogin();
+        postgres.ensureDatabase(DATABASE);
+
+        say("Starting Chatkeep, its log is " + directory.resolve("service.log").toAbsolutePath());
+        LocalService service = LocalService.start(directory, port, Map.of(
+                "QUARKUS_DATASOURCE_REACTIVE_URL", postgres.url(DATABASE),
+                "QUARKUS_DATASOURCE_PASSWORD", secrets.password(),
+                "QUARKUS_FLYWAY_USERNAME", PostgresServer.OWNER,
+                "QUARKUS_FLYWAY_PASSWORD", secrets.password(),
+                "CHATKEEP_AUTH_JWT_SECRET", secrets.jwtSecret()));
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            service.stop();
+            postgres.close();
+        }, "stop-chatkeep"));
+        service.awaitReady();
+
+        Demo demo = new Demo(service, secrets.jwtSecret());
+        Files.writeString(directory.resolve("token"), demo.token());
+        HttpResponse<String> uploaded = demo.upload();
+        if (uploaded.statusCode() != 200) {
+            throw new IllegalStateException("The demo conversations were not stored: " + uploaded.body());
+        }
+
+        System.out.println("""
+
+                Chatkeep is running at %1$s
+                  API description   %1$s/q/swagger-ui/
+                  Demo user         %2$s, %3$d conversations
+
+                Try it:
+
+                  curl -H "Authorization: Bearer %4$s" %1$s/api/chat/sessions
+
+                The same token is in %5$s. Stop with Ctrl-C; what is stored stays.
+                """.formatted(service.address(), Demo.EMAIL, demo.conversations(), demo.token(), directory.resolve("token")));
+
+        int status = service.await();
+        if (status != 0) {
+            throw new IllegalStateException("Chatkeep ended with status " + status + ".\n" + service.endOfLog());
+        }
+    }
+
+    private static void say(String line) {
+        System.out.println(line);
+    }
+}
