@@ -145,12 +145,19 @@ begin
         on conflict (user_id, message_id) do update
             set input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens;
     else
+        -- Grouped and not joined: the planner takes transition tables for small and would go through the
+        -- new rows once for every old one.
         insert into chatkeep.counted_messages as c (user_id, message_id, input_tokens, output_tokens)
-        select o.user_id, o.id, case when o.role = 'user' then coalesce(o.input_tokens, 0) else 0 end,
-               case when o.role = 'assistant' then coalesce(o.output_tokens, 0) else 0 end
-          from old_rows o
-          join new_rows n on n.user_id = o.user_id and n.id = o.id
-         where o.error_message is null and n.error_message is not null
+        select r.user_id, r.id, max(r.input_tokens), max(r.output_tokens)
+          from (select o.user_id, o.id, true as before, o.error_message is null as counts,
+                       case when o.role = 'user' then coalesce(o.input_tokens, 0) else 0 end as input_tokens,
+                       case when o.role = 'assistant' then coalesce(o.output_tokens, 0) else 0 end as output_tokens
+                  from old_rows o
+                union all
+                select n.user_id, n.id, false, n.error_message is null, 0, 0
+                  from new_rows n) r
+         group by r.user_id, r.id
+        having bool_or(r.before and r.counts) and bool_or(not r.before and not r.counts)
         on conflict (user_id, message_id) do update
             set input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens;
     end if;

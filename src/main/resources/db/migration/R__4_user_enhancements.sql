@@ -77,7 +77,8 @@ end
 $$;
 
 -- Adds to what the user did today. p_messages_received counts as answers of p_model_used;
--- p_active_minutes is how many minutes this took, the current one included.
+-- p_active_minutes is how many minutes this took, the current one included. Tokens may be negative, to
+-- correct what was counted; messages are never taken back.
 create or replace function public.track_user_usage(
     p_user_id           uuid,
     p_messages_sent     int default 0,
@@ -87,15 +88,20 @@ create or replace function public.track_user_usage(
     p_model_used        varchar default null,
     p_session_created   boolean default false,
     p_active_minutes    int default 0) returns void
-    language sql set search_path = ''
+    language plpgsql set search_path = ''
 as $$
-    select chatkeep.record_usage(
+begin
+    if p_messages_sent < 0 or p_messages_received < 0 then
+        raise invalid_parameter_value using message = 'messages cannot be taken back from usage';
+    end if;
+    perform chatkeep.record_usage(
         p_user_id,
         jsonb_build_array(jsonb_build_object(
             'model', p_model_used, 'sent', coalesce(p_messages_sent, 0), 'received', coalesce(p_messages_received, 0),
             'input_tokens', coalesce(p_input_tokens, 0), 'output_tokens', coalesce(p_output_tokens, 0))),
         coalesce(p_session_created, false)::int,
-        p_active_minutes)
+        p_active_minutes);
+end
 $$;
 
 -- The models that the user's tier opens, one row a model: that of the highest tier the user reaches.

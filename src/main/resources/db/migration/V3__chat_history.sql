@@ -63,10 +63,11 @@ comment on table public.chat_messages is 'What was said; null means that the cli
 comment on column public.chat_messages.elapsed_ms is 'How long the answer took, in milliseconds';
 comment on column public.chat_messages.user_message_id is 'The user message that this answer answers';
 
--- Reads a session in order, finds its newest message and stands behind the foreign key. It comes
--- before the other indexes because the planner takes the older one of two that cost the same.
-create index idx_chat_messages_user_session_timestamp
-    on public.chat_messages (user_id, session_id, message_timestamp, id);
+-- Reads a session in order, finds its newest message and stands behind the foreign key. It does not
+-- begin with user_id, or else the planner, while it has not yet noticed how much a new user wrote, could
+-- take it for a look-up by id and read all of it each time.
+create index idx_chat_messages_session_user_timestamp
+    on public.chat_messages (session_id, user_id, message_timestamp, id);
 create index idx_chat_messages_session_id on public.chat_messages (session_id);
 create index idx_chat_messages_timestamp on public.chat_messages (message_timestamp);
 create index idx_chat_messages_session_timestamp on public.chat_messages (session_id, message_timestamp);

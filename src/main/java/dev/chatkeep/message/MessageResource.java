@@ -3,6 +3,8 @@ package dev.chatkeep.message;
 import java.util.List;
 
 import jakarta.validation.Valid;
+import jakarta.validation.constraints.Max;
+import jakarta.validation.constraints.Min;
 import jakarta.validation.constraints.NotNull;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.GET;
@@ -14,12 +16,14 @@ import jakarta.ws.rs.core.MediaType;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.ResponseStatus;
 import org.jboss.resteasy.reactive.RestQuery;
 import org.jboss.resteasy.reactive.server.Cancellable;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
@@ -36,25 +40,24 @@ import io.smallrye.mutiny.Uni;
 @Tag(name = "Messages", description = "What was said in a session")
 public class MessageResource {
 
+    /** How many messages an answer holds at the most. */
+    static final int MOST = 50_000;
+    /** How many bytes of content an answer holds at the most. */
+    static final int MOST_BYTES = 64 << 20;
+
     @Schema(name = "NewMessage")
     record Append(@NotNull @Valid MessageInput message,
             @Schema(examples = "conv_1752734987703_j9spjufk8") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId) {
     }
 
     @Schema(name = "MessageList")
-    record Messages(List<MessageInput> messages, int count) {
+    record Messages(List<MessageInput> messages, int count,
+            @Schema(description = "Null unless there are more messages") @JsonProperty("next_cursor") String nextCursor) {
     }
 
     @Schema(name = "StoredMessage")
     record Stored(MessageRow message, boolean success) {
     }
-
-    private static final String LIST = "select json_build_object("
-            + "'messages', coalesce(json_agg(" + MessageInput.SQL + " order by m.message_timestamp, m.id)"
-            + " filter (where m.id is not null), '[]'), 'count', count(m.id))::text"
-            + " from public.chat_sessions s"
-            + " left join public.chat_messages m on m.user_id = s.user_id and m.session_id = s.id"
-            + " where s.user_id = $1 and s.id = $2 group by s.user_id, s.id";
 
     private static final String APPEND = "select json_build_object('message', " + MessageRow.SQL + ", 'success', true)::text"
             + " from chatkeep.append_message($1, $2, $3::text::jsonb) m";
@@ -68,14 +71,27 @@ public class MessageResource {
     }
 
     @GET
-    @Operation(summary = "Read a session", description = "All its messages in time order.")
+    @Operation(summary = "Read a session", description = "Its messages in time order; complete up to " + MOST
+            + " messages and 64 MiB of content, beyond that and with `limit` in pages, each of which names the cursor of the"
+            + " next.")
     @APIResponse(responseCode = "200", description = "The messages", content = @Content(schema = @Schema(implementation = Messages.class)))
     @APIResponse(responseCode = "400", description = "The session id is missing")
     @APIResponse(responseCode = "404", description = "There is no such session")
-    @APIResponse(responseCode = "422", description = "The session id is not valid")
-    public Uni<String> list(@RestQuery("session_id") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId) {
-        return transaction.read(LIST, sessionId)
+    @APIResponse(responseCode = "422", description = "A parameter is not valid")
+    public Uni<String> list(@RestQuery("session_id") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
+            @Parameter(description = "Messages a page") @RestQuery @Min(1) @Max(MOST) Integer limit,
+            @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
+        int size = limit == null ? MOST : limit;
+        return read(sessionId, size, cursor)
                 .onItem().ifNull().failWith(() -> Problem.notFound("session_not_found", "There is no such session."));
+    }
+
+    private Uni<String> read(String sessionId, int size, String cursor) {
+        if (cursor == null) {
+            return transaction.read(MessagePage.FIRST, sessionId, size, (long) MOST_BYTES);
+        }
+        MessagePage page = MessagePage.after(cursor, json);
+        return transaction.read(MessagePage.NEXT, sessionId, size, (long) MOST_BYTES, page.timestamp(), page.id());
     }
 
     @POST

@@ -51,6 +51,11 @@ public record Problem(
         return of(Status.NOT_FOUND, code, detail);
     }
 
+    /** To be thrown where a list is asked to go on from what none of its answers ended with. */
+    public static HttpProblem invalidCursor() {
+        return of(UNPROCESSABLE_CONTENT, "invalid_cursor", "The cursor is not one that a list answered with.");
+    }
+
     static HttpProblem.Builder builder(StatusType status, String code, String detail) {
         return HttpProblem.builder()
                 .withStatus(status)

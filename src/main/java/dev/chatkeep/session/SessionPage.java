@@ -1,17 +1,11 @@
 package dev.chatkeep.session;
 
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.time.Instant;
 import java.time.OffsetDateTime;
-import java.time.ZoneOffset;
-import java.time.temporal.ChronoUnit;
-import java.util.Base64;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.chatkeep.problem.Problem;
+import dev.chatkeep.wire.Cursor;
 
 /**
  * Lists sessions, newest {@code updated_at} first, ties by {@code last_message_timestamp}, then {@code id}. A page goes on
@@ -25,6 +19,8 @@ record SessionPage(OffsetDateTime updatedAt, OffsetDateTime lastMessageTimestamp
 
     private static final String NEWEST_LAST_MESSAGE = "coalesce(s.last_message_timestamp, '-infinity')";
     private static final String ORDER = "s.updated_at desc, " + NEWEST_LAST_MESSAGE + " desc, s.id desc";
+    private static final String CURSOR = Cursor.sql(Cursor.sqlTime("s.updated_at"),
+            Cursor.sqlTime("s.last_message_timestamp"), "s.id");
 
     /** {@code $1} user, {@code $2} how many. One row more is read to know whether there are more. */
     static final String FIRST = page("");
@@ -34,40 +30,25 @@ record SessionPage(OffsetDateTime updatedAt, OffsetDateTime lastMessageTimestamp
 
     private static String page(String after) {
         return "with found as (select s.*, row_number() over (order by " + ORDER + ") as position"
-                + " from public.chat_sessions s where s.user_id = $1" + after + " order by " + ORDER + " limit $2 + 1),"
-                + " last as (select " + cursor() + " as cursor from found s"
-                + " where s.position = $2 and exists (select from found m where m.position > $2))"
+                + " from public.chat_sessions s where s.user_id = $1" + after + " order by " + ORDER + " limit $2 + 1)"
                 + " select json_build_object("
-                + "'sessions', coalesce(json_agg(" + SessionView.SQL + " order by s.position), '[]'),"
-                + " 'count', count(*), 'next_cursor', (select cursor from last))::text"
-                + " from found s where s.position <= $2";
-    }
-
-    private static String cursor() {
-        return "translate(encode(convert_to(json_build_array(" + micros("s.updated_at") + ", "
-                + micros("s.last_message_timestamp") + ", s.id)::text, 'UTF8'), 'base64'), E'+/=\\n', '-_')";
-    }
-
-    private static String micros(String column) {
-        return "(extract(epoch from " + column + ") * 1000000)::bigint";
+                + "'sessions', coalesce(json_agg(" + SessionView.SQL + " order by s.position)"
+                + " filter (where s.position <= $2), '[]'),"
+                + " 'count', count(*) filter (where s.position <= $2),"
+                + " 'next_cursor', case when count(*) > $2 then max(" + CURSOR + ") filter (where s.position = $2) end)::text"
+                + " from found s";
     }
 
     /** Reads a cursor that an answer carried; 422 {@code invalid_cursor} where it did not. */
     static SessionPage after(String cursor, ObjectMapper json) {
         try {
-            JsonNode parts = json.readTree(new String(Base64.getUrlDecoder().decode(cursor), StandardCharsets.UTF_8));
-            if (parts.isArray() && parts.size() == 3 && parts.get(0).canConvertToLong() && parts.get(2).isTextual()) {
-                JsonNode lastMessage = parts.get(1);
-                return new SessionPage(time(parts.get(0)), lastMessage.isNull() ? null : time(lastMessage),
-                        parts.get(2).textValue());
+            Cursor key = Cursor.parse(cursor, 3, json).orElseThrow(IllegalArgumentException::new);
+            if (key.time(0) == null) {
+                throw new IllegalArgumentException("not a time");
             }
-        } catch (IOException | IllegalArgumentException e) {
-            // Answered below like every other text that is no cursor.
+            return new SessionPage(key.time(0), key.time(1), key.text(2));
+        } catch (IllegalArgumentException e) {
+            throw Problem.invalidCursor();
         }
-        throw Problem.of(Problem.UNPROCESSABLE_CONTENT, "invalid_cursor", "The cursor is not one that a list answered with.");
-    }
-
-    private static OffsetDateTime time(JsonNode micros) {
-        return Instant.EPOCH.plus(micros.longValue(), ChronoUnit.MICROS).atOffset(ZoneOffset.UTC);
     }
 }

@@ -12,10 +12,12 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.chatkeep.message.MessageInput;
 import dev.chatkeep.wire.Text;
 import dev.chatkeep.wire.Timestamp;
+import io.quarkus.runtime.annotations.RegisterForReflection;
 
 /** A conversation as clients upload it. The counts that they send with it are ignored: the server's come from the messages. */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @Schema(name = "UploadedConversation")
+@RegisterForReflection(targets = { ConversationInput.class, MessageInput.class }) // Jackson reads and writes them by hand
 record ConversationInput(
         @Schema(examples = "conv_1752734987703_j9spjufk8") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id,
         @Schema(examples = "A week in Lisbon") @Text(max = 255) String title,

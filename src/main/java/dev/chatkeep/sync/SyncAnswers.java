@@ -8,6 +8,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import com.fasterxml.jackson.annotation.JsonInclude;
 
 import dev.chatkeep.message.MessageInput;
+import io.quarkus.runtime.annotations.RegisterForReflection;
 
 /** What clients are answered about a sync. */
 final class SyncAnswers {
@@ -20,6 +21,7 @@ final class SyncAnswers {
     }
 
     @Schema(name = "SyncResults")
+    @RegisterForReflection(targets = { Results.class, Detail.class }) // Jackson reads them from what PostgreSQL answers
     record Results(int synced, int errors, @Schema(description = "In the order of the upload") List<Detail> details) {
     }
 

@@ -33,8 +33,19 @@ public class SyncResource {
 
     /** How many conversations a download holds. */
     static final int NEWEST = 10;
+    /** How many bytes of content a download holds at the most. */
+    static final long MOST_BYTES = 64 << 20;
 
-    private static final String DOWNLOAD = "select json_build_object('conversations', coalesce(json_agg(json_build_object("
+    private static final String NEWEST_FIRST = "s.updated_at desc, s.last_message_timestamp desc nulls last, s.id desc";
+
+    /** {@code $1} user, {@code $2} how many bytes of content. A conversation is there as a whole or not at all. */
+    private static final String DOWNLOAD = "with newest as (select s.*, row_number() over (order by " + NEWEST_FIRST
+            + ") as position"
+            + " from public.chat_sessions s where s.user_id = $1 order by " + NEWEST_FIRST + " limit " + NEWEST + "),"
+            + " sized as (select s.*, sum(c.bytes) over (order by s.position) as bytes from newest s"
+            + " cross join lateral (select coalesce(sum(octet_length(m.content)), 0) as bytes from public.chat_messages m"
+            + " where m.user_id = s.user_id and m.session_id = s.id) c)"
+            + " select json_build_object('conversations', coalesce(json_agg(json_build_object("
             + "'id', s.id, 'title', s.title, 'userId', s.user_id,"
             + " 'messages', (select coalesce(json_agg(" + MessageInput.SQL + " order by m.message_timestamp, m.id), '[]')"
             + " from public.chat_messages m where m.user_id = s.user_id and m.session_id = s.id),"
@@ -42,10 +53,8 @@ public class SyncResource {
             + " 'messageCount', s.message_count, 'totalTokens', s.total_tokens, 'lastModel', s.last_model,"
             + " 'lastMessagePreview', s.last_message_preview,"
             + " 'lastMessageTimestamp', " + Timestamps.sql("s.last_message_timestamp") + ", 'isActive', s.is_active)"
-            + " order by s.updated_at desc, s.last_message_timestamp desc nulls last, s.id desc), '[]'),"
-            + " 'syncTime', " + Timestamps.sql("now()") + ")::text"
-            + " from (select * from public.chat_sessions where user_id = $1"
-            + " order by updated_at desc, last_message_timestamp desc nulls last, id desc limit " + NEWEST + ") s";
+            + " order by s.position), '[]'),"
+            + " 'syncTime', " + Timestamps.sql("now()") + ")::text from sized s where s.bytes <= $2";
 
     private final CallerTransaction transaction;
     private final SyncUpload upload;
@@ -57,10 +66,11 @@ public class SyncResource {
 
     @GET
     @Operation(summary = "Download the newest conversations", description = "The " + NEWEST
-            + " newest, each with all its messages in time order.")
+            + " newest, each with all its messages in time order. Those that would bring it over 64 MiB of content are left out:"
+            + " the list of sessions names them, and their messages can be read one by one.")
     @APIResponse(responseCode = "200", description = "The conversations", content = @Content(schema = @Schema(implementation = SyncAnswers.Downloaded.class)))
     public Uni<String> download() {
-        return transaction.read(DOWNLOAD);
+        return transaction.read(DOWNLOAD, MOST_BYTES);
     }
 
     @POST

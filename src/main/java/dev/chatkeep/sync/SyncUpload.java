@@ -11,6 +11,7 @@ import jakarta.validation.ConstraintViolation;
 import jakarta.validation.ConstraintViolationException;
 import jakarta.validation.Validator;
 import jakarta.validation.constraints.NotNull;
+import jakarta.validation.constraints.Size;
 
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
@@ -24,6 +25,7 @@ import dev.chatkeep.problem.RequestProblems;
 import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.sync.SyncAnswers.Detail;
 import dev.chatkeep.sync.SyncAnswers.Results;
+import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
 
@@ -31,11 +33,17 @@ import io.smallrye.mutiny.infrastructure.Infrastructure;
 @ApplicationScoped
 class SyncUpload {
 
+    /** How many conversations an upload may hold. */
+    private static final int MOST = 10_000;
+
     private static final String SYNC = "select public.sync_user_conversations($1, $2::text::jsonb)::text";
 
     /** Conversations are read one by one, so that one of the wrong type is that one's error. */
     @Schema(name = "SyncRequest")
-    record Request(@Schema(implementation = ConversationInput[].class) @NotNull List<JsonNode> conversations) {
+    @RegisterForReflection // Jackson reads it from the body, not as the parameter of a resource
+    record Request(
+            @Schema(implementation = ConversationInput[].class) @NotNull @Size(max = MOST, message = "must be at most "
+                    + MOST) List<JsonNode> conversations) {
     }
 
     /**
