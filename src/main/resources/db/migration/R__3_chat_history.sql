@@ -394,9 +394,10 @@ begin
 end
 $$;
 
--- Stores one message in a session of the caller and returns it as stored.
+-- Stores one message in a session of the caller and returns it as stored. For a single message planning
+-- would cost more than a plan made for it could win.
 create or replace function chatkeep.append_message(p_user_id uuid, p_session_id text, p_message jsonb) returns public.chat_messages
-    language plpgsql set search_path = ''
+    language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_messages chatkeep.incoming_message[];
