@@ -1,0 +1,56 @@
+package dev.chatkeep.problem;
+
+import java.util.List;
+import java.util.Map;
+
+import org.eclipse.microprofile.openapi.OASFactory;
+import org.eclipse.microprofile.openapi.OASFilter;
+import org.eclipse.microprofile.openapi.models.OpenAPI;
+import org.eclipse.microprofile.openapi.models.Operation;
+import org.eclipse.microprofile.openapi.models.media.Content;
+import org.eclipse.microprofile.openapi.models.responses.APIResponse;
+
+import io.quarkiverse.resteasy.problem.HttpProblem;
+import io.quarkus.smallrye.openapi.OpenApiFilter;
+
+/**
+ * Describes in the OpenAPI document what every operation can be answered with, so that no resource repeats it, and gives
+ * every error the shape that errors here have instead of the problem library's.
+ */
+@OpenApiFilter(OpenApiFilter.RunStage.BUILD)
+public class ProblemResponses implements OASFilter {
+
+    private static final String SCHEMA = "#/components/schemas/Problem";
+    private static final List<String> SCHEMAS_OF_THE_LIBRARY = List.of("HttpProblem", "HttpValidationProblem", "Violation");
+
+    private static final Map<String, String> EVERYWHERE = Map.of(
+            "401", "The token is missing or not valid",
+            "503", "The database is not available; `Retry-After` says when to try again");
+
+    @Override
+    public void filterOpenAPI(OpenAPI document) {
+        SCHEMAS_OF_THE_LIBRARY.forEach(document.getComponents()::removeSchema);
+        document.getPaths().getPathItems().values().stream()
+                .flatMap(path -> path.getOperations().values().stream())
+                .forEach(ProblemResponses::complete);
+    }
+
+    private static void complete(Operation operation) {
+        EVERYWHERE.forEach((status, description) -> operation.getResponses().addAPIResponse(status,
+                OASFactory.createAPIResponse().description(description)));
+        operation.getResponses().getAPIResponses().entrySet().stream()
+                .filter(response -> response.getKey().charAt(0) >= '4')
+                .forEach(response -> describe(response.getValue()));
+        // Quarkus adds it to whatever asks for a token; where it is real, the operation says when.
+        APIResponse forbidden = operation.getResponses().getAPIResponse("403");
+        if (forbidden != null && "Not Allowed".equals(forbidden.getDescription())) {
+            operation.getResponses().removeAPIResponse("403");
+        }
+    }
+
+    private static void describe(APIResponse response) {
+        Content content = OASFactory.createContent().addMediaType(HttpProblem.MEDIA_TYPE.toString(),
+                OASFactory.createMediaType().schema(OASFactory.createSchema().ref(SCHEMA)));
+        response.setContent(content);
+    }
+}
