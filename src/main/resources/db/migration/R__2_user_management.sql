@@ -197,6 +197,5 @@ revoke execute on function public.update_updated_at_column(), public.handle_user
 grant execute on function public.log_user_activity(uuid, varchar, varchar, text, jsonb),
     public.sync_profile_from_auth(uuid) to authenticated, service_role;
 
-revoke execute on function chatkeep.sync_profile(uuid, text, jsonb), chatkeep.owns_auth_users(), chatkeep.sign_in(),
-    chatkeep.begin_write(uuid) from public;
+revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.sign_in(), chatkeep.begin_write(uuid) to authenticated, service_role;

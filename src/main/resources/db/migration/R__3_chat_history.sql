@@ -620,11 +620,7 @@ revoke execute on function public.update_session_stats(), public.update_session_
 grant execute on function public.get_user_recent_sessions(uuid, int), public.get_session_with_messages(text, uuid),
     public.sync_user_conversations(uuid, jsonb) to authenticated, service_role;
 
-revoke execute on function chatkeep.remember_counted_messages(), chatkeep.remember_counted_sessions(), chatkeep.read_messages(int, text, jsonb),
-    chatkeep.store_messages(uuid, chatkeep.incoming_message[]), chatkeep.uncounted_sessions(uuid, text[]),
-    chatkeep.create_session(uuid, text, text), chatkeep.append_message(uuid, text, jsonb),
-    chatkeep.sync_batch(uuid, jsonb), chatkeep.sync_isolating(uuid, jsonb), chatkeep.check_conversations(uuid, jsonb)
-    from public;
+revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.read_messages(int, text, jsonb), chatkeep.store_messages(uuid, chatkeep.incoming_message[]),
     chatkeep.uncounted_sessions(uuid, text[]), chatkeep.create_session(uuid, text, text),
     chatkeep.append_message(uuid, text, jsonb), chatkeep.sync_batch(uuid, jsonb), chatkeep.sync_isolating(uuid, jsonb),

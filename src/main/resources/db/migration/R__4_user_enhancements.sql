@@ -264,15 +264,11 @@ begin
 end
 $$;
 
-revoke execute on function chatkeep.add_counts(jsonb, jsonb), chatkeep.record_usage(uuid, jsonb, int, int),
-    public.track_user_usage(uuid, int, int, int, int, varchar, boolean, int), public.get_user_allowed_models(uuid),
-    public.can_user_use_model(uuid, varchar), public.update_user_tier(uuid, varchar),
-    public.jsonb_deep_merge(jsonb, jsonb), public.update_user_preferences(uuid, varchar, jsonb),
-    public.get_user_complete_profile(uuid) from public;
+revoke execute on all functions in schema chatkeep from public;
 revoke execute on function public.track_user_usage(uuid, int, int, int, int, varchar, boolean, int),
     public.get_user_allowed_models(uuid), public.can_user_use_model(uuid, varchar), public.update_user_tier(uuid, varchar),
     public.jsonb_deep_merge(jsonb, jsonb), public.update_user_preferences(uuid, varchar, jsonb),
-    public.get_user_complete_profile(uuid) from anon;
+    public.get_user_complete_profile(uuid) from public, anon, authenticated;
 grant execute on function chatkeep.record_usage(uuid, jsonb, int, int),
     public.track_user_usage(uuid, int, int, int, int, varchar, boolean, int), public.get_user_allowed_models(uuid),
     public.can_user_use_model(uuid, varchar), public.update_user_tier(uuid, varchar),

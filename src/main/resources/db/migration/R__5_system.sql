@@ -172,6 +172,6 @@ grant select on public.api_user_summary to authenticated, service_role;
 
 revoke execute on function public.cleanup_old_data(int), public.export_user_data(uuid), public.analyze_database_health()
     from public, anon, authenticated;
-revoke execute on function chatkeep.record_system_stats() from public;
+revoke execute on all functions in schema chatkeep from public;
 grant execute on function public.export_user_data(uuid) to authenticated, service_role;
 grant execute on function public.cleanup_old_data(int), public.analyze_database_health() to service_role;

@@ -4,7 +4,6 @@ import java.time.OffsetDateTime;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.chatkeep.problem.Problem;
 import dev.chatkeep.wire.Cursor;
 
 /**
@@ -43,14 +42,7 @@ record MessagePage(OffsetDateTime timestamp, String id) {
 
     /** Reads a cursor that an answer carried; 422 {@code invalid_cursor} where it did not. */
     static MessagePage after(String cursor, ObjectMapper json) {
-        try {
-            Cursor key = Cursor.parse(cursor, 2, json).orElseThrow(IllegalArgumentException::new);
-            if (key.time(0) == null) {
-                throw new IllegalArgumentException("not a time");
-            }
-            return new MessagePage(key.time(0), key.text(1));
-        } catch (IllegalArgumentException e) {
-            throw Problem.invalidCursor();
-        }
+        Cursor key = Cursor.parse(cursor, 2, json);
+        return new MessagePage(key.time(0), key.text(1));
     }
 }

@@ -4,7 +4,6 @@ import java.time.OffsetDateTime;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.chatkeep.problem.Problem;
 import dev.chatkeep.wire.Cursor;
 
 /**
@@ -41,14 +40,7 @@ record SessionPage(OffsetDateTime updatedAt, OffsetDateTime lastMessageTimestamp
 
     /** Reads a cursor that an answer carried; 422 {@code invalid_cursor} where it did not. */
     static SessionPage after(String cursor, ObjectMapper json) {
-        try {
-            Cursor key = Cursor.parse(cursor, 3, json).orElseThrow(IllegalArgumentException::new);
-            if (key.time(0) == null) {
-                throw new IllegalArgumentException("not a time");
-            }
-            return new SessionPage(key.time(0), key.time(1), key.text(2));
-        } catch (IllegalArgumentException e) {
-            throw Problem.invalidCursor();
-        }
+        Cursor key = Cursor.parse(cursor, 3, json);
+        return new SessionPage(key.time(0), key.timeOrNull(1), key.text(2));
     }
 }

@@ -1,17 +1,17 @@
 package dev.chatkeep.wire;
 
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
 import java.util.Base64;
-import java.util.Optional;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+
+import dev.chatkeep.problem.Problem;
 
 /**
  * Where a page of a list ended: the key of its last row, times in microseconds, as base64url of a JSON array. To clients it
@@ -36,36 +36,35 @@ public final class Cursor {
         return "(extract(epoch from " + column + ") * 1000000)::bigint";
     }
 
-    /** Reads a cursor with so many values, or nothing where the text is not one. */
-    public static Optional<Cursor> parse(String text, int size, ObjectMapper json) {
+    /** Reads a cursor of so many values; like everything read from it, 422 {@code invalid_cursor} where it is none. */
+    public static Cursor parse(String text, int size, ObjectMapper json) {
         try {
             JsonNode key = json.readTree(new String(Base64.getUrlDecoder().decode(text), StandardCharsets.UTF_8));
-            return Optional.ofNullable(key).filter(array -> array.isArray() && array.size() == size).map(Cursor::new);
-        } catch (IOException | IllegalArgumentException e) {
-            return Optional.empty();
+            if (key != null && key.isArray() && key.size() == size) {
+                return new Cursor(key);
+            }
+        } catch (JsonProcessingException | IllegalArgumentException e) {
+            // Answered below like every other text that is no cursor.
         }
+        throw Problem.invalidCursor();
     }
 
-    /** A value that may be null; {@code IllegalArgumentException} where it is no time. */
     public OffsetDateTime time(int index) {
         JsonNode micros = key.get(index);
-        if (micros.isNull()) {
-            return null;
-        }
         if (!micros.isIntegralNumber() || !micros.canConvertToLong()) {
-            throw new IllegalArgumentException("not a time");
+            throw Problem.invalidCursor();
         }
-        try {
-            return Instant.EPOCH.plus(micros.longValue(), ChronoUnit.MICROS).atOffset(ZoneOffset.UTC);
-        } catch (DateTimeException | ArithmeticException e) {
-            throw new IllegalArgumentException("not a time", e);
-        }
+        return Instant.EPOCH.plus(micros.longValue(), ChronoUnit.MICROS).atOffset(ZoneOffset.UTC);
     }
 
-    /** {@code IllegalArgumentException} where the value is no text. */
+    /** A time that the last row may not have had. */
+    public OffsetDateTime timeOrNull(int index) {
+        return key.get(index).isNull() ? null : time(index);
+    }
+
     public String text(int index) {
         if (!key.get(index).isTextual()) {
-            throw new IllegalArgumentException("not a text");
+            throw Problem.invalidCursor();
         }
         return key.get(index).textValue();
     }
