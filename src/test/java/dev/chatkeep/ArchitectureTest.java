@@ -9,13 +9,13 @@ import jakarta.persistence.Entity;
 import jakarta.ws.rs.Path;
 
 import org.hibernate.reactive.mutiny.Mutiny;
+import org.junit.jupiter.api.Test;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
-import com.tngtech.archunit.junit.AnalyzeClasses;
-import com.tngtech.archunit.junit.ArchTest;
-import com.tngtech.archunit.lang.ArchRule;
 
 import dev.chatkeep.security.CallerTransaction;
 import io.quarkus.hibernate.reactive.panache.Panache;
@@ -24,36 +24,49 @@ import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.groups.UniAwait;
 import io.vertx.sqlclient.Pool;
 
-@AnalyzeClasses(packages = "dev.chatkeep", importOptions = ImportOption.DoNotIncludeTests.class)
 class ArchitectureTest {
 
-    @ArchTest
-    static final ArchRule packagesHaveNoCycle = slices().matching("dev.chatkeep.(*)..").should().beFreeOfCycles();
+    private static final JavaClasses CLASSES = new ClassFileImporter()
+            .withImportOption(new ImportOption.DoNotIncludeTests())
+            .importPackages("dev.chatkeep");
 
-    @ArchTest
-    static final ArchRule whatAllFeaturesShareKnowsNoFeature = noClasses()
-            .that().resideInAnyPackage("..problem..", "..security..", "..wire..")
-            .should().dependOnClassesThat().resideInAnyPackage("..session..", "..message..", "..sync..", "..profile..",
-                    "..usage..", "..maintenance..");
+    @Test
+    void packagesHaveNoCycle() {
+        slices().matching("dev.chatkeep.(*)..").should().beFreeOfCycles().check(CLASSES);
+    }
 
-    @ArchTest
-    static final ArchRule onlyOneClassReachesTheDatabase = noClasses()
-            .that().doNotBelongToAnyOf(CallerTransaction.class)
-            .should().dependOnClassesThat().belongToAnyOf(Pool.class, Mutiny.SessionFactory.class, WithTransaction.class)
-            .orShould().callMethodWhere(DescribedPredicate.describe("it opens a transaction",
-                    call -> call.getTargetOwner().isEquivalentTo(Panache.class) && call.getName().startsWith("with")));
+    @Test
+    void whatAllFeaturesShareKnowsNoFeature() {
+        noClasses().that().resideInAnyPackage("..problem..", "..security..", "..wire..")
+                .should().dependOnClassesThat().resideInAnyPackage("..session..", "..message..", "..sync..", "..profile..",
+                        "..usage..", "..maintenance..")
+                .check(CLASSES);
+    }
 
-    @ArchTest
-    static final ArchRule everyResourceAsksForAToken = classes()
-            .that().areAnnotatedWith(Path.class).should().beAnnotatedWith(Authenticated.class);
+    @Test
+    void onlyOneClassReachesTheDatabase() {
+        noClasses().that().doNotBelongToAnyOf(CallerTransaction.class)
+                .should().dependOnClassesThat().belongToAnyOf(Pool.class, Mutiny.SessionFactory.class, WithTransaction.class)
+                .orShould().callMethodWhere(DescribedPredicate.describe("it opens a transaction",
+                        call -> call.getTargetOwner().isEquivalentTo(Panache.class) && call.getName().startsWith("with")))
+                .check(CLASSES);
+    }
 
-    @ArchTest
-    static final ArchRule noResourceAnswersWithAnEntity = noMethods()
-            .that().areDeclaredInClassesThat().areAnnotatedWith(Path.class)
-            .should().haveRawReturnType(DescribedPredicate.describe("an entity",
-                    (JavaClass type) -> type.isAnnotatedWith(Entity.class)));
+    @Test
+    void everyResourceAsksForAToken() {
+        classes().that().areAnnotatedWith(Path.class).should().beAnnotatedWith(Authenticated.class).check(CLASSES);
+    }
 
-    @ArchTest
-    static final ArchRule nothingWaitsForAResult = noClasses().should().dependOnClassesThat().belongToAnyOf(UniAwait.class,
-            Thread.class);
+    @Test
+    void noResourceAnswersWithAnEntity() {
+        noMethods().that().areDeclaredInClassesThat().areAnnotatedWith(Path.class)
+                .should().haveRawReturnType(DescribedPredicate.describe("an entity",
+                        (JavaClass type) -> type.isAnnotatedWith(Entity.class)))
+                .check(CLASSES);
+    }
+
+    @Test
+    void nothingWaitsForAResult() {
+        noClasses().should().dependOnClassesThat().belongToAnyOf(UniAwait.class, Thread.class).check(CLASSES);
+    }
 }
