@@ -192,13 +192,14 @@ create or replace trigger remember_counted_sessions_deleted
     referencing old table as old_rows
     for each statement execute function chatkeep.remember_counted_sessions();
 
--- The caller's newest sessions.
+-- The newest sessions of a user. With the rights of the owner, like all that administrators may ask about
+-- others: policies show users their own rows only.
 create or replace function public.get_user_recent_sessions(user_uuid uuid, session_limit int default 10)
     returns table (
         id text, title varchar, message_count int, total_tokens bigint, last_model varchar, last_message_preview text,
         last_message_timestamp timestamptz, is_active boolean, created_at timestamptz, updated_at timestamptz,
         last_activity timestamptz)
-    language plpgsql stable set search_path = ''
+    language plpgsql stable security definer set search_path = ''
 as $$
 begin
     perform chatkeep.require_caller(user_uuid);
@@ -214,7 +215,7 @@ $$;
 
 -- A session with its messages in time order, or null where it is not that user's.
 create or replace function public.get_session_with_messages(session_text_id text, requesting_user_uuid uuid) returns jsonb
-    language plpgsql stable set search_path = ''
+    language plpgsql stable security definer set search_path = ''
 as $$
 begin
     perform chatkeep.require_caller(requesting_user_uuid);
@@ -228,16 +229,12 @@ begin
 end
 $$;
 
--- Reads messages in the shape in which clients send them. What a client did not say stays null; a total
--- that it left out is the sum of what it did say.
+-- Reads messages in the shape in which clients send them. What a client did not say stays null.
 create or replace function chatkeep.read_messages(p_conversation int, p_session_id text, p_messages jsonb)
     returns setof chatkeep.incoming_message
     language sql stable set search_path = ''
 as $$
-    select p_conversation, m.position::int, p_session_id, m.id, m.role, m.content, m.model,
-           coalesce(m.total_tokens, case when m.input_tokens is not null or m.output_tokens is not null
-                                         then coalesce(m.input_tokens, 0) + coalesce(m.output_tokens, 0) end),
-           m.input_tokens, m.output_tokens, m.user_message_id, m."contentType",
+    select p_conversation, m.position::int, p_session_id, m.id, m.role, m.content, m.model, m.total_tokens, m.input_tokens, m.output_tokens, m.user_message_id, m."contentType",
            round(m.elapsed_time * 1000)::int, m.completion_id, m.timestamp,
            case when m.error then 'failed' end
       from rows from (jsonb_to_recordset(p_messages) as (
@@ -249,7 +246,8 @@ as $$
 $$;
 
 -- Stores messages of sessions that exist: new ones are inserted, changed ones updated, the same ones
--- left alone; what a re-sent message does not say is kept. Returns what usage has to count, grouped by
+-- left alone; what a re-sent message does not say is kept. A total that a client leaves out is the sum of
+-- what it counts. Returns what usage has to count, grouped by
 -- model: [{model, sent, received, input_tokens, output_tokens}]. The caller has begun the write and
 -- knows that none of the ids stands in another session.
 --
@@ -267,8 +265,10 @@ begin
         insert into public.chat_messages (
             user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
             content_type, elapsed_ms, completion_id, message_timestamp, error_message)
-        select p_user_id, m.id, m.session_id, m.role, m.content, m.model, m.total_tokens, m.input_tokens,
-               m.output_tokens, m.user_message_id, m.content_type, m.elapsed_ms, m.completion_id,
+        select p_user_id, m.id, m.session_id, m.role, m.content, m.model,
+               coalesce(m.total_tokens, case when m.input_tokens is not null or m.output_tokens is not null
+                                             then coalesce(m.input_tokens, 0) + coalesce(m.output_tokens, 0) end),
+               m.input_tokens, m.output_tokens, m.user_message_id, m.content_type, m.elapsed_ms, m.completion_id,
                coalesce(m.message_timestamp, now()), m.error_message
           from unnest(p_messages) m
          order by m.conversation, m.position
@@ -307,7 +307,11 @@ begin
                n.role, n.content,
                case when n.error_message is not null then coalesce(o.error_message, n.error_message) end as error_message,
                coalesce(n.model, o.model) as model,
-               coalesce(n.total_tokens, o.total_tokens) as total_tokens,
+               coalesce(n.total_tokens,
+                        case when coalesce(n.input_tokens, o.input_tokens) is distinct from o.input_tokens
+                               or coalesce(n.output_tokens, o.output_tokens) is distinct from o.output_tokens
+                             then coalesce(n.input_tokens, o.input_tokens, 0) + coalesce(n.output_tokens, o.output_tokens, 0)
+                             else o.total_tokens end) as total_tokens,
                coalesce(n.input_tokens, o.input_tokens) as input_tokens,
                coalesce(n.output_tokens, o.output_tokens) as output_tokens,
                coalesce(n.user_message_id, o.user_message_id) as user_message_id,
@@ -440,7 +444,8 @@ create or replace function chatkeep.sync_batch(p_user_id uuid, p_batch jsonb) re
 as $$
 declare
     v_messages chatkeep.incoming_message[];
-    v_refused  jsonb;
+    v_refused  text[] := '{}';
+    v_losers   text[];
     v_ids      text[];
     v_new      text[];
     v_part     chatkeep.incoming_message[];
@@ -455,22 +460,35 @@ begin
                                                        coalesce(nullif(b.item -> 'conversation' -> 'messages', 'null'), '[]')) r
              order by r.conversation, r.id, r.position desc) m;
 
-    -- An id can stand in one session only: the stored one, or else the first conversation that names it.
-    select coalesce(jsonb_object_agg(r.session_id, 'A message of it belongs to another conversation.'), '{}')
-      into v_refused
-      from (select distinct m.session_id
-              from (select u.session_id, u.id, first_value(u.session_id) over (partition by u.id order by u.conversation) as first_named
-                      from unnest(v_messages) u) m
-              left join lateral (select o.session_id from public.chat_messages o
-                                  where o.user_id = p_user_id and o.id = m.id limit 1) o on true
-             where m.session_id <> coalesce(o.session_id, m.first_named)) r;
-    if v_refused <> '{}' then
-        select array_agg(m) into v_messages from unnest(v_messages) m where not v_refused ? m.session_id;
-    end if;
+    -- An id can stand in one session only: the stored one, or else that of the first conversation which
+    -- names it and is not refused itself. Refusing one can free the ids that it named, so this goes by
+    -- rounds; what is still in doubt in the last one is refused.
+    select array_agg(distinct m.session_id) into v_losers
+      from unnest(v_messages) m
+     cross join lateral (select o.session_id from public.chat_messages o
+                          where o.user_id = p_user_id and o.id = m.id limit 1) o
+     where o.session_id <> m.session_id;
+    for v_round in 1 .. 8 loop
+        if v_losers is not null then
+            v_refused := v_refused || v_losers;
+            select array_agg(m) into v_messages from unnest(v_messages) m
+             where not (m.session_id = any (v_refused));
+        end if;
+        with claimed as (
+            select distinct c.session_id, c.holder
+              from (select u.session_id, first_value(u.session_id) over (partition by u.id order by u.conversation) as holder
+                      from unnest(v_messages) u) c
+             where c.session_id <> c.holder
+        )
+        select array_agg(distinct c.session_id) into v_losers
+          from claimed c
+         where v_round = 7 or not exists (select from claimed h where h.session_id = c.holder);
+        exit when v_losers is null;
+    end loop;
 
     select coalesce(array_agg(b.item -> 'conversation' ->> 'id'), '{}') into v_ids
       from jsonb_array_elements(p_batch) as b (item)
-     where not v_refused ? (b.item -> 'conversation' ->> 'id');
+     where b.item -> 'conversation' ->> 'id' <> all (v_refused);
 
     with fresh as (
         insert into public.chat_sessions (user_id, id, title, created_at, updated_at, last_activity)
@@ -515,8 +533,9 @@ begin
 
     return (
         select jsonb_agg(case
-                   when v_refused ? c.id
-                       then jsonb_build_object('ord', c.ord, 'conversationId', c.id, 'error', v_refused ->> c.id)
+                   when c.id = any (v_refused)
+                       then jsonb_build_object('ord', c.ord, 'conversationId', c.id,
+                                               'error', 'A message of it belongs to another conversation.')
                    else jsonb_build_object('ord', c.ord, 'conversationId', c.id, 'status', 'synced',
                                            'messageCount', s.message_count)
                end)

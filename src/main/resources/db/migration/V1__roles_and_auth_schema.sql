@@ -13,56 +13,62 @@ comment on schema chatkeep is 'What Chatkeep keeps for itself; no API exposes it
 
 -- Roles belong to the whole server, so another database may have made them a moment ago: that is
 -- no error. service_role needs no BYPASSRLS (only a superuser could give it): policies name it.
+--
+-- The service's login may become two of them and has nothing without doing so. On PostgreSQL 15 that
+-- follows from the role's NOINHERIT, from 16 on it is a property of the membership. Where the owner of the
+-- schema may not arrange it, the refusal says what an administrator has to run.
 do $$
 declare
-    wanted record;
+    v_wanted record;
+    v_target text;
+    v_login  pg_catalog.pg_roles;
+    v_since_16 constant boolean := current_setting('server_version_num')::int >= 160000;
+    v_grant  constant text := 'grant authenticated, service_role to chatkeep_app'
+        || case when v_since_16 then ' with inherit false, set true' else '' end;
+    v_advice text := v_grant || ';';
 begin
-    for wanted in
+    for v_wanted in
         select *
           from (values ('anon', 'nologin noinherit'),
                        ('authenticated', 'nologin noinherit'),
                        ('service_role', 'nologin noinherit'),
                        ('chatkeep_app', 'login noinherit')) as r (name, attributes)
     loop
-        if not exists (select from pg_catalog.pg_roles where rolname = wanted.name) then
+        if not exists (select from pg_catalog.pg_roles where rolname = v_wanted.name) then
             begin
-                execute format('create role %I %s', wanted.name, wanted.attributes);
+                execute format('create role %I %s', v_wanted.name, v_wanted.attributes);
+                if v_wanted.name = 'chatkeep_app' then
+                    v_advice := 'create role chatkeep_app login noinherit; ' || v_advice;
+                end if;
             exception when duplicate_object or unique_violation then
-                raise notice 'role % was made by somebody else meanwhile', wanted.name;
+                raise notice 'role % was made by somebody else meanwhile', v_wanted.name;
             end;
         end if;
     end loop;
-end
-$$;
 
--- The service's login may become these two roles and has nothing without doing so. On PostgreSQL 15
--- that follows from the role's NOINHERIT, from 16 on it is a property of the membership.
-do $$
-declare
-    target text;
-    login  pg_catalog.pg_roles;
-begin
-    select * into login from pg_catalog.pg_roles where rolname = 'chatkeep_app';
-    if login.rolsuper or login.rolbypassrls then
+    select * into v_login from pg_catalog.pg_roles where rolname = 'chatkeep_app';
+    if v_login.rolsuper or v_login.rolbypassrls then
         raise exception 'role chatkeep_app must be neither a superuser nor BYPASSRLS';
     end if;
-    if current_setting('server_version_num')::int < 160000 and login.rolinherit then
-        alter role chatkeep_app noinherit;
+    if v_login.rolinherit and not v_since_16 then
+        v_advice := 'alter role chatkeep_app noinherit; ' || v_advice;
     end if;
-    foreach target in array array ['authenticated', 'service_role'] loop
-        if not pg_has_role('chatkeep_app', target, 'MEMBER') or pg_has_role('chatkeep_app', target, 'USAGE') then
+
+    foreach v_target in array array ['authenticated', 'service_role'] loop
+        if not pg_has_role('chatkeep_app', v_target, 'MEMBER') or pg_has_role('chatkeep_app', v_target, 'USAGE') then
             begin
-                execute format('grant %I to chatkeep_app', target)
-                    || case when current_setting('server_version_num')::int >= 160000
-                            then ' with inherit false, set true' else '' end;
+                if v_login.rolinherit and not v_since_16 then
+                    alter role chatkeep_app noinherit;
+                end if;
+                execute v_grant;
             exception when insufficient_privilege then
-                raise exception 'the owner of the schema may not grant role % to chatkeep_app', target
-                    using hint = format('Run once as an administrator: grant %I to chatkeep_app;', target);
+                raise exception 'the owner of the schema may not grant role % to chatkeep_app', v_target
+                    using hint = 'Run once as an administrator: ' || v_advice;
             end;
         end if;
-        if pg_has_role('chatkeep_app', target, 'USAGE') then
-            raise exception 'role chatkeep_app must not inherit the rights of %', target
-                using hint = 'Run once as an administrator: alter role chatkeep_app noinherit;';
+        if pg_has_role('chatkeep_app', v_target, 'USAGE') then
+            raise exception 'role chatkeep_app must not inherit the rights of %', v_target
+                using hint = 'Run once as an administrator: ' || v_advice;
         end if;
     end loop;
 end

@@ -1,0 +1,800 @@
+package dev.chatkeep.schema;
+
+import static dev.chatkeep.schema.SqlCaller.INSUFFICIENT_PRIVILEGE;
+import static dev.chatkeep.schema.SqlCaller.SUCCESS;
+import static dev.chatkeep.schema.SqlCaller.json;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.math.BigDecimal;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+/** What the functions about one user answer; uploads, usage and maintenance have tests of their own. */
+class FunctionsTest {
+
+    private static MigratedDatabase database;
+    private static SqlCaller superuser;
+
+    private UUID id;
+    private SqlCaller user;
+
+    @BeforeAll
+    static void migrate() {
+        database = MigratedDatabase.create();
+        superuser = database.superuser();
+    }
+
+    @BeforeEach
+    void aUserSignsUp() {
+        id = database.newUser();
+        user = database.user(id);
+    }
+
+    @Nested
+    class LogUserActivity {
+
+        @Test
+        void writesAnEntryAndReturnsItsId() {
+            UUID entry = user.value("select public.log_user_activity(?, 'exported', 'profile', 'p1', '{\"format\": \"json\"}')",
+                    id);
+
+            assertThat(user.rows("select user_id, action, resource_type, resource_id, details from public.user_activity_log"
+                    + " where id = ?", entry))
+                    .containsExactly(
+                            Map.of("user_id", id, "action", "exported", "resource_type", "profile", "resource_id", "p1",
+                                    "details", json("{'format': 'json'}")));
+        }
+
+        @Test
+        void needsAnActionOnly() {
+            UUID entry = user.value("select public.log_user_activity(?, 'exported')", id);
+
+            assertThat(user.<Object> column(
+                    "select jsonb_build_array(resource_type, resource_id, details) from public.user_activity_log"
+                            + " where id = ?",
+                    entry)).containsExactly(json("[null, null, {}]"));
+        }
+
+        @Test
+        void takesMissingDetailsForNone() {
+            UUID entry = user.value("select public.log_user_activity(?, 'exported', null, null, null)", id);
+
+            assertThat(user.<Object> column("select details from public.user_activity_log where id = ?", entry))
+                    .containsExactly(json("{}"));
+        }
+    }
+
+    @Nested
+    class SyncProfileFromAuth {
+
+        @Test
+        void saysWhenThereIsNothingToDo() {
+            JsonNode result = user.value("select public.sync_profile_from_auth(?)", id);
+
+            assertThat(result).isEqualTo(json("{'success': true, 'updated': false, 'changes': {}}"));
+        }
+
+        @Test
+        void bringsTheProfileToWhatTheUserIs() {
+            superuser.rows("update auth.users set raw_user_meta_data = '{\"full_name\": \"Ada\"}' where id = ?", id);
+            superuser.rows("update public.profiles set full_name = 'Old', email = 'old@example.org' where id = ?", id);
+
+            JsonNode result = user.value("select public.sync_profile_from_auth(?)", id);
+
+            assertThat(result).isEqualTo(json("""
+                    {'success': true, 'updated': true, 'changes': {
+                        'full_name': {'old': 'Old', 'new': 'Ada'},
+                        'email': {'old': 'old@example.org', 'new': '%s@example.org'}}}
+                    """.formatted(id)));
+            assertThat(user.rows("select full_name, email from public.profiles"))
+                    .containsExactly(Map.of("full_name", "Ada", "email", id + "@example.org"));
+        }
+
+        @Test
+        void makesAProfileThatIsMissing() {
+            superuser.rows("delete from public.profiles where id = ?", id);
+
+            JsonNode result = user.value("select public.sync_profile_from_auth(?)", id);
+
+            assertThat(result).isEqualTo(json("{'success': true, 'updated': true, 'changes': {}}"));
+            assertThat(user.<String> column("select action from public.user_activity_log")).containsExactly("profile_created");
+        }
+
+        @Test
+        void saysThatThereIsNoSuchUser() {
+            JsonNode result = database.service().value("select public.sync_profile_from_auth(?)", UUID.randomUUID());
+
+            assertThat(result).isEqualTo(json("{'success': false, 'error': 'There is no such user.'}"));
+        }
+    }
+
+    @Nested
+    class SigningIn {
+
+        @Test
+        void makesTheUserFromTheClaims() {
+            UUID newId = UUID.randomUUID();
+            SqlCaller newcomer = database.as("authenticated", json("""
+                    {'sub': '%s', 'role': 'authenticated', 'email': 'new@example.org',
+                     'user_metadata': {'full_name': 'New', 'avatar_url': 'https://example.org/new.png'}}
+                    """.formatted(newId)).toString());
+
+            newcomer.rows("select chatkeep.sign_in()");
+
+            assertThat(newcomer.rows("select id, email, full_name, avatar_url from public.profiles")).containsExactly(Map.of(
+                    "id", newId, "email", "new@example.org", "full_name", "New", "avatar_url", "https://example.org/new.png"));
+        }
+
+        @Test
+        void keepsWhatTheClaimsDoNotSay() {
+            UUID newId = UUID.randomUUID();
+            database.as("authenticated", json("""
+                    {'sub': '%s', 'role': 'authenticated', 'email': 'new@example.org', 'user_metadata': {'full_name': 'New'}}
+                    """.formatted(newId)).toString()).rows("select chatkeep.sign_in()");
+            SqlCaller newcomer = database.user(newId);
+
+            newcomer.rows("select chatkeep.sign_in()");
+
+            assertThat(newcomer.rows("select email, full_name from public.profiles"))
+                    .containsExactly(Map.of("email", "new@example.org", "full_name", "New"));
+        }
+
+        @Test
+        void startsTheTotalsAtZero() {
+            List<JsonNode> totals = user.column("select usage_stats from public.profiles");
+
+            assertThat(totals).containsExactly(superuser.<JsonNode> value(
+                    """
+                            select jsonb_build_object('total_messages', 0, 'total_tokens', 0, 'sessions_created', 0, 'last_reset', updated_at)
+                              from public.profiles where id = ?
+                            """,
+                    id));
+        }
+    }
+
+    @Nested
+    class RecentSessions {
+
+        private void session(String sessionId, String updatedAt, String lastMessageAt) {
+            superuser.rows("insert into public.chat_sessions (user_id, id, updated_at, last_message_timestamp)"
+                    + " values (?, ?, ?::timestamptz, ?::timestamptz)", id, sessionId, updatedAt, lastMessageAt);
+        }
+
+        @Test
+        void comeNewestFirst() {
+            session("older", "2026-01-01Z", null);
+            session("newest", "2026-01-03Z", null);
+            session("newer", "2026-01-02Z", "2026-01-09Z");
+
+            List<String> ids = user.column("select id from public.get_user_recent_sessions(?)", id);
+
+            assertThat(ids).containsExactly("newest", "newer", "older");
+        }
+
+        @Test
+        void breakTiesByTheirLastMessageThenById() {
+            session("a", "2026-01-01Z", "2025-01-01Z");
+            session("b", "2026-01-01Z", "2025-01-03Z");
+            session("c", "2026-01-01Z", null);
+            session("d", "2026-01-01Z", "2025-01-01Z");
+
+            List<String> ids = user.column("select id from public.get_user_recent_sessions(?)", id);
+
+            assertThat(ids).containsExactly("b", "d", "a", "c");
+        }
+
+        @ParameterizedTest
+        @CsvSource({ "0, 0", "-1, 0", "1, 1", "11, 11", "100, 12" })
+        void areAsManyAsAskedFor(int limit, int found) {
+            superuser.rows("insert into public.chat_sessions (user_id, id) select ?, 's' || i from generate_series(1, 12) i",
+                    id);
+
+            List<Map<String, Object>> sessions = user.rows("select * from public.get_user_recent_sessions(?, ?)", id, limit);
+
+            assertThat(sessions).hasSize(found);
+        }
+
+        @Test
+        void areTenUnlessToldOtherwise() {
+            superuser.rows("insert into public.chat_sessions (user_id, id) select ?, 's' || i from generate_series(1, 12) i",
+                    id);
+
+            List<Map<String, Object>> sessions = user.rows("select * from public.get_user_recent_sessions(?)", id);
+
+            assertThat(sessions).hasSize(10);
+        }
+
+        @Test
+        void sayAllThatIsStoredOfThem() {
+            conversation();
+
+            List<Map<String, Object>> sessions = user
+                    .rows("select to_jsonb(r) as row from public.get_user_recent_sessions(?) r", id);
+
+            assertThat(sessions).isEqualTo(user.rows("select to_jsonb(s) - 'user_id' as row from public.chat_sessions s"));
+        }
+    }
+
+    @Nested
+    class SessionWithMessages {
+
+        @Test
+        void hasItsMessagesInTimeOrder() {
+            conversation();
+
+            JsonNode session = user.value("select public.get_session_with_messages('c1', ?)", id);
+
+            assertThat(session.get("messages").findValuesAsText("id")).containsExactly("m2", "m1", "m3");
+            assertThat(session).isEqualTo(user.value("""
+                    select to_jsonb(s) || jsonb_build_object('messages', (
+                        select jsonb_agg(to_jsonb(m) order by m.message_timestamp, m.id) from public.chat_messages m))
+                      from public.chat_sessions s
+                    """));
+        }
+
+        @Test
+        void mayHaveNone() {
+            user.rows("select chatkeep.create_session(?, 'empty', 'Empty')", id);
+
+            JsonNode messages = user.value("select public.get_session_with_messages('empty', ?) -> 'messages'", id);
+
+            assertThat(messages).isEqualTo(json("[]"));
+        }
+
+        @Test
+        void isNothingWhereItIsSomebodyElses() {
+            conversation();
+            UUID otherId = database.newUser();
+
+            Object session = database.user(otherId).value("select public.get_session_with_messages('c1', ?)", otherId);
+
+            assertThat(session).isNull();
+        }
+    }
+
+    @Nested
+    class Models {
+
+        @BeforeEach
+        void severalModels() {
+            superuser.rows("delete from public.model_access");
+            superuser.rows("""
+                    insert into public.model_access (model_id, tier, is_active, model_name, model_description, model_tags,
+                                                     input_cost_per_token, output_cost_per_token, daily_limit, monthly_limit)
+                    values ('for-all', 'free', true, 'For all', 'Small', '{fast,cheap}', 0.000001, 0.000002, 10, 100),
+                           ('for-all', 'pro', true, 'For all', 'Small', '{fast,cheap}', 0.000001, 0.000002, null, null),
+                           ('for-all', 'admin', false, 'For all', 'Small', '{}', 0, 0, 1, 1),
+                           ('for-pro', 'pro', true, 'For pro', null, '{}', 0, 0, null, null),
+                           ('for-enterprise', 'enterprise', true, null, null, '{}', 0, 0, null, null),
+                           ('for-admin', 'admin', true, null, null, '{}', 0, 0, null, null),
+                           ('gone', 'free', false, null, null, '{}', 0, 0, null, null)
+                    """);
+        }
+
+        @ParameterizedTest
+        @CsvSource(delimiter = '|', textBlock = """
+                free       | for-all
+                pro        | for-all,for-pro
+                enterprise | for-all,for-enterprise,for-pro
+                admin      | for-admin,for-all,for-enterprise,for-pro
+                """)
+        void aTierSeesWhatIsBelowItTooButNothingThatIsGone(String tier, String expected) {
+            UUID member = database.newUser(tier);
+
+            List<String> models = database.user(member)
+                    .column("select model_id from public.get_user_allowed_models(?) order by model_id", member);
+
+            assertThat(models).containsExactly(expected.split(","));
+        }
+
+        @Test
+        void aModelOfTwoTiersIsOneRowWithTheLimitsOfTheHigherOne() {
+            UUID pro = database.newUser("pro");
+
+            List<JsonNode> rows = database.user(pro).column(
+                    "select to_jsonb(m) from public.get_user_allowed_models(?) m where model_id = 'for-all'", pro);
+
+            assertThat(rows).containsExactly(
+                    json("""
+                            {'model_id': 'for-all', 'model_name': 'For all', 'model_description': 'Small', 'model_tags': ['fast', 'cheap'],
+                             'input_cost_per_token': 0.000001000000, 'output_cost_per_token': 0.000002000000,
+                             'daily_limit': null, 'monthly_limit': null}
+                            """));
+        }
+
+        @Test
+        void aModelHasTheLimitsOfTheTier() {
+            List<Map<String, Object>> rows = user
+                    .rows("select daily_limit, monthly_limit from public.get_user_allowed_models(?)", id);
+
+            assertThat(rows).containsExactly(Map.of("daily_limit", 10, "monthly_limit", 100));
+        }
+
+        @Test
+        void anUnknownUserCountsAsFree() {
+            List<String> models = database.service().column("select model_id from public.get_user_allowed_models(?)",
+                    UUID.randomUUID());
+
+            assertThat(models).containsExactly("for-all");
+        }
+
+        @ParameterizedTest
+        @CsvSource({
+                "free, for-all, true", "free, for-pro, false", "free, for-admin, false", "free, gone, false",
+                "free, unheard-of, false", "pro, for-pro, true", "pro, for-enterprise, false", "enterprise, for-pro, true",
+                "enterprise, for-enterprise, true", "enterprise, for-admin, false", "admin, for-admin, true",
+                "admin, for-all, true", "admin, gone, false" })
+        void aUserMayUseTheModelsOfTheTier(String tier, String model, boolean expected) {
+            UUID member = database.newUser(tier);
+
+            boolean may = database.user(member).value("select public.can_user_use_model(?, ?)", member, model);
+
+            assertThat(may).isEqualTo(expected);
+        }
+
+        @ParameterizedTest
+        @CsvSource({ "for-all, true", "for-pro, false" })
+        void anUnknownUserMayUseWhatIsFree(String model, boolean expected) {
+            boolean may = database.service().value("select public.can_user_use_model(?, ?)", UUID.randomUUID(), model);
+
+            assertThat(may).isEqualTo(expected);
+        }
+    }
+
+    @Nested
+    class UpdateUserTier {
+
+        @Test
+        void answersWithTheTierBefore() {
+            UUID pro = database.newUser("pro");
+
+            JsonNode result = database.service().value("select public.update_user_tier(?, 'enterprise')", pro);
+
+            assertThat(result).isEqualTo(superuser.value("select jsonb_build_object('success', true, 'old_tier', 'pro',"
+                    + " 'new_tier', 'enterprise', 'updated_at', updated_at) from public.profiles where id = ?", pro));
+            assertThat(database.user(pro).<String> value("select subscription_tier from public.profiles"))
+                    .isEqualTo("enterprise");
+        }
+
+        @Test
+        void isLogged() {
+            database.service().rows("select public.update_user_tier(?, 'pro')", id);
+
+            assertThat(user.rows("select details from public.user_activity_log where action = 'tier_updated'"))
+                    .containsExactly(Map.of("details", json("{'old_tier': 'free', 'new_tier': 'pro'}")));
+        }
+
+        @Test
+        void mayLeaveTheTierAsItIs() {
+            JsonNode result = database.service().value("select public.update_user_tier(?, 'free') - 'updated_at'", id);
+
+            assertThat(result).isEqualTo(json("{'success': true, 'old_tier': 'free', 'new_tier': 'free'}"));
+        }
+
+        @ParameterizedTest
+        @ValueSource(strings = { "gold", "", "Pro", "pro " })
+        void refusesAnUnknownTier(String tier) {
+            JsonNode result = database.service().value("select public.update_user_tier(?, ?)", id, tier);
+
+            assertThat(result).isEqualTo(json("{'success': false, 'error': 'There is no such tier.'}"));
+            assertThat(user.<String> value("select subscription_tier from public.profiles")).isEqualTo("free");
+        }
+
+        @Test
+        void refusesAMissingTier() {
+            JsonNode result = database.service().value("select public.update_user_tier(?, null)", id);
+
+            assertThat(result).isEqualTo(json("{'success': false, 'error': 'There is no such tier.'}"));
+        }
+
+        @Test
+        void refusesAnUnknownUser() {
+            JsonNode result = database.service().value("select public.update_user_tier(?, 'pro')", UUID.randomUUID());
+
+            assertThat(result).isEqualTo(json("{'success': false, 'error': 'There is no such user.'}"));
+        }
+
+        @Test
+        void ofTwelveAtTheSameTimeEachSeesTheOneBefore() throws Exception {
+            List<String> tiers = List.of("free", "pro", "enterprise");
+
+            List<JsonNode> results = MigratedDatabase.together(12,
+                    thread -> () -> database.service().value("select public.update_user_tier(?, ?)", id,
+                            tiers.get(thread % 3)));
+
+            assertThat(results).extracting(result -> result.get("new_tier").textValue()).containsExactlyInAnyOrder(
+                    "free", "free", "free", "free", "pro", "pro", "pro", "pro", "enterprise", "enterprise", "enterprise",
+                    "enterprise");
+            String last = user.value("select subscription_tier from public.profiles");
+            List<String> seen = results.stream().map(result -> result.get("old_tier").textValue()).toList();
+            assertThat(seen).filteredOn(tier -> tier.equals(last)).hasSize(last.equals("free") ? 4 : 3);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', nullValues = "null", textBlock = """
+            {'a': 1}                  | {'b': 2}             | {'a': 1, 'b': 2}
+            {'a': 1}                  | {'a': 2}             | {'a': 2}
+            {'a': {'x': 1, 'y': 2}}   | {'a': {'y': 3}}      | {'a': {'x': 1, 'y': 3}}
+            {'a': {'b': {'c': 1}}}    | {'a': {'b': {'d': 2}}} | {'a': {'b': {'c': 1, 'd': 2}}}
+            {'a': {'b': {'c': 1}}}    | {'a': {'b': 5}}      | {'a': {'b': 5}}
+            {'a': 5}                  | {'a': {'b': 1}}      | {'a': {'b': 1}}
+            {'a': null}               | {'a': {'b': 1}}      | {'a': {'b': 1}}
+            {'a': {'b': 1}}           | {'a': null}          | {'a': null}
+            {'a': {'b': 1}}           | {'a': {}}            | {'a': {'b': 1}}
+            {'a': [1, 2]}             | {'a': [3]}           | {'a': [3]}
+            {'a': [{'b': 1}]}         | {'a': [{'c': 2}]}    | {'a': [{'c': 2}]}
+            {'a': {'b': 1}}           | {'a': [1]}           | {'a': [1]}
+            {'a': 1}                  | [1]                  | [1]
+            [1, 2]                    | {'a': 1}             | {'a': 1}
+            [1, 2]                    | [3]                  | [3]
+            {'a': 1}                  | 5                    | 5
+            {}                        | {}                   | {}
+            null                      | {'a': 1}             | {'a': 1}
+            {'a': 1}                  | null                 | {'a': 1}
+            null                      | null                 | {}
+            null                      | [1]                  | [1]
+            """)
+    void objectsMergeAndAnythingElseReplaces(String a, String b, String merged) {
+        JsonNode result = user.value("select public.jsonb_deep_merge(?::jsonb, ?::jsonb)",
+                a == null ? null : json(a).toString(), b == null ? null : json(b).toString());
+
+        assertThat(result).isEqualTo(json(merged));
+    }
+
+    @Nested
+    class Preferences {
+
+        private JsonNode update(String type, String preferences) {
+            return user.value("select public.update_user_preferences(?, ?, ?::jsonb)", id, type,
+                    preferences == null ? null : json(preferences).toString());
+        }
+
+        @ParameterizedTest
+        @CsvSource({ "ui, ui_preferences", "session, session_preferences" })
+        void mergeIntoTheStoredOnes(String type, String column) {
+            update(type, "{'theme': {'name': 'dark', 'contrast': 'high'}, 'panes': [1, 2]}");
+
+            JsonNode result = update(type, "{'theme': {'name': 'light'}, 'panes': [3], 'size': 12}");
+
+            JsonNode merged = json("{'theme': {'name': 'light', 'contrast': 'high'}, 'panes': [3], 'size': 12}");
+            assertThat(result).isEqualTo(
+                    json("{'success': true, 'preference_type': '%s', 'preferences': %s}".formatted(type, merged)));
+            assertThat(user.<JsonNode> value("select " + column + " from public.profiles")).isEqualTo(merged);
+        }
+
+        @Test
+        void ofOneTypeLeaveTheOtherAlone() {
+            update("ui", "{'a': 1}");
+
+            update("session", "{'a': 2}");
+
+            assertThat(user.rows("select ui_preferences, session_preferences from public.profiles")).containsExactly(
+                    Map.of("ui_preferences", json("{'a': 1}"), "session_preferences", json("{'a': 2}")));
+        }
+
+        @Test
+        void ofTheModelAreColumns() {
+            JsonNode result = update("model",
+                    "{'default_model': 'gpt', 'temperature': 1.25, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt', 'b']}");
+
+            assertThat(result).isEqualTo(
+                    json("""
+                            {'success': true, 'preference_type': 'model', 'preferences': {
+                                'default_model': 'gpt', 'temperature': 1.25, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt', 'b']}}
+                            """));
+            assertThat(user.rows("select default_model, temperature, system_prompt, allowed_models from public.profiles"))
+                    .containsExactly(Map.of("default_model", "gpt", "temperature", new BigDecimal("1.25"),
+                            "system_prompt", "Be brief.", "allowed_models", List.of("gpt", "b")));
+        }
+
+        @Test
+        void ofTheModelThatAreLeftOutStay() {
+            update("model",
+                    "{'default_model': 'gpt', 'temperature': 1.25, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt']}");
+
+            JsonNode result = update("model", "{'temperature': 0.5}");
+
+            assertThat(result.get("preferences")).isEqualTo(json("""
+                    {'default_model': 'gpt', 'temperature': 0.50, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt']}
+                    """));
+        }
+
+        @Test
+        void ofTheModelThatAreNullAreCleared() {
+            update("model", "{'default_model': 'gpt', 'system_prompt': 'Be brief.', 'allowed_models': ['gpt']}");
+
+            JsonNode result = update("model", "{'default_model': null, 'system_prompt': null, 'allowed_models': null}");
+
+            assertThat(result.get("preferences")).isEqualTo(json("""
+                    {'default_model': null, 'temperature': 0.70, 'system_prompt': null, 'allowed_models': null}
+                    """));
+        }
+
+        @ParameterizedTest
+        @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+                {'temperature': 2.5}        | 23514
+                {'temperature': -0.1}       | 23514
+                {'temperature': 'hot'}      | 22P02
+                {'allowed_models': 'gpt'}   | 22023
+                """)
+        void ofTheModelMustMakeSense(String preferences, String expected) {
+            String state = user.state("select public.update_user_preferences(?, 'model', ?::jsonb)", id,
+                    json(preferences).toString());
+
+            assertThat(state).isEqualTo(expected);
+        }
+
+        @Test
+        void areLoggedByTheirNamesAlone() {
+            update("ui", "{'theme': 'a secret', 'size': 12}");
+
+            assertThat(user.rows("select details from public.user_activity_log where action = 'preferences_updated'"))
+                    .containsExactly(Map.of("details", json("{'preference_type': 'ui', 'keys': ['size', 'theme']}")));
+        }
+
+        @ParameterizedTest
+        @ValueSource(strings = { "colour", "", "UI" })
+        void ofAnUnknownTypeAreRefused(String type) {
+            JsonNode result = update(type, "{'a': 1}");
+
+            assertThat(result)
+                    .isEqualTo(json("{'success': false, 'error': 'Preferences are of type ui, session or model.'}"));
+        }
+
+        @Test
+        void ofNoTypeAreRefused() {
+            JsonNode result = update(null, "{'a': 1}");
+
+            assertThat(result)
+                    .isEqualTo(json("{'success': false, 'error': 'Preferences are of type ui, session or model.'}"));
+        }
+
+        @ParameterizedTest
+        @ValueSource(strings = { "[]", "5", "null", "'text'" })
+        void mustBeAnObject(String preferences) {
+            JsonNode result = update("ui", preferences);
+
+            assertThat(result).isEqualTo(json("{'success': false, 'error': 'Preferences must be an object.'}"));
+        }
+
+        @Test
+        void ofNobodyAreRefused() {
+            JsonNode result = database.service().value("select public.update_user_preferences(?, 'ui', '{}')",
+                    UUID.randomUUID());
+
+            assertThat(result).isEqualTo(json("{'success': false, 'error': 'There is no such user.'}"));
+        }
+
+        @Test
+        void ofDifferentKeysFromTwelveConnectionsAreAllKept() throws Exception {
+            List<String> states = MigratedDatabase.together(12, thread -> () -> {
+                update("ui", "{'key%d': %d, 'deep': {'key%d': %d}}".formatted(thread, thread, thread, thread));
+                return SUCCESS;
+            });
+
+            assertThat(states).hasSize(12);
+            assertThat(user.<JsonNode> value("select ui_preferences from public.profiles")).isEqualTo(user.value("""
+                    select jsonb_object_agg('key' || i, i) || jsonb_build_object('deep', jsonb_object_agg('key' || i, i))
+                      from generate_series(0, 11) i
+                    """));
+        }
+    }
+
+    @Nested
+    class CompleteProfile {
+
+        @Test
+        void saysWhoTheUserIsAndWhatTheyPrefer() {
+            superuser.rows("delete from public.model_access");
+            superuser.rows("""
+                    insert into public.model_access (model_id, tier, model_name, model_tags, daily_limit)
+                    values ('gpt', 'pro', 'GPT', '{fast}', 5), ('secret', 'admin', 'Secret', '{}', null)
+                    """);
+            superuser.rows(
+                    """
+                            update public.profiles
+                               set email = 'ada@example.org', full_name = 'Ada', avatar_url = 'https://example.org/ada.png', credits = 7,
+                                   subscription_tier = 'pro', default_model = 'gpt', temperature = 1.5, system_prompt = 'Be brief.',
+                                   allowed_models = '{gpt}', ui_preferences = '{"theme": "dark"}', session_preferences = '{"limit": 3}'
+                             where id = ?
+                            """,
+                    id);
+
+            JsonNode profile = user.value("select public.get_user_complete_profile(?) - 'usage_stats' - 'timestamps'", id);
+
+            assertThat(profile).isEqualTo(
+                    json("""
+                            {'id': '%s', 'email': 'ada@example.org', 'full_name': 'Ada', 'avatar_url': 'https://example.org/ada.png',
+                             'subscription_tier': 'pro', 'credits': 7,
+                             'preferences': {
+                                 'model': {'default_model': 'gpt', 'temperature': 1.50, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt']},
+                                 'ui': {'theme': 'dark'},
+                                 'session': {'limit': 3}},
+                             'available_models': [
+                                 {'model_id': 'gpt', 'model_name': 'GPT', 'model_description': null, 'model_tags': ['fast'],
+                                  'input_cost_per_token': 0.000000000000, 'output_cost_per_token': 0.000000000000,
+                                  'daily_limit': 5, 'monthly_limit': null}]}
+                            """
+                            .formatted(id)));
+        }
+
+        @Test
+        void saysWhatTheUserUsedTodayInSevenDaysAndInAll() {
+            usageOfDaysAgo(0, 100);
+            usageOfDaysAgo(6, 106);
+            usageOfDaysAgo(7, 107);
+
+            JsonNode usage = user.value("select public.get_user_complete_profile(?) -> 'usage_stats'", id);
+
+            assertThat(usage.get("today").get("total_tokens").intValue()).isEqualTo(100);
+            assertThat(usage.get("recent").findValuesAsText("total_tokens")).containsExactly("100", "106");
+            assertThat(usage.get("total")).isEqualTo(user.value("select usage_stats from public.profiles"));
+            assertThat(usage).hasSize(3);
+        }
+
+        @Test
+        void saysSoWhenTheUserHasUsedNothing() {
+            JsonNode usage = user.value("select public.get_user_complete_profile(?) -> 'usage_stats' #- '{total,last_reset}'",
+                    id);
+
+            assertThat(usage).isEqualTo(json("""
+                    {'today': null, 'recent': [], 'total': {'total_messages': 0, 'total_tokens': 0, 'sessions_created': 0}}
+                    """));
+        }
+
+        @Test
+        void saysWhenTheUserSignedUpAndWasActive() {
+            JsonNode timestamps = user.value("select public.get_user_complete_profile(?) -> 'timestamps'", id);
+
+            assertThat(timestamps)
+                    .isEqualTo(user.value("select jsonb_build_object('created_at', created_at, 'updated_at', updated_at,"
+                            + " 'last_active', last_active) from public.profiles"));
+        }
+
+        @Test
+        void isNothingForAnUnknownUser() {
+            Object profile = database.service().value("select public.get_user_complete_profile(?)", UUID.randomUUID());
+
+            assertThat(profile).isNull();
+        }
+    }
+
+    @Nested
+    class Export {
+
+        @Test
+        void holdsEverythingOfTheUser() {
+            conversation();
+            UUID otherId = database.newUser();
+            database.user(otherId).rows("select chatkeep.create_session(?, 'other', 'Of somebody else')", otherId);
+
+            JsonNode export = user.value("select public.export_user_data(?) - 'exported_at'", id);
+
+            assertThat(export).isEqualTo(user.value("""
+                    select jsonb_build_object(
+                        'profile', (select to_jsonb(p) from public.profiles p),
+                        'conversations', (
+                            select jsonb_agg(to_jsonb(s) || jsonb_build_object('messages', (
+                                       select jsonb_agg(to_jsonb(m) order by m.message_timestamp) from public.chat_messages m)))
+                              from public.chat_sessions s),
+                        'activity_log', (select jsonb_agg(to_jsonb(l) order by l.timestamp) from public.user_activity_log l),
+                        'usage', (select jsonb_agg(to_jsonb(u)) from public.user_usage_daily u))
+                    """));
+            assertThat(export.get("conversations").findValuesAsText("content")).containsExactly("first", "second", "third");
+        }
+
+        @Test
+        void ofAnUnknownUserIsNothing() {
+            Object export = database.service().value("select public.export_user_data(?)", UUID.randomUUID());
+
+            assertThat(export).isNull();
+        }
+    }
+
+    @Nested
+    class Summary {
+
+        @Test
+        void addsUpSessionsAndUsage() {
+            conversation();
+            superuser.rows("delete from public.user_usage_daily where user_id = ?", id);
+            usageOfDaysAgo(0, 100);
+            usageOfDaysAgo(6, 106);
+            usageOfDaysAgo(7, 107);
+            usageOfDaysAgo(29, 129);
+            usageOfDaysAgo(30, 130);
+
+            List<JsonNode> rows = user.column(
+                    "select to_jsonb(s) - 'last_active' - 'last_session_at' from public.api_user_summary s");
+
+            assertThat(rows).containsExactly(json("""
+                    {'user_id': '%s', 'email': '%s@example.org', 'full_name': null, 'subscription_tier': 'free', 'credits': 0,
+                     'session_count': 1, 'message_count': 3, 'session_tokens': 12,
+                     'messages_7_days': 6, 'tokens_7_days': 206, 'messages_30_days': 12, 'tokens_30_days': 442,
+                     'cost_30_days': 1.000000}
+                    """.formatted(id, id)));
+        }
+
+        @Test
+        void saysWhenTheUserWasActiveLast() {
+            conversation();
+
+            List<Map<String, Object>> rows = user.rows("select last_active, last_session_at from public.api_user_summary");
+
+            assertThat(rows).isEqualTo(user.rows("select p.last_active, s.updated_at as last_session_at"
+                    + " from public.profiles p, public.chat_sessions s"));
+        }
+
+        @Test
+        void ofANewUserIsZero() {
+            List<JsonNode> rows = user.column("""
+                    select jsonb_build_array(session_count, message_count, session_tokens, last_session_at, messages_7_days,
+                                             tokens_7_days, messages_30_days, tokens_30_days, cost_30_days)
+                      from public.api_user_summary
+                    """);
+
+            assertThat(rows).containsExactly(json("[0, 0, 0, null, 0, 0, 0, 0, 0]"));
+        }
+
+        @Test
+        void showsUsersThemselvesAlone() {
+            database.newUser();
+
+            List<UUID> users = user.column("select user_id from public.api_user_summary");
+
+            assertThat(users).containsExactly(id);
+        }
+
+        @Test
+        void showsTheServiceEverybody() {
+            UUID otherId = database.newUser();
+
+            List<UUID> users = database.service().column("select user_id from public.api_user_summary where user_id in (?, ?)",
+                    id,
+                    otherId);
+
+            assertThat(users).containsExactlyInAnyOrder(id, otherId);
+        }
+
+        @Test
+        void isForReadingAlone() {
+            String state = user.state("delete from public.api_user_summary");
+
+            assertThat(state).isIn("55000", INSUFFICIENT_PRIVILEGE);
+        }
+    }
+
+    /** Three messages, which were sent in another order than they were said. */
+    private void conversation() {
+        user.rows("select public.sync_user_conversations(?, ?::jsonb)", id,
+                json("""
+                        [{'id': 'c1', 'title': 'A title', 'createdAt': '2026-01-01T00:00:00Z', 'updatedAt': '2026-01-01T01:00:00Z', 'messages': [
+                            {'id': 'm1', 'role': 'assistant', 'content': 'second', 'timestamp': '2026-01-01T00:02:00Z', 'output_tokens': 7},
+                            {'id': 'm2', 'role': 'user', 'content': 'first', 'timestamp': '2026-01-01T00:01:00Z', 'input_tokens': 5},
+                            {'id': 'm3', 'role': 'user', 'content': 'third', 'timestamp': '2026-01-01T00:02:00Z'}]}]
+                        """)
+                        .toString());
+    }
+
+    /** Three messages and a quarter of a unit on one day. */
+    private void usageOfDaysAgo(int days, int tokens) {
+        superuser.rows(
+                """
+                        insert into public.user_usage_daily (user_id, usage_date, messages_sent, messages_received, total_tokens, estimated_cost)
+                        values (?, (now() at time zone 'UTC')::date - ?, 2, 1, ?, 0.25)
+                        """,
+                id, days, tokens);
+    }
+}

@@ -1,0 +1,132 @@
+package dev.chatkeep.schema;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.IntFunction;
+
+import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.output.MigrateResult;
+
+import dev.chatkeep.testsupport.PostgresServer;
+
+/** A database that the migrations have run on, and those who call it. Unless told otherwise all share one server. */
+record MigratedDatabase(PostgresServer server, String name) {
+
+    /** Started with the first test that asks for it; it ends with the JVM. */
+    private static final class Shared {
+
+        static final PostgresServer SERVER = start();
+
+        private static PostgresServer start() {
+            PostgresServer server = PostgresServer.start();
+            server.createLogin();
+            return server;
+        }
+    }
+
+    static MigratedDatabase create() {
+        return create(Shared.SERVER);
+    }
+
+    /** A database that no migration has run on yet. */
+    static MigratedDatabase empty() {
+        return empty(Shared.SERVER);
+    }
+
+    static MigratedDatabase empty(PostgresServer server) {
+        return new MigratedDatabase(server, server.createDatabase());
+    }
+
+    static MigratedDatabase create(PostgresServer server) {
+        MigratedDatabase database = empty(server);
+        database.migrate();
+        return database;
+    }
+
+    /** Migrates as the service does when it starts. */
+    MigrateResult migrate() {
+        return Flyway.configure()
+                .dataSource(server.jdbcUrl(name), PostgresServer.OWNER, PostgresServer.PASSWORD)
+                .locations("classpath:db/migration")
+                .defaultSchema("chatkeep")
+                .schemas("chatkeep")
+                .createSchemas(true)
+                .load()
+                .migrate();
+    }
+
+    /** Whom no policy binds. */
+    SqlCaller superuser() {
+        return login("postgres");
+    }
+
+    /** A login that takes on no role. */
+    SqlCaller login(String login) {
+        return new SqlCaller(server, name, login, null, null);
+    }
+
+    SqlCaller user(UUID id) {
+        return as("authenticated", "{\"sub\":\"" + id + "\",\"role\":\"authenticated\"}");
+    }
+
+    /** A user whom the issuer of tokens calls an administrator. */
+    SqlCaller admin(UUID id) {
+        return as("authenticated", "{\"sub\":\"" + id + "\",\"role\":\"authenticated\",\"app_metadata\":{\"role\":\"admin\"}}");
+    }
+
+    SqlCaller service() {
+        return as("service_role", "{\"role\":\"service_role\"}");
+    }
+
+    /** The service's login with a role and claims of the test's choice. */
+    SqlCaller as(String role, String claims) {
+        return new SqlCaller(server, name, PostgresServer.LOGIN, role, claims);
+    }
+
+    /** A user who has signed up. */
+    UUID newUser() {
+        UUID id = UUID.randomUUID();
+        superuser().rows("insert into auth.users (id, email) values (?, ?)", id, id + "@example.org");
+        return id;
+    }
+
+    UUID newUser(String tier) {
+        UUID id = newUser();
+        superuser().rows("update public.profiles set subscription_tier = ? where id = ?", tier, id);
+        return id;
+    }
+
+    /** Something that may fail, done by one of several threads. */
+    interface Work<T> {
+
+        T run() throws Exception;
+    }
+
+    /** Does the same thing on several threads, which start together, and returns what each came to, in their order. */
+    static <T> List<T> together(int threads, IntFunction<Work<T>> work) throws Exception {
+        ExecutorService executor = Executors.newFixedThreadPool(threads);
+        try {
+            CyclicBarrier start = new CyclicBarrier(threads);
+            List<Future<T>> futures = new ArrayList<>();
+            for (int i = 0; i < threads; i++) {
+                Work<T> mine = work.apply(i);
+                futures.add(executor.submit(() -> {
+                    start.await();
+                    return mine.run();
+                }));
+            }
+            List<T> results = new ArrayList<>();
+            for (Future<T> future : futures) {
+                results.add(future.get());
+            }
+            return results;
+        } finally {
+            executor.shutdownNow();
+        }
+    }
+}

@@ -1,0 +1,242 @@
+package dev.chatkeep.schema;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+import org.flywaydb.core.api.FlywayException;
+import org.flywaydb.core.api.output.MigrateResult;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.RepeatedTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import dev.chatkeep.testsupport.PostgresServer;
+
+/** Roles belong to the whole server, so tests that need servers without them, or with odd ones, start their own. */
+class MigrationTest {
+
+    /** By major version; they have seen no migration before this class. */
+    private static final Map<Integer, PostgresServer> SERVERS = new HashMap<>();
+
+    private static int migrations;
+
+    @BeforeAll
+    static void countMigrations() throws IOException {
+        try (Stream<Path> files = Files.list(Path.of("src", "main", "resources", "db", "migration"))) {
+            migrations = (int) files.filter(file -> file.toString().endsWith(".sql")).count();
+        }
+    }
+
+    @AfterAll
+    static void stopServers() {
+        SERVERS.values().forEach(PostgresServer::close);
+        SERVERS.clear();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = { 15, 16, 17, OlderPostgres.NEWEST })
+    void migratesAnEmptyDatabaseOfEachSupportedVersion(int majorVersion) {
+        MigratedDatabase database = MigratedDatabase.empty(SERVERS.computeIfAbsent(majorVersion, OlderPostgres::start));
+
+        MigrateResult result = database.migrate();
+
+        assertThat(result.success).isTrue();
+        assertThat(result.migrationsExecuted).isEqualTo(migrations);
+        assertThat(database.superuser().<Integer> value("select current_setting('server_version_num')::int / 10000"))
+                .isEqualTo(majorVersion);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = { 15, 16, 17, OlderPostgres.NEWEST })
+    void theServiceWorksOnEachSupportedVersion(int majorVersion) {
+        MigratedDatabase database = MigratedDatabase.create(SERVERS.computeIfAbsent(majorVersion, OlderPostgres::start));
+        UUID id = database.newUser();
+        SqlCaller user = database.user(id);
+
+        user.rows("select public.sync_user_conversations(?, ?::jsonb)", id, """
+                [{"id": "c1", "title": "Lisbon", "messages": [
+                    {"id": "m1", "role": "user", "content": "What should I see?", "input_tokens": 5},
+                    {"id": "m2", "role": "assistant", "content": "The castle.", "model": "gpt", "output_tokens": 7}]}]
+                """);
+
+        assertThat(user.rows("select title, message_count, total_tokens, last_model from public.chat_sessions"))
+                .containsExactly(Map.of("title", "Lisbon", "message_count", 2, "total_tokens", 12L, "last_model", "gpt"));
+        assertThat(database.login(PostgresServer.LOGIN).state("select from public.chat_sessions"))
+                .isEqualTo(SqlCaller.INSUFFICIENT_PRIVILEGE);
+    }
+
+    @Test
+    void migratingAgainChangesNothing() {
+        MigratedDatabase database = MigratedDatabase.create();
+
+        MigrateResult result = database.migrate();
+
+        assertThat(result.success).isTrue();
+        assertThat(result.migrationsExecuted).isZero();
+    }
+
+    @RepeatedTest(5)
+    void twoInstancesMayMigrateAtTheSameTime() throws Exception {
+        MigratedDatabase database = MigratedDatabase.empty();
+
+        List<MigrateResult> results = MigratedDatabase.together(2, instance -> database::migrate);
+
+        assertThat(results).allMatch(result -> result.success)
+                .extracting(result -> result.migrationsExecuted).containsExactlyInAnyOrder(0, migrations);
+    }
+
+    @Test
+    void fourDatabasesOfAServerWithoutTheRolesMayMigrateAtTheSameTime() throws Exception {
+        try (PostgresServer server = PostgresServer.start()) {
+            List<MigratedDatabase> databases = List.of(
+                    MigratedDatabase.empty(server),
+                    MigratedDatabase.empty(server),
+                    MigratedDatabase.empty(server),
+                    MigratedDatabase.empty(server));
+
+            List<MigrateResult> results = MigratedDatabase.together(4, instance -> databases.get(instance)::migrate);
+
+            assertThat(results).allMatch(result -> result.success).extracting(result -> result.migrationsExecuted)
+                    .containsOnly(migrations);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = { 15, OlderPostgres.NEWEST })
+    void migratesWhereTheRolesExistAlready(int majorVersion) throws Exception {
+        try (PostgresServer server = OlderPostgres.start(majorVersion)) {
+            asSuperuser(server, """
+                    create role anon;
+                    create role authenticated;
+                    create role service_role bypassrls;
+                    create role chatkeep_app login;
+                    grant authenticated, service_role to chatkeep_owner with admin option;
+                    """);
+            MigratedDatabase database = MigratedDatabase.empty(server);
+
+            MigrateResult result = database.migrate();
+
+            assertThat(result.migrationsExecuted).isEqualTo(migrations);
+            assertThat(database.superuser().rows("""
+                    select pg_has_role('chatkeep_app', r, 'member') as member, pg_has_role('chatkeep_app', r, 'usage') as usage
+                      from unnest(array ['authenticated', 'service_role', 'anon']) r
+                    """)).containsExactly(
+                    Map.of("member", true, "usage", false),
+                    Map.of("member", true, "usage", false),
+                    Map.of("member", false, "usage", false));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = { 15, OlderPostgres.NEWEST })
+    void migratesWhereAnAdministratorHasPreparedTheLogin(int majorVersion) throws Exception {
+        try (PostgresServer server = OlderPostgres.start(majorVersion)) {
+            asSuperuser(server, """
+                    create role anon;
+                    create role authenticated;
+                    create role service_role;
+                    create role chatkeep_app login noinherit;
+                    grant authenticated, service_role to chatkeep_app;
+                    """);
+            MigratedDatabase database = MigratedDatabase.empty(server);
+
+            MigrateResult result = database.migrate();
+
+            assertThat(result.migrationsExecuted).isEqualTo(migrations);
+        }
+    }
+
+    @Test
+    void saysWhatToDoWhereTheOwnerMayNotGrantTheRoles() throws Exception {
+        try (PostgresServer server = PostgresServer.start()) {
+            asSuperuser(server, "create role authenticated; create role service_role; create role anon");
+            MigratedDatabase database = MigratedDatabase.empty(server);
+
+            Throwable refusal = catchThrowable(database::migrate);
+
+            assertThat(refusal).isInstanceOf(FlywayException.class).hasMessageContainingAll(
+                    "the owner of the schema may not grant role authenticated to chatkeep_app",
+                    "Run once as an administrator: ");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+            "create role anon; create role authenticated; create role service_role",
+            "create role anon; create role authenticated; create role service_role; create role chatkeep_app login noinherit",
+            "create role anon; create role authenticated; create role service_role; create role chatkeep_app login inherit;"
+                    + " grant authenticated, service_role to chatkeep_app" })
+    void migratesOnceAnAdministratorHasDoneWhatItSaid(String roles) throws Exception {
+        try (PostgresServer server = PostgresServer.start()) {
+            asSuperuser(server, roles);
+            MigratedDatabase database = MigratedDatabase.empty(server);
+            doWhatIsAsked(server, database);
+
+            MigrateResult result = database.migrate();
+
+            assertThat(result.migrationsExecuted).isZero();
+        }
+    }
+
+    /** Migrates and, as an administrator, does what refusals ask for, until there is none or one repeats itself. */
+    private static void doWhatIsAsked(PostgresServer server, MigratedDatabase database) throws SQLException {
+        Set<String> done = new HashSet<>();
+        Throwable refusal;
+        while ((refusal = catchThrowable(database::migrate)) != null) {
+            Matcher advice = Pattern.compile("Run once as an administrator: (.*)").matcher(refusal.getMessage());
+            if (!advice.find() || !done.add(advice.group(1))) {
+                return;
+            }
+            asSuperuser(server, advice.group(1));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "superuser", "bypassrls" })
+    void refusesALoginThatNoPolicyWouldBind(String attribute) throws Exception {
+        try (PostgresServer server = PostgresServer.start()) {
+            asSuperuser(server, "create role chatkeep_app login noinherit " + attribute);
+            MigratedDatabase database = MigratedDatabase.empty(server);
+
+            Throwable refusal = catchThrowable(database::migrate);
+
+            assertThat(refusal).isInstanceOf(FlywayException.class)
+                    .hasMessageContaining("role chatkeep_app must be neither a superuser nor BYPASSRLS");
+        }
+    }
+
+    @Test
+    void leavesTablesOfOthersInThePublicSchemaAlone() throws SQLException {
+        MigratedDatabase database = MigratedDatabase.empty();
+        database.superuser().rows("create table public.guests as select 'Ada' as name");
+
+        MigrateResult result = database.migrate();
+
+        assertThat(result.migrationsExecuted).isEqualTo(migrations);
+        assertThat(database.superuser().<String> column("select name from public.guests")).containsExactly("Ada");
+    }
+
+    private static void asSuperuser(PostgresServer server, String script) throws SQLException {
+        try (Connection connection = server.superuser("postgres"); Statement statement = connection.createStatement()) {
+            statement.execute(script);
+        }
+    }
+}
