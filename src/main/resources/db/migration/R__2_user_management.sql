@@ -138,37 +138,37 @@ as $$
      where c.oid = 'auth.users'::regclass
 $$;
 
--- Signs the caller in: with Supabase Auth the row in auth.users is there, with any other issuer it is
--- made or refreshed from the verified claims, which fires the same trigger.
-create or replace function chatkeep.sign_in() returns uuid
+-- What the verified claims say of the caller, in the shape of raw_user_meta_data.
+create or replace function chatkeep.claimed_metadata() returns jsonb
+    language sql stable set search_path = ''
+as $$
+    select jsonb_strip_nulls(jsonb_build_object(
+               'full_name', coalesce(c.claims -> 'user_metadata' ->> 'full_name', c.claims -> 'user_metadata' ->> 'name',
+                                     c.claims ->> 'name'),
+               'avatar_url', coalesce(c.claims -> 'user_metadata' ->> 'avatar_url', c.claims -> 'user_metadata' ->> 'picture',
+                                      c.claims ->> 'picture')))
+      from (select chatkeep.claims() as claims) c
+$$;
+
+-- Makes the user of a first write: with Supabase Auth the row in auth.users is there, with any other
+-- issuer it is made from the verified claims, which fires the same trigger.
+create or replace function chatkeep.create_caller() returns void
     language plpgsql security definer set search_path = ''
 as $$
 declare
     v_claims jsonb := chatkeep.claims();
     v_id     uuid := (v_claims ->> 'sub')::uuid;
-    v_email  text := left(v_claims ->> 'email', 255);
-    v_user   jsonb := v_claims -> 'user_metadata';
 begin
     perform chatkeep.require_caller(v_id);
     if chatkeep.owns_auth_users() then
-        v_user := jsonb_strip_nulls(jsonb_build_object(
-            'full_name', coalesce(v_user ->> 'full_name', v_user ->> 'name', v_claims ->> 'name'),
-            'avatar_url', coalesce(v_user ->> 'avatar_url', v_user ->> 'picture', v_claims ->> 'picture')));
-        insert into auth.users as u (id, email, raw_user_meta_data, last_sign_in_at)
-        values (v_id, v_email, v_user, now())
-        on conflict (id) do update
-            set email = coalesce(excluded.email, u.email),
-                raw_user_meta_data = u.raw_user_meta_data || excluded.raw_user_meta_data,
-                last_sign_in_at = excluded.last_sign_in_at,
-                updated_at = now();
+        -- Whoever makes the same user at the same time is waited for, and no lock is left behind: the
+        -- profile is always locked before auth.users is.
+        insert into auth.users (id, email, raw_user_meta_data, last_sign_in_at)
+        values (v_id, left(v_claims ->> 'email', 255), chatkeep.claimed_metadata(), now())
+        on conflict (id) do nothing;
     else
         perform public.sync_profile_from_auth(v_id);
     end if;
-    perform from public.profiles where id = v_id;
-    if not found then
-        raise sqlstate 'PT403' using message = 'unknown_user', detail = 'The issuer of the token does not know this user any more.';
-    end if;
-    return v_id;
 end
 $$;
 
@@ -181,13 +181,40 @@ as $$
 begin
     perform chatkeep.require_caller(p_user_id);
     perform from public.profiles where id = p_user_id for no key update;
-    if not found then
-        if p_user_id is distinct from (chatkeep.claims() ->> 'sub')::uuid then
-            raise sqlstate 'PT404' using message = 'user_not_found', detail = 'There is no such user.';
-        end if;
-        perform chatkeep.sign_in();
-        perform from public.profiles where id = p_user_id for no key update;
+    if found then
+        return;
     end if;
+    if p_user_id is distinct from (chatkeep.claims() ->> 'sub')::uuid then
+        raise sqlstate 'PT404' using message = 'user_not_found: There is no such user.';
+    end if;
+    perform chatkeep.create_caller();
+    perform from public.profiles where id = p_user_id for no key update;
+    if not found then
+        raise sqlstate 'PT403' using message = 'unknown_user: The issuer of the token does not know this user any more.';
+    end if;
+end
+$$;
+
+-- Signs the caller in: makes the user, or brings an existing one to what the verified claims say.
+create or replace function chatkeep.sign_in() returns uuid
+    language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_claims jsonb := chatkeep.claims();
+    v_id     uuid := (v_claims ->> 'sub')::uuid;
+begin
+    perform chatkeep.begin_write(v_id);
+    if chatkeep.owns_auth_users() then
+        update auth.users u
+           set email = coalesce(left(v_claims ->> 'email', 255), u.email),
+               raw_user_meta_data = u.raw_user_meta_data || chatkeep.claimed_metadata(),
+               last_sign_in_at = now(),
+               updated_at = now()
+         where u.id = v_id and u.last_sign_in_at is distinct from now(); -- not if this transaction has made it
+    else
+        perform public.sync_profile_from_auth(v_id);
+    end if;
+    return v_id;
 end
 $$;
 

@@ -392,7 +392,7 @@ begin
     end if;
     select * into v_session from public.chat_sessions s where s.user_id = p_user_id and s.id = p_id;
     if v_session.title <> coalesce(nullif(p_title, ''), v_session.title) then
-        raise sqlstate 'PT409' using message = 'session_exists', detail = 'A session with this id exists and has another title.';
+        raise sqlstate 'PT409' using message = 'session_exists: A session with this id exists and has another title.';
     end if;
     return v_session;
 end
@@ -411,13 +411,13 @@ begin
     perform chatkeep.begin_write(p_user_id);
     perform from public.chat_sessions s where s.user_id = p_user_id and s.id = p_session_id;
     if not found then
-        raise sqlstate 'PT404' using message = 'session_not_found', detail = 'There is no such session.';
+        raise sqlstate 'PT404' using message = 'session_not_found: There is no such session.';
     end if;
     select array_agg(m) into v_messages from chatkeep.read_messages(1, p_session_id, jsonb_build_array(p_message)) m;
     perform from public.chat_messages m
       where m.user_id = p_user_id and m.id = v_messages[1].id and m.session_id <> p_session_id;
     if found then
-        raise sqlstate 'PT409' using message = 'message_in_other_session', detail = 'A message with this id belongs to another session.';
+        raise sqlstate 'PT409' using message = 'message_in_other_session: A message with this id belongs to another session.';
     end if;
 
     for v_usage in select jsonb_array_elements(chatkeep.store_messages(p_user_id, v_messages)) loop
@@ -585,7 +585,7 @@ declare
 begin
     perform chatkeep.begin_write(user_uuid);
     if jsonb_typeof(conversations_data) is distinct from 'array' then
-        raise sqlstate 'PT400' using message = 'invalid_body', detail = 'The conversations must be an array.';
+        raise sqlstate 'PT400' using message = 'invalid_body: The conversations must be an array.';
     end if;
 
     -- What can be told from the conversation alone.

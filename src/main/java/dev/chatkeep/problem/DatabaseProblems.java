@@ -1,8 +1,12 @@
 package dev.chatkeep.problem;
 
 import java.io.IOException;
+import java.sql.SQLException;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeoutException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 import jakarta.ws.rs.core.HttpHeaders;
 import jakarta.ws.rs.core.Response.Status;
@@ -15,8 +19,8 @@ import io.vertx.pgclient.PgException;
 
 /**
  * What a failure of the database means to a client, by its SQLSTATE (PostgreSQL documentation, appendix A). Functions of
- * the schema refuse with {@code PTnnn}, PostgREST's convention: nnn is the HTTP status, the message the code and the
- * detail the sentence. Nothing else that PostgreSQL says leaves the service.
+ * the schema refuse with {@code PTnnn}, PostgREST's convention: nnn is the HTTP status, the message is the code, a colon and
+ * the sentence. Nothing else that PostgreSQL says leaves the service.
  */
 public final class DatabaseProblems {
 
@@ -26,7 +30,6 @@ public final class DatabaseProblems {
     private static final String DEADLOCK_DETECTED = "40P01";
     private static final String UNIQUE_VIOLATION = "23505";
     private static final String INSUFFICIENT_PRIVILEGE = "42501";
-    private static final String QUERY_CANCELED = "57014";
 
     /** connection exception, insufficient resources, operator intervention, and a database that takes no writes. */
     private static final Set<String> UNAVAILABLE = Set.of("08", "53", "57");
@@ -37,41 +40,76 @@ public final class DatabaseProblems {
     private DatabaseProblems() {
     }
 
+    /** An error of PostgreSQL, which Hibernate repeats as a {@link SQLException}. */
+    private record DatabaseError(String state, String message) {
+
+        private static final Pattern REFUSAL = Pattern.compile("(\\w+): (.*?)(?: \\(PT\\d{3}\\))?", Pattern.DOTALL);
+        private static final String HIBERNATE_PREFIX = "ERROR: ";
+
+        static Optional<DatabaseError> in(Throwable failure) {
+            for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+                if (cause instanceof PgException e && e.getSqlState() != null) {
+                    return Optional.of(new DatabaseError(e.getSqlState(), e.getErrorMessage()));
+                }
+                if (cause instanceof SQLException e && e.getSQLState() != null) {
+                    return Optional.of(new DatabaseError(e.getSQLState(), e.getMessage()));
+                }
+            }
+            return Optional.empty();
+        }
+
+        boolean isTransient() {
+            return SERIALIZATION_FAILURE.equals(state) || DEADLOCK_DETECTED.equals(state);
+        }
+
+        boolean isRefusal() {
+            return state.startsWith("PT");
+        }
+
+        HttpProblem refusal() {
+            String text = message.startsWith(HIBERNATE_PREFIX) ? message.substring(HIBERNATE_PREFIX.length()) : message;
+            Matcher parts = REFUSAL.matcher(text);
+            if (!parts.matches()) {
+                throw new IllegalStateException("A function of the schema refused without a code: " + message);
+            }
+            return Problem.of(status(state), parts.group(1), parts.group(2));
+        }
+    }
+
     /** Whether the same transaction may well succeed when it is run again. */
     public static boolean isTransient(Throwable failure) {
-        return failure instanceof PgException e
-                && (SERIALIZATION_FAILURE.equals(e.getSqlState()) || DEADLOCK_DETECTED.equals(e.getSqlState()));
+        return DatabaseError.in(failure).filter(DatabaseError::isTransient).isPresent();
     }
 
     /** The problem that a client is answered with, or the failure itself where it is none of the database's. */
     public static Throwable translate(Throwable failure) {
-        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            if (cause instanceof HttpProblem) {
-                return cause;
-            }
-            if (cause instanceof PgException e && e.getSqlState() != null) {
-                return problem(e, failure);
-            }
-            // Connections refused, cut and timed out; the client has a type of its own for the last two only.
-            if (cause instanceof IOException || cause instanceof TimeoutException || cause instanceof VertxException
-                    || cause instanceof NoStackTraceThrowable) {
-                return unavailable();
-            }
+        if (failure instanceof HttpProblem) {
+            return failure;
         }
-        return failure;
+        return DatabaseError.in(failure).map(error -> problem(error, failure))
+                .orElseGet(() -> isDisconnection(failure) ? unavailable() : failure);
     }
 
-    private static Throwable problem(PgException e, Throwable failure) {
-        String state = e.getSqlState();
-        String category = state.substring(0, 2);
-        if (category.equals("PT")) {
-            return Problem.of(status(state), e.getErrorMessage(), e.getDetail());
+    /** Connections refused, cut and timed out; the client has a type of its own for the last two only. */
+    private static boolean isDisconnection(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof IOException || cause instanceof TimeoutException || cause instanceof VertxException
+                    || cause instanceof NoStackTraceThrowable) {
+                return true;
+            }
         }
-        if (UNAVAILABLE.contains(category) || READ_ONLY_TRANSACTION.equals(state) || isTransient(e)
-                || QUERY_CANCELED.equals(state)) {
+        return false;
+    }
+
+    private static Throwable problem(DatabaseError error, Throwable failure) {
+        if (error.isRefusal()) {
+            return error.refusal();
+        }
+        String category = error.state().substring(0, 2);
+        if (UNAVAILABLE.contains(category) || error.isTransient() || READ_ONLY_TRANSACTION.equals(error.state())) {
             return unavailable();
         }
-        return switch (state) {
+        return switch (error.state()) {
             case UNIQUE_VIOLATION -> Problem.of(Status.CONFLICT, "conflict", "Something with this id exists already.");
             case INSUFFICIENT_PRIVILEGE -> Problem.of(Status.FORBIDDEN, "forbidden", "You may not do this.");
             default -> INVALID.contains(category)

@@ -40,8 +40,14 @@ public final class RequestProblems {
         return Problem.ofFields(UnprocessableContent.STATUS, "invalid_field", sentence(List.of(error)), List.of(error));
     }
 
-    /** Which field holds a value of another JSON type than it has. */
-    public static FieldError field(MismatchedInputException e) {
+    /** Where there is no body at all. */
+    public static HttpProblem ofMissingBody() {
+        List<FieldError> errors = List.of(new FieldError("body", "is missing"));
+        return Problem.ofFields(Status.BAD_REQUEST, "missing_field", sentence(errors), errors);
+    }
+
+    /** Which field holds a value of another JSON type than it has, or one that it cannot hold. */
+    public static FieldError field(JsonMappingException e) {
         return new FieldError(path(e), "has the wrong type");
     }
 
@@ -59,7 +65,8 @@ public final class RequestProblems {
         List<Path.Node> nodes = StreamSupport.stream(path.spliterator(), false).toList();
         boolean method = !nodes.isEmpty() && nodes.get(0).getKind() == ElementKind.METHOD;
         int skip = !method ? 0 : nodes.size() > 2 ? 2 : 1;
-        return nodes.stream().skip(skip).map(Path.Node::toString).collect(Collectors.joining("."));
+        return nodes.stream().skip(skip).map(Path.Node::toString).collect(Collectors.joining("."))
+                .replace(".<list element>", "");
     }
 
     private static String path(JsonMappingException e) {

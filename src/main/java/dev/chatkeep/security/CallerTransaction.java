@@ -69,6 +69,7 @@ public class CallerTransaction {
         return Panache.withTransaction(() -> Panache.getSession()
                 .chain(session -> takeOn(session, caller).chain(() -> beginWrite(session, caller)))
                 .chain(() -> work.apply(caller)))
+                .onFailure(DatabaseProblems::isTransient).retry().atMost(RETRIES)
                 .onFailure().transform(DatabaseProblems::translate);
     }
 

@@ -7,6 +7,8 @@ import java.util.EnumMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 
 import javax.crypto.spec.SecretKeySpec;
 
@@ -19,6 +21,7 @@ import org.jose4j.jwt.JwtClaims;
 import org.jose4j.jwt.MalformedClaimException;
 import org.jose4j.jwt.consumer.JwtContext;
 import org.jose4j.lang.JoseException;
+import org.jose4j.lang.UnresolvableKeyException;
 
 import io.smallrye.jwt.KeyFormat;
 import io.smallrye.jwt.algorithm.SignatureAlgorithm;
@@ -45,8 +48,39 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
 
     private static final int CLOCK_SKEW_SECONDS = 60;
 
-    /** A parser keeps the keys that it has fetched, so each source of keys has its own. */
-    private record Source(DefaultJWTTokenParser parser, JWTAuthContextInfo rules) {
+    /**
+     * A source of keys with its own parser, which keeps the keys that it has fetched, and also what it was answered
+     * instead of keys. So until a first token has passed, a parser that found no key is replaced, but not with every token:
+     * anybody can send one with an unknown key.
+     */
+    private static final class Source {
+
+        private static final long BETWEEN_REPLACEMENTS_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+        private final JWTAuthContextInfo rules;
+        private final AtomicLong replaceableFrom = new AtomicLong(System.nanoTime());
+        private volatile DefaultJWTTokenParser parser = new DefaultJWTTokenParser();
+        private volatile boolean proven;
+
+        Source(JWTAuthContextInfo rules) {
+            this.rules = rules;
+        }
+
+        JwtContext parse(String token) throws ParseException {
+            try {
+                JwtContext context = parser.parse(token, rules);
+                proven = true;
+                return context;
+            } catch (ParseException e) {
+                long now = System.nanoTime();
+                long from = replaceableFrom.get();
+                if (!proven && e.getCause() instanceof UnresolvableKeyException && now - from >= 0
+                        && replaceableFrom.compareAndSet(from, now + BETWEEN_REPLACEMENTS_NANOS)) {
+                    parser = new DefaultJWTTokenParser();
+                }
+                throw e;
+            }
+        }
     }
 
     private final Map<SignatureAlgorithm, Source> sources = new EnumMap<>(SignatureAlgorithm.class);
@@ -55,13 +89,13 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
         config.jwtSecret().ifPresent(secret -> {
             JWTAuthContextInfo rules = rules(config, Set.of(SignatureAlgorithm.HS256));
             rules.setSecretVerificationKey(new SecretKeySpec(secret.getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
-            sources.put(SignatureAlgorithm.HS256, new Source(new DefaultJWTTokenParser(), rules));
+            sources.put(SignatureAlgorithm.HS256, new Source(rules));
         });
         config.jwksUrl().ifPresent(url -> {
             JWTAuthContextInfo rules = rules(config, Set.of(SignatureAlgorithm.ES256, SignatureAlgorithm.RS256));
             rules.setPublicKeyLocation(url);
             rules.setKeyFormat(KeyFormat.JWK);
-            Source source = new Source(new DefaultJWTTokenParser(), rules);
+            Source source = new Source(rules);
             sources.put(SignatureAlgorithm.ES256, source);
             sources.put(SignatureAlgorithm.RS256, source);
         });
@@ -81,13 +115,18 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
 
     @Override
     public JWTCallerPrincipal parse(String token, JWTAuthContextInfo unused) throws ParseException {
-        Source source = sources.get(algorithm(token));
-        if (source == null) {
-            throw new ParseException("The algorithm of the token is not accepted");
+        try {
+            Source source = sources.get(algorithm(token));
+            if (source == null) {
+                throw new ParseException("The algorithm of the token is not accepted");
+            }
+            JwtContext context = source.parse(token);
+            checkClaims(context.getJwtClaims());
+            return new DefaultJWTCallerPrincipal("JWT", context.getJwtClaims());
+        } catch (ClassCastException e) {
+            // jose4j takes the types of header parameters for granted.
+            throw new ParseException("A header parameter of the token is malformed", e);
         }
-        JwtContext context = source.parser().parse(token, source.rules());
-        checkClaims(context.getJwtClaims());
-        return new DefaultJWTCallerPrincipal("JWT", context.getJwtClaims());
     }
 
     private static SignatureAlgorithm algorithm(String token) throws ParseException {

@@ -16,9 +16,9 @@ import jakarta.validation.constraints.Size;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 
 import dev.chatkeep.problem.Problem.FieldError;
 import dev.chatkeep.problem.RequestProblems;
@@ -76,7 +76,10 @@ class SyncUpload {
     }
 
     private Checked check(byte[] body) throws IOException {
-        Request request = json.readValue(body, Request.class);
+        Request request = body.length == 0 ? null : json.readValue(body, Request.class);
+        if (request == null) {
+            throw RequestProblems.ofMissingBody();
+        }
         Set<ConstraintViolation<Request>> violations = validator.validate(request);
         if (!violations.isEmpty()) {
             throw new ConstraintViolationException(violations);
@@ -113,7 +116,7 @@ class SyncUpload {
                             violation.getMessage()))
                     .sorted(Comparator.comparing(FieldError::field))
                     .toList());
-        } catch (MismatchedInputException e) {
+        } catch (JsonMappingException e) {
             return refused(node, List.of(RequestProblems.field(e)));
         }
     }

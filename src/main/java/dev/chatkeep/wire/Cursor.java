@@ -54,7 +54,11 @@ public final class Cursor {
         if (!micros.isIntegralNumber() || !micros.canConvertToLong()) {
             throw Problem.invalidCursor();
         }
-        return Instant.EPOCH.plus(micros.longValue(), ChronoUnit.MICROS).atOffset(ZoneOffset.UTC);
+        OffsetDateTime time = Instant.EPOCH.plus(micros.longValue(), ChronoUnit.MICROS).atOffset(ZoneOffset.UTC);
+        if (time.getYear() < 1 || time.getYear() > 9999) {
+            throw Problem.invalidCursor();
+        }
+        return time;
     }
 
     /** A time that the last row may not have had. */
@@ -63,9 +67,10 @@ public final class Cursor {
     }
 
     public String text(int index) {
-        if (!key.get(index).isTextual()) {
+        String text = key.get(index).textValue();
+        if (text == null || text.indexOf('\0') >= 0) {
             throw Problem.invalidCursor();
         }
-        return key.get(index).textValue();
+        return text;
     }
 }

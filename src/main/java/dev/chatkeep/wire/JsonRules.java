@@ -1,18 +1,27 @@
 package dev.chatkeep.wire;
 
 import java.io.IOException;
+import java.time.Instant;
 
 import jakarta.inject.Singleton;
 
+import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.exc.InputCoercionException;
 import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonDeserializer;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.cfg.CoercionAction;
 import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
+import com.fasterxml.jackson.databind.deser.std.NumberDeserializers;
+import com.fasterxml.jackson.databind.deser.std.StdScalarDeserializer;
 import com.fasterxml.jackson.databind.deser.std.StringDeserializer;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.databind.module.SimpleModule;
+import com.fasterxml.jackson.databind.ser.std.StdScalarSerializer;
 import com.fasterxml.jackson.databind.type.LogicalType;
 
 import io.quarkus.jackson.ObjectMapperCustomizer;
@@ -25,6 +34,12 @@ import io.quarkus.jackson.ObjectMapperCustomizer;
 @Singleton
 public class JsonRules implements ObjectMapperCustomizer {
 
+    /** After Quarkus' own, whose module for times would otherwise win. */
+    @Override
+    public int priority() {
+        return MINIMUM_PRIORITY;
+    }
+
     @Override
     @SuppressWarnings("deprecation") // the builder that replaces it cannot be had from a customizer
     public void customize(ObjectMapper mapper) {
@@ -35,7 +50,42 @@ public class JsonRules implements ObjectMapperCustomizer {
                 CoercionInputShape.Boolean }) {
             mapper.coercionConfigFor(LogicalType.Textual).setCoercion(shape, CoercionAction.Fail);
         }
-        mapper.registerModule(new SimpleModule("well-formed-text").addDeserializer(String.class, new WellFormed()));
+        mapper.registerModule(new SimpleModule("chatkeep")
+                .addDeserializer(String.class, new WellFormed())
+                .addDeserializer(Integer.class, new WholeNumber())
+                .addSerializer(Instant.class, new Time()));
+    }
+
+    /** Jackson calls a number that is out of range malformed JSON; here it is a wrong field. */
+    private static final class WholeNumber extends StdScalarDeserializer<Integer> {
+
+        private static final JsonDeserializer<Integer> JACKSONS = new NumberDeserializers.IntegerDeserializer(Integer.class,
+                null);
+
+        WholeNumber() {
+            super(Integer.class);
+        }
+
+        @Override
+        public Integer deserialize(JsonParser parser, DeserializationContext context) throws IOException {
+            try {
+                return JACKSONS.deserialize(parser, context);
+            } catch (InputCoercionException e) {
+                throw MismatchedInputException.from(parser, Integer.class, e.getOriginalMessage());
+            }
+        }
+    }
+
+    private static final class Time extends StdScalarSerializer<Instant> {
+
+        Time() {
+            super(Instant.class);
+        }
+
+        @Override
+        public void serialize(Instant time, JsonGenerator json, SerializerProvider provider) throws IOException {
+            json.writeString(Timestamps.format(time));
+        }
     }
 
     private static final class WellFormed extends StringDeserializer {

@@ -114,8 +114,8 @@ class RowLevelSecurityTest {
             "insert into public.chat_messages (user_id, id, session_id, role, content) values (?, 'm1', 's1', 'user', 'Planted')"
                     + " on conflict (user_id, id) do update set content = excluded.content",
             "update public.chat_messages set user_id = ?",
-            "select chatkeep.store_messages(?, array[(1, 1, 's1', 'new', 'user', 'Planted', null, null, null, null, null,"
-                    + " null, null, null, null, null)::chatkeep.incoming_message])" })
+            "select chatkeep.store_messages(?, array[jsonb_populate_record(null::chatkeep.incoming_message,"
+                    + " '{\"session_id\": \"s1\", \"id\": \"new\", \"role\": \"user\", \"content\": \"Planted\"}')])" })
     void usersCannotPlantRowsAtOthers(String sql) {
         List<Map<String, Object>> before = rowsOf(bob);
 

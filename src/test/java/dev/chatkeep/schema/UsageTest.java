@@ -101,6 +101,14 @@ class UsageTest {
         assertThat(totals()).isEqualTo(json("{'total_messages': 0, 'total_tokens': 21, 'sessions_created': 0}"));
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = { "p_messages_sent", "p_messages_received" })
+    void messagesCannotBeTakenBack(String parameter) {
+        String state = user.state("select public.track_user_usage(?, " + parameter + " => -1)", id);
+
+        assertThat(state).isEqualTo("22023");
+    }
+
     @Test
     void countsDoNotEndAtTheLimitOfAnInteger() {
         user.rows("select public.track_user_usage(?, p_input_tokens => 2147483647)", id);

@@ -1,28 +1,706 @@
 package dev.chatkeep.session;
 
+import static dev.chatkeep.testsupport.Problems.assertFields;
+import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
+import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.Stored;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusTest;
+import io.restassured.RestAssured;
+import io.restassured.http.ContentType;
+import io.restassured.response.Response;
 
 @QuarkusTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
 class SessionResourceTest {
 
+    private static final String[] TIMES = { "created_at", "updated_at", "last_activity" };
+    private static final String EMOJI = "\uD83D\uDE00";
+
     @Test
-    void aNewSessionIsListed() {
+    void aNewSessionIsAnsweredAsItsRow() {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.createSession("s1", "A title");
+
+        assertThat(answer.statusCode()).isEqualTo(201);
+        assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
+        JsonNode body = Json.of(answer);
+        assertThat(Json.without(body, "session")).isEqualTo(Json.of("{\"success\": true}"));
+        assertThat(Json.without(body.path("session"), TIMES)).isEqualTo(Json.of("""
+                {"id": "s1", "user_id": "%s", "title": "A title", "message_count": 0, "total_tokens": 0,
+                 "last_model": null, "last_message_preview": null, "last_message_timestamp": null, "is_active": true}
+                """, caller.id()));
+        assertThat(rowsWithTimes(caller, body.path("session"))).containsExactly(Map.of("id", "s1"));
+    }
+
+    @Test
+    void aNewSessionIsStoredWithItsUserAndCounted() {
+        Caller caller = Caller.fresh();
+
+        caller.createSession("s1", "A title").then().statusCode(201);
+
+        assertThat(Stored.of(caller)).isEqualTo(Json.of("""
+                {"profile": {"email": "%1$s@example.org", "full_name": "User %1$s", "avatar_url": null,
+                             "subscription_tier": "free",
+                             "usage_stats": {"total_messages": 0, "total_tokens": 0, "sessions_created": 1}},
+                 "activity": [{"action": "profile_created", "resource_type": "profile", "resource_id": "%1$s", "details": {}}],
+                 "sessions": [{"id": "s1", "title": "A title", "message_count": 0, "total_tokens": 0, "last_model": null,
+                               "last_message_preview": null, "last_message_timestamp": null, "is_active": true}],
+                 "messages": [],
+                 "usage": {"messages_sent": 0, "messages_received": 0, "input_tokens": 0, "output_tokens": 0,
+                           "total_tokens": 0, "sessions_created": 1, "models_used": {}}}
+                """, caller.id()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "{\"id\": \"s1\"}", "{\"id\": \"s1\", \"title\": null}", "{\"id\": \"s1\", \"title\": \"\"}" })
+    void aSessionWithoutATitleIsCalledNewChat(String body) {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.request().body(body).post("/api/chat/sessions");
+
+        assertThat(answer.statusCode()).isEqualTo(201);
+        assertThat(answer.<String> path("session.title")).isEqualTo("New Chat");
+        assertThat(Sql.<String> value("select title from chat_sessions where user_id = ?", caller.id())).isEqualTo("New Chat");
+    }
+
+    @Test
+    void theSameRequestAgainIsAnsweredTheSameAndWritesNothing() {
+        Caller caller = Caller.fresh();
+        JsonNode first = Json.of(caller.createSession("s1", "A title"));
+        String before = Stored.versions(caller);
+
+        Response again = caller.createSession("s1", "A title");
+
+        assertThat(again.statusCode()).isEqualTo(201);
+        assertThat(Json.of(again)).isEqualTo(first);
+        assertThat(Stored.versions(caller)).isEqualTo(before);
+    }
+
+    @Test
+    void aSessionThatExistsIsAnsweredWhereTheRequestNamesNoTitle() {
+        Caller caller = Caller.fresh();
+        JsonNode first = Json.of(caller.createSession("s1", "A title"));
+
+        Response again = caller.request().body("{\"id\": \"s1\"}").post("/api/chat/sessions");
+
+        assertThat(again.statusCode()).isEqualTo(201);
+        assertThat(Json.of(again)).isEqualTo(first);
+    }
+
+    @Test
+    void anotherTitleForATakenIdIsAConflictAndWritesNothing() {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "A title").then().statusCode(201);
+        String before = Stored.versions(caller);
+
+        Response answer = caller.createSession("s1", "Another title");
+
+        assertProblem(answer, 409, "session_exists");
+        assertThat(Stored.versions(caller)).isEqualTo(before);
+    }
+
+    @Test
+    void theSameRequestFromManyDevicesAtOnceMakesOneSession() throws Exception {
+        Caller caller = Caller.fresh();
+        Callable<JsonNode> create = () -> Json.of(caller.createSession("s1", "A title"));
+
+        List<JsonNode> answers = allAtOnce(Collections.nCopies(8, create));
+
+        assertThat(answers).hasSize(8).allMatch(answer -> answer.path("success").booleanValue());
+        assertThat(answers).containsOnly(answers.get(0));
+        assertThat(Stored.of(caller, "usage").path("sessions_created").intValue()).isEqualTo(1);
+        assertThat(Stored.of(caller, "activity")).hasSize(1);
+    }
+
+    @Test
+    void twoUsersMayHaveTheSameId() {
+        Caller ada = Caller.fresh();
+        Caller bob = Caller.fresh();
+        ada.createSession("s1", "Ada's").then().statusCode(201);
+
+        Response answer = bob.createSession("s1", "Bob's");
+
+        assertThat(answer.statusCode()).isEqualTo(201);
+        assertThat(answer.<String> path("session.user_id")).isEqualTo(bob.id().toString());
+        assertThat(Json.texts(Stored.of(ada, "sessions"), "title")).containsExactly("Ada's");
+        assertThat(Json.texts(Stored.of(bob, "sessions"), "title")).containsExactly("Bob's");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "{}", "{\"title\": \"A title\"}", "{\"id\": null}" })
+    void aSessionWithoutAnIdIsRefused(String body) {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.request().body(body).post("/api/chat/sessions");
+
+        assertFields(answer, 400, "id is missing");
+        assertThat(Stored.of(caller, "sessions")).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            {"id": ""}                          | id must not be empty
+            {"id": 5}                           | id has the wrong type
+            {"id": true}                        | id has the wrong type
+            {"id": {}}                          | id has the wrong type
+            {"id": ["s1"]}                      | id has the wrong type
+            {"id": "a\\u0000b"}                 | id must not hold the character NUL
+            {"id": "s1", "title": 5}            | title has the wrong type
+            {"id": "s1", "title": 1.5}          | title has the wrong type
+            {"id": "s1", "title": ["A title"]}  | title has the wrong type
+            {"id": "s1", "title": "a\\u0000b"}  | title must not hold the character NUL
+            []                                  | has the wrong type
+            "s1"                                | has the wrong type
+            """)
+    void aWrongFieldOfANewSessionIsRefused(String body, String complaint) {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.request().body(body).post("/api/chat/sessions");
+
+        assertFields(answer, 422, complaint);
+        assertThat(Stored.of(caller, "sessions")).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "x", "\u00FC", "\u5B57", EMOJI })
+    void anIdAndATitleHave255CharactersAtTheMost(String character) {
+        Caller caller = Caller.fresh();
+        String text = character.repeat(255);
+
+        Response answer = caller.createSession(text, text);
+
+        assertThat(answer.statusCode()).isEqualTo(201);
+        assertThat(Sql.rows("select id, title from chat_sessions where user_id = ?", caller.id()))
+                .containsExactly(Map.of("id", text, "title", text));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "x", "\u00FC", "\u5B57", EMOJI })
+    void anIdOf256CharactersIsRefused(String character) {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.createSession(character.repeat(256), "A title");
+
+        assertFields(answer, 422, "id must have at most 255 characters");
+        assertThat(Stored.of(caller, "sessions")).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "x", "\u00FC", "\u5B57", EMOJI })
+    void aTitleOf256CharactersIsRefused(String character) {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.createSession("s1", character.repeat(256));
+
+        assertFields(answer, 422, "title must have at most 255 characters");
+        assertThat(Stored.of(caller, "sessions")).isEmpty();
+    }
+
+    @Test
+    void halfASurrogatePairInATitleBecomesTheReplacementCharacter() {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.request().body("{\"id\": \"s1\", \"title\": \"cut \\ud83d\"}").post("/api/chat/sessions");
+
+        assertThat(answer.statusCode()).isEqualTo(201);
+        assertThat(Json.of(answer).at("/session/title").textValue()).isEqualTo("cut \uFFFD");
+        assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly("cut \uFFFD");
+    }
+
+    @Test
+    void fieldsThatTheServiceDoesNotKnowAreIgnored() {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.request().body("""
+                {"id": "s1", "title": "A title", "user_id": "11111111-1111-1111-1111-111111111111", "message_count": 7,
+                 "is_active": false, "created_at": "2020-01-01T00:00:00Z", "folder": {"name": ["work", null, 1e3]}}
+                """).post("/api/chat/sessions");
+
+        assertThat(answer.statusCode()).isEqualTo(201);
+        assertThat(Json.without(Json.of(answer).path("session"), TIMES)).isEqualTo(Json.of("""
+                {"id": "s1", "user_id": "%s", "title": "A title", "message_count": 0, "total_tokens": 0,
+                 "last_model": null, "last_message_preview": null, "last_message_timestamp": null, "is_active": true}
+                """, caller.id()));
+    }
+
+    @Test
+    void aUserWithoutSessionsHasAnEmptyListAndReadingItStoresNothing() {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.listSessions();
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
+        assertThat(Json.of(answer)).isEqualTo(Json.of("{\"sessions\": [], \"count\": 0, \"next_cursor\": null}"));
+        assertThat(Stored.versions(caller)).isNull();
+    }
+
+    @Test
+    void aSessionIsListedAsItsRow() {
+        Caller caller = Caller.fresh();
+        caller.upload(List.of(Map.of("id", "s1", "title", "A title",
+                "createdAt", "2026-03-01T09:00:00.000Z", "updatedAt", "2026-03-02T10:30:00.123456Z", "messages",
+                List.of(Map.of("id", "m1", "role", "assistant", "content", "An answer", "model", "model-1", "total_tokens", 7,
+                        "timestamp", "2026-03-02T10:29:59.500Z")))))
+                .then().statusCode(200);
+
+        Response answer = caller.listSessions();
+
+        assertThat(Json.of(answer)).isEqualTo(Json.of("""
+                {"sessions": [{"id": "s1", "user_id": "%s", "title": "A title", "message_count": 1, "total_tokens": 7,
+                               "last_model": "model-1", "last_message_preview": "An answer",
+                               "last_message_timestamp": "2026-03-02T10:29:59.500Z", "is_active": true,
+                               "created_at": "2026-03-01T09:00:00.000Z", "updated_at": "2026-03-02T10:30:00.123456Z",
+                               "last_activity": "2026-03-02T10:30:00.123456Z"}],
+                 "count": 1, "next_cursor": null}
+                """, caller.id()));
+    }
+
+    @Test
+    void sessionsAreListedNewestUpdateFirst() {
+        Caller caller = Caller.fresh();
+        caller.upload(List.of(
+                Map.of("id", "s1", "updatedAt", "2026-03-02T00:00:00Z"),
+                Map.of("id", "s2", "updatedAt", "2026-03-03T00:00:00Z"),
+                Map.of("id", "s3", "updatedAt", "2025-12-31T23:59:59.999Z"),
+                Map.of("id", "s4", "updatedAt", "2026-03-03T00:00:00.001+00:00"),
+                Map.of("id", "s5", "updatedAt", "2026-03-03T00:00:00+02:00"))).then().statusCode(200);
+
+        Response answer = caller.listSessions();
+
+        assertThat(ids(answer)).containsExactly("s4", "s2", "s5", "s1", "s3");
+    }
+
+    @Test
+    void tiesAreBrokenByTheLastMessageAndThenByTheId() {
+        Caller caller = Caller.fresh();
+        String updatedAt = "2026-03-02T00:00:00Z";
+        caller.upload(List.of(
+                Map.of("id", "s1", "updatedAt", updatedAt),
+                Map.of("id", "s2", "updatedAt", updatedAt, "messages", List.of(message("m2", "2026-03-01T10:00:00Z"))),
+                Map.of("id", "s3", "updatedAt", updatedAt, "messages", List.of(message("m3", "2026-03-01T11:00:00Z"))),
+                Map.of("id", "s4", "updatedAt", updatedAt, "messages", List.of(message("m4", "2026-03-01T11:00:00Z"))),
+                Map.of("id", "s5", "updatedAt", updatedAt))).then().statusCode(200);
+
+        Response answer = caller.listSessions();
+
+        assertThat(ids(answer)).containsExactly("s4", "s3", "s2", "s5", "s1");
+    }
+
+    @Test
+    void somebodyElsesSessionsAreNotListed() {
+        Caller ada = Caller.fresh();
+        Caller bob = Caller.fresh();
+        ada.createSession("s1", "Ada's").then().statusCode(201);
+        bob.createSession("s2", "Bob's").then().statusCode(201);
+
+        Response answer = bob.listSessions();
+
+        assertThat(ids(answer)).containsExactly("s2");
+    }
+
+    @Test
+    void aNewTitleIsStoredAndMovesTheSessionToTheTopOfTheList() {
+        Caller caller = Caller.fresh();
+        caller.upload(List.of(
+                Map.of("id", "s1", "title", "Old", "createdAt", "2026-03-01T00:00:00Z", "updatedAt", "2026-03-01T00:00:00Z"),
+                Map.of("id", "s2", "title", "Other", "updatedAt", "2026-03-02T00:00:00Z"))).then().statusCode(200);
+        JsonNode before = Stored.of(caller);
+
+        Response answer = caller.rename("s1", "New");
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(Json.without(Json.of(answer), "session")).isEqualTo(Json.of("{\"success\": true}"));
+        assertThat(Json.of(answer).at("/session/title").textValue()).isEqualTo("New");
+        assertThat(ids(caller.listSessions())).containsExactly("s1", "s2");
+        assertThat(Sql.rows(
+                """
+                        select created_at = '2026-03-01T00:00:00Z' as created_kept, updated_at > '2026-03-02T00:00:00Z' as updated_moved,
+                               last_activity = updated_at as activity_moved
+                          from chat_sessions where user_id = ? and id = 's1'
+                        """,
+                caller.id())).containsExactly(Map.of("created_kept", true, "updated_moved", true, "activity_moved", true));
+        assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly("New", "Other");
+        assertThat(Json.without(Stored.of(caller), "sessions")).isEqualTo(Json.without(before, "sessions"));
+    }
+
+    @Test
+    void aRenamedSessionIsAnsweredAsTheListShowsIt() {
+        Caller caller = Caller.fresh();
+        caller.upload(List.of(Map.of("id", "s1", "title", "Old", "createdAt", "2026-03-01T00:00:00Z",
+                "messages", List.of(message("m1", "2026-03-01T10:00:00Z"))))).then().statusCode(200);
+
+        Response answer = caller.rename("s1", "New");
+
+        assertThat(Json.of(answer).path("session")).isEqualTo(Json.of(caller.listSessions()).at("/sessions/0"));
+    }
+
+    @Test
+    void theOlderNameOfTheCallChangesATitleToo() {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "Old").then().statusCode(201);
+
+        Response answer = caller.request().body("{\"id\": \"s1\", \"title\": \"New\"}").post("/api/chat/session");
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(Json.without(Json.of(answer).path("session"), TIMES)).isEqualTo(Json.of("""
+                {"id": "s1", "user_id": "%s", "title": "New", "message_count": 0, "total_tokens": 0,
+                 "last_model": null, "last_message_preview": null, "last_message_timestamp": null, "is_active": true}
+                """, caller.id()));
+        assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly("New");
+    }
+
+    @Test
+    void theTitleThatASessionHasAlreadyIsNoError() {
         Caller caller = Caller.fresh();
         caller.createSession("s1", "A title").then().statusCode(201);
 
-        List<String> titles = caller.listSessions().then().statusCode(200).extract().path("sessions.title");
+        Response answer = caller.rename("s1", "A title");
 
-        assertThat(titles).containsExactly("A title");
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(answer.<String> path("session.title")).isEqualTo("A title");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "x", "\u00FC", "\u5B57", EMOJI })
+    void aNewTitleHas255CharactersAtTheMost(String character) {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "Old").then().statusCode(201);
+
+        Response answer = caller.rename("s1", character.repeat(255));
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly(character.repeat(255));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "x", "\u00FC", "\u5B57", EMOJI })
+    void aNewTitleOf256CharactersIsRefused(String character) {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "Old").then().statusCode(201);
+
+        Response answer = caller.rename("s1", character.repeat(256));
+
+        assertFields(answer, 422, "title must have at most 255 characters");
+        assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly("Old");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            {"id": "s1"}                 | title is missing
+            {"id": "s1", "title": null}  | title is missing
+            {"title": "New"}             | id is missing
+            {"id": null, "title": "New"} | id is missing
+            """)
+    void aChangeOfTitleThatLacksAFieldIsRefused(String body, String complaint) {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "Old").then().statusCode(201);
+
+        Response answer = caller.request().body(body).patch("/api/chat/sessions");
+
+        assertFields(answer, 400, complaint);
+        assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly("Old");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            {"id": "s1", "title": ""}          | title must not be empty
+            {"id": "s1", "title": 5}           | title has the wrong type
+            {"id": "s1", "title": {}}          | title has the wrong type
+            {"id": "s1", "title": "a\\u0000b"} | title must not hold the character NUL
+            {"id": "", "title": "New"}         | id must not be empty
+            {"id": 1, "title": "New"}          | id has the wrong type
+            {"id": "\\u0000", "title": "New"}  | id must not hold the character NUL
+            """)
+    void aWrongFieldOfAChangeOfTitleIsRefused(String body, String complaint) {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "Old").then().statusCode(201);
+
+        Response answer = caller.request().body(body).post("/api/chat/session");
+
+        assertFields(answer, 422, complaint);
+        assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly("Old");
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "PATCH, /api/chat/sessions", "POST, /api/chat/session" })
+    void somebodyElsesSessionIsNotThereToRename(String method, String path) {
+        Caller ada = Caller.fresh();
+        Caller bob = Caller.fresh();
+        ada.createSession("s1", "Ada's").then().statusCode(201);
+        String before = Stored.versions(ada);
+
+        Response answer = bob.request().body("{\"id\": \"s1\", \"title\": \"Taken over\"}").request(method, path);
+
+        assertProblem(answer, 404, "session_not_found");
+        assertThat(Stored.versions(ada)).isEqualTo(before);
+        assertThat(Stored.of(bob, "sessions")).isEmpty();
+    }
+
+    @Test
+    void aDeletedSessionTakesItsMessagesWithItAndUsageStaysCounted() {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "Deleted").then().statusCode(201);
+        caller.createSession("s2", "Kept").then().statusCode(201);
+        caller.post("s1", message("m1", "2026-03-01T10:00:00Z")).then().statusCode(201);
+        caller.post("s2", message("m2", "2026-03-01T10:00:00Z")).then().statusCode(201);
+
+        Response answer = caller.delete("s1");
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(Json.of(answer)).isEqualTo(Json.of("{\"success\": true, \"message\": \"The session was deleted.\"}"));
+        assertThat(Stored.of(caller)).isEqualTo(Json.of("""
+                {"profile": {"email": "%1$s@example.org", "full_name": "User %1$s", "avatar_url": null,
+                             "subscription_tier": "free",
+                             "usage_stats": {"total_messages": 2, "total_tokens": 6, "sessions_created": 2}},
+                 "activity": [{"action": "profile_created", "resource_type": "profile", "resource_id": "%1$s", "details": {}}],
+                 "sessions": [{"id": "s2", "title": "Kept", "message_count": 1, "total_tokens": 3, "last_model": null,
+                               "last_message_preview": "Message m2", "last_message_timestamp": "2026-03-01T10:00:00.000Z",
+                               "is_active": true}],
+                 "messages": [{"id": "m2", "session_id": "s2", "role": "user", "content": "Message m2", "input_tokens": 3,
+                               "total_tokens": 3, "message_timestamp": "2026-03-01T10:00:00.000Z"}],
+                 "usage": {"messages_sent": 2, "messages_received": 0, "input_tokens": 6, "output_tokens": 0,
+                           "total_tokens": 6, "sessions_created": 2, "models_used": {}}}
+                """, caller.id()));
+    }
+
+    @Test
+    void aSessionIsDeletedOnce() {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "Deleted").then().statusCode(201);
+        caller.delete("s1").then().statusCode(200);
+
+        Response answer = caller.delete("s1");
+
+        assertProblem(answer, 404, "session_not_found");
+    }
+
+    @Test
+    void somebodyElsesSessionIsNotThereToDelete() {
+        Caller ada = Caller.fresh();
+        Caller bob = Caller.fresh();
+        ada.createSession("s1", "Ada's").then().statusCode(201);
+        ada.post("s1", message("m1", "2026-03-01T10:00:00Z")).then().statusCode(201);
+        String before = Stored.versions(ada);
+
+        Response answer = bob.delete("s1");
+
+        assertProblem(answer, 404, "session_not_found");
+        assertThat(Stored.versions(ada)).isEqualTo(before);
+    }
+
+    @Test
+    void ofTwoSessionsWithOneIdTheCallersIsDeleted() {
+        Caller ada = Caller.fresh();
+        Caller bob = Caller.fresh();
+        ada.createSession("s1", "Ada's").then().statusCode(201);
+        bob.createSession("s1", "Bob's").then().statusCode(201);
+
+        bob.delete("s1").then().statusCode(200);
+
+        assertThat(Json.texts(Stored.of(ada, "sessions"), "title")).containsExactly("Ada's");
+        assertThat(Stored.of(bob, "sessions")).isEmpty();
+    }
+
+    @Test
+    void aSessionToDeleteMustBeNamed() {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "Kept").then().statusCode(201);
+
+        Response answer = caller.request().delete("/api/chat/sessions");
+
+        assertFields(answer, 400, "id is missing");
+        assertThat(Stored.of(caller, "sessions")).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "%00, id must not hold the character NUL", "a%00b, id must not hold the character NUL" })
+    void aSessionToDeleteMustHaveAPossibleId(String id, String complaint) {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.request().urlEncodingEnabled(false).delete("/api/chat/sessions?id=" + id);
+
+        assertFields(answer, 422, complaint);
+    }
+
+    @Test
+    void aSessionToDeleteMustNotHaveAnIdThatIsTooLong() {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.delete("x".repeat(256));
+
+        assertFields(answer, 422, "id must have at most 255 characters");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "a b", "a+b", "a&b=c", "a/b?c#d", "100%", "%41", "'; drop table chat_sessions; --", "\"", "\\",
+            "\u00FC\u5B57\u0627" + EMOJI, " " })
+    void anyTextMayBeAnId(String id) {
+        Caller caller = Caller.fresh();
+        caller.createSession(id, "Old").then().statusCode(201);
+        caller.createSession(id + "x", "Kept").then().statusCode(201);
+
+        Response answer = caller.delete(id);
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(ids(caller.listSessions())).containsExactly(id + "x");
+    }
+
+    @Test
+    void clearingDeletesEverySessionOfTheCallerAndUsageStaysCounted() {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "One").then().statusCode(201);
+        caller.createSession("s2", "Two").then().statusCode(201);
+        caller.post("s1", message("m1", "2026-03-01T10:00:00Z")).then().statusCode(201);
+
+        Response answer = caller.clearAll();
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(Json.of(answer)).isEqualTo(Json.of("""
+                {"success": true, "message": "2 sessions were deleted.", "deletedCount": 2}
+                """));
+        assertThat(Stored.of(caller)).isEqualTo(Json.of("""
+                {"profile": {"email": "%1$s@example.org", "full_name": "User %1$s", "avatar_url": null,
+                             "subscription_tier": "free",
+                             "usage_stats": {"total_messages": 1, "total_tokens": 3, "sessions_created": 2}},
+                 "activity": [{"action": "profile_created", "resource_type": "profile", "resource_id": "%1$s", "details": {}}],
+                 "sessions": [], "messages": [],
+                 "usage": {"messages_sent": 1, "messages_received": 0, "input_tokens": 3, "output_tokens": 0,
+                           "total_tokens": 3, "sessions_created": 2, "models_used": {}}}
+                """, caller.id()));
+    }
+
+    @Test
+    void clearingLeavesSomebodyElsesSessionsAlone() {
+        Caller ada = Caller.fresh();
+        Caller bob = Caller.fresh();
+        ada.createSession("s1", "Ada's").then().statusCode(201);
+        ada.post("s1", message("m1", "2026-03-01T10:00:00Z")).then().statusCode(201);
+        bob.createSession("s1", "Bob's").then().statusCode(201);
+        String before = Stored.versions(ada);
+
+        Response answer = bob.clearAll();
+
+        assertThat(answer.<Integer> path("deletedCount")).isEqualTo(1);
+        assertThat(answer.<String> path("message")).isEqualTo("1 session was deleted.");
+        assertThat(Stored.versions(ada)).isEqualTo(before);
+    }
+
+    @Test
+    void clearingNothingIsNoError() {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.clearAll();
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(Json.of(answer)).isEqualTo(Json.of("""
+                {"success": true, "message": "0 sessions were deleted.", "deletedCount": 0}
+                """));
+    }
+
+    @Test
+    void theSessionOfADeletedOneIsANewSessionThatUsageHasCountedAlready() {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "First").then().statusCode(201);
+        caller.delete("s1").then().statusCode(200);
+
+        Response answer = caller.createSession("s1", "Second");
+
+        assertThat(answer.statusCode()).isEqualTo(201);
+        assertThat(answer.<String> path("session.title")).isEqualTo("Second");
+        assertThat(Stored.of(caller, "usage").path("sessions_created").intValue()).isEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            GET    | /api/chat/sessions/        | 200
+            POST   | /api/chat/sessions/        | 201
+            PATCH  | /api/chat/sessions/        | 200
+            POST   | /api/chat/session/         | 200
+            DELETE | /api/chat/sessions/?id=s1  | 200
+            DELETE | /api/chat/clear-all/       | 200
+            """)
+    void aSlashAtTheEndOfThePathIsAccepted(String method, String path, int status) {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "A title").then().statusCode(201);
+
+        Response answer = caller.request().body("{\"id\": \"s1\", \"title\": \"A title\"}").request(method, path);
+
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(status);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            GET    | /api/chat/sessions
+            POST   | /api/chat/sessions
+            PATCH  | /api/chat/sessions
+            POST   | /api/chat/session
+            DELETE | /api/chat/sessions?id=s1
+            DELETE | /api/chat/clear-all
+            """)
+    void withoutATokenNothingIsAnswered(String method, String path) {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "A title").then().statusCode(201);
+
+        Response answer = RestAssured.given().contentType(ContentType.JSON)
+                .body("{\"id\": \"s1\", \"title\": \"Another title\"}").request(method, path);
+
+        assertProblem(answer, 401, "unauthorized");
+        assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly("A title");
+    }
+
+    private static Map<String, Object> message(String id, String timestamp) {
+        return Map.of("id", id, "role", "user", "content", "Message " + id, "timestamp", timestamp, "input_tokens", 3);
+    }
+
+    private static List<String> ids(Response list) {
+        assertThat(list.statusCode()).as(list.asString()).isEqualTo(200);
+        return Json.texts(Json.of(list).path("sessions"), "id");
+    }
+
+    private static List<Map<String, Object>> rowsWithTimes(Caller caller, JsonNode session) {
+        return Sql.rows("""
+                select id from chat_sessions
+                 where user_id = ? and created_at = ?::timestamptz and updated_at = ?::timestamptz
+                   and last_activity = ?::timestamptz
+                """, caller.id(), session.path(TIMES[0]).textValue(), session.path(TIMES[1]).textValue(),
+                session.path(TIMES[2]).textValue());
+    }
+
+    private static <T> List<T> allAtOnce(List<Callable<T>> calls) throws Exception {
+        ExecutorService executor = Executors.newFixedThreadPool(calls.size());
+        try {
+            List<T> results = new ArrayList<>();
+            for (Future<T> result : executor.invokeAll(calls)) {
+                results.add(result.get());
+            }
+            return results;
+        } finally {
+            executor.shutdownNow();
+        }
     }
 }

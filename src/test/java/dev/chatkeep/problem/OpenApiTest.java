@@ -1,0 +1,184 @@
+package dev.chatkeep.problem;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+import dev.chatkeep.testsupport.DatabaseResource;
+import dev.chatkeep.testsupport.Json;
+import io.quarkus.test.common.TestResourceScope;
+import io.quarkus.test.common.WithTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import io.restassured.RestAssured;
+import io.restassured.response.Response;
+
+@QuarkusTest
+@WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+class OpenApiTest {
+
+    private static final Set<String> CALLS = Set.of("POST /api/auth/session", "GET /api/chat/sessions",
+            "POST /api/chat/sessions",
+            "PATCH /api/chat/sessions", "DELETE /api/chat/sessions", "POST /api/chat/session", "GET /api/chat/messages",
+            "POST /api/chat/messages", "GET /api/chat/sync", "POST /api/chat/sync", "DELETE /api/chat/clear-all");
+
+    @Test
+    void everyCallIsDescribed() {
+        Map<String, JsonNode> operations = operations();
+
+        assertThat(operations.keySet()).containsExactlyInAnyOrderElementsOf(CALLS);
+        assertThat(operations).allSatisfy((call, operation) -> {
+            assertThat(operation.path("summary").textValue()).isNotBlank();
+            assertThat(operation.path("tags")).hasSize(1);
+        });
+    }
+
+    @Test
+    void everyCallSaysWhatItAnswersWith() {
+        JsonNode document = document();
+
+        Map<String, JsonNode> answers = responses(document, status -> status.startsWith("2"));
+
+        assertThat(answers).hasSize(CALLS.size()).allSatisfy((answer, response) -> {
+            assertThat(response.path("description").textValue()).isNotBlank();
+            assertThat(schema(document, response, "application/json").path("properties")).as(answer).isNotEmpty();
+        });
+    }
+
+    @Test
+    void everyCallWithABodySaysWhatItReads() {
+        JsonNode document = document();
+
+        Map<String, JsonNode> bodies = new TreeMap<>();
+        operations().forEach((call, operation) -> {
+            if (operation.has("requestBody")) {
+                bodies.put(call, schema(document, operation.path("requestBody"), "application/json"));
+            }
+        });
+
+        assertThat(bodies.keySet()).containsExactlyInAnyOrder("POST /api/chat/sessions", "PATCH /api/chat/sessions",
+                "POST /api/chat/session", "POST /api/chat/messages", "POST /api/chat/sync");
+        assertThat(bodies).allSatisfy((call, body) -> assertThat(body.path("required")).as(call).isNotEmpty());
+    }
+
+    @Test
+    void everyErrorIsDescribedAsTheProblemThatItIs() {
+        JsonNode document = document();
+
+        Map<String, JsonNode> errors = responses(document, status -> !status.startsWith("2"));
+
+        Map<String, Set<String>> members = new TreeMap<>();
+        errors.forEach((answer, response) -> {
+            Set<String> names = new TreeSet<>();
+            schema(document, response, "application/problem+json").path("properties").fieldNames().forEachRemaining(names::add);
+            members.put(answer, names);
+        });
+        assertThat(members).isNotEmpty().allSatisfy((answer, names) -> assertThat(names).as(answer)
+                .contains("status", "title", "detail", "code", "error"));
+    }
+
+    @Test
+    void everyCallSaysThatItWantsAToken() {
+        JsonNode document = document();
+
+        Map<String, JsonNode> operations = operations();
+
+        assertThat(operations).allSatisfy((call, operation) -> {
+            assertThat(operation.path("security")).as(call).isEqualTo(Json.of("[{\"bearer\": []}]"));
+            assertThat(operation.path("responses").has("401")).as(call).isTrue();
+        });
+        assertThat(Json.without(document.at("/components/securitySchemes/bearer"), "description"))
+                .isEqualTo(Json.of("{\"type\": \"http\", \"scheme\": \"bearer\", \"bearerFormat\": \"JWT\"}"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "POST /api/auth/session, 200 401 403", "GET /api/chat/sessions, 200 401 422",
+            "POST /api/chat/sessions, 201 400 401 409 422", "PATCH /api/chat/sessions, 200 400 401 404 422",
+            "DELETE /api/chat/sessions, 200 400 401 404 422", "POST /api/chat/session, 200 400 401 404 422",
+            "GET /api/chat/messages, 200 400 401 404 422", "POST /api/chat/messages, 201 400 401 404 409 413 422",
+            "GET /api/chat/sync, 200 401", "POST /api/chat/sync, 200 400 401 413 422", "DELETE /api/chat/clear-all, 200 401" })
+    void whatACallAnswersWithIsDescribedByStatus(String call, String statuses) {
+        JsonNode operation = operations().get(call);
+
+        List<String> described = new ArrayList<>();
+        operation.path("responses").fieldNames().forEachRemaining(described::add);
+
+        assertThat(described).contains(statuses.split(" "));
+    }
+
+    @Test
+    void withoutATokenNoDescribedCallIsAnswered() {
+        Map<String, JsonNode> operations = operations();
+
+        Map<String, String> answers = new TreeMap<>();
+        operations.keySet().forEach(call -> {
+            Response answer = RestAssured.given().contentType("application/json").body("{}")
+                    .request(call.split(" ")[0], call.split(" ")[1]);
+            answers.put(call, answer.statusCode() + " " + answer.path("code") + " " + answer.header("WWW-Authenticate"));
+        });
+
+        assertThat(answers).hasSize(CALLS.size())
+                .allSatisfy((call, answer) -> assertThat(answer).as(call).isEqualTo("401 unauthorized Bearer"));
+    }
+
+    @Test
+    void theDocumentNamesNoClasses() {
+        String path = "/q/openapi?format=json";
+
+        String document = RestAssured.get(path).asString();
+
+        assertThat(document).doesNotContain("dev.chatkeep", "io.quark", "jakarta.", "java.");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "/q/openapi", "/q/swagger-ui/", "/q/metrics", "/q/health/live", "/q/health/ready", "/q/health" })
+    void whatMachinesAndPeopleReadIsThereWithoutAToken(String path) {
+        Response answer = RestAssured.get(path);
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+    }
+
+    private interface Statuses {
+        boolean include(String status);
+    }
+
+    private static JsonNode document() {
+        Response answer = RestAssured.get("/q/openapi?format=json");
+        assertThat(answer.statusCode()).isEqualTo(200);
+        return Json.of(answer);
+    }
+
+    /** The operations under /api by method and path. */
+    private static Map<String, JsonNode> operations() {
+        Map<String, JsonNode> operations = new TreeMap<>();
+        document().path("paths").fields().forEachRemaining(path -> path.getValue().fields().forEachRemaining(
+                operation -> operations.put(operation.getKey().toUpperCase() + " " + path.getKey(), operation.getValue())));
+        return operations;
+    }
+
+    private static Map<String, JsonNode> responses(JsonNode document, Statuses statuses) {
+        Map<String, JsonNode> responses = new TreeMap<>();
+        operations().forEach((call, operation) -> operation.path("responses").fields().forEachRemaining(response -> {
+            if (statuses.include(response.getKey())) {
+                responses.put(call + " " + response.getKey(), response.getValue());
+            }
+        }));
+        return responses;
+    }
+
+    private static JsonNode schema(JsonNode document, JsonNode message, String type) {
+        JsonNode schema = message.path("content").path(type).path("schema");
+        return schema.has("$ref") ? document.at(schema.path("$ref").textValue().substring(1)) : schema;
+    }
+}

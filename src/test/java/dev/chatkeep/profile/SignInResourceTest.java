@@ -1,0 +1,387 @@
+package dev.chatkeep.profile;
+
+import static dev.chatkeep.testsupport.Problems.assertProblem;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.Supplier;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+import dev.chatkeep.testsupport.Caller;
+import dev.chatkeep.testsupport.DatabaseResource;
+import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.PostgresServer;
+import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.Stored;
+import dev.chatkeep.testsupport.Tokens;
+import io.quarkus.test.common.TestResourceScope;
+import io.quarkus.test.common.WithTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import io.restassured.RestAssured;
+import io.restassured.response.Response;
+import io.smallrye.jwt.build.JwtClaimsBuilder;
+
+@QuarkusTest
+@WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+class SignInResourceTest {
+
+    private static final String EMOJI = "\uD83D\uDE00";
+
+    @Test
+    void whoSignsInForTheFirstTimeIsAnsweredWithANewProfile() {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.signIn();
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
+        assertThat(Json.without(Json.of(answer), "created_at", "updated_at", "last_active")).isEqualTo(Json.of("""
+                {"id": "%1$s", "email": "%1$s@example.org", "full_name": "User %1$s", "avatar_url": null,
+                 "subscription_tier": "free", "credits": 0}
+                """, caller.id()));
+        assertThat(Sql.rows("""
+                select email from profiles
+                 where id = ? and created_at = ?::timestamptz and updated_at = ?::timestamptz and last_active = ?::timestamptz
+                """, caller.id(), answer.path("created_at"), answer.path("updated_at"), answer.path("last_active")))
+                .containsExactly(Map.of("email", Tokens.email(caller.id())));
+    }
+
+    @Test
+    void whoSignsInForTheFirstTimeIsStoredAndLogged() {
+        Caller caller = Caller.fresh();
+
+        caller.signIn().then().statusCode(200);
+
+        assertThat(Stored.of(caller)).isEqualTo(Json.of("""
+                {"profile": {"email": "%1$s@example.org", "full_name": "User %1$s", "avatar_url": null,
+                             "subscription_tier": "free",
+                             "usage_stats": {"total_messages": 0, "total_tokens": 0, "sessions_created": 0}},
+                 "activity": [{"action": "profile_created", "resource_type": "profile", "resource_id": "%1$s", "details": {}}],
+                 "sessions": [], "messages": [], "usage": null}
+                """, caller.id()));
+        assertThat(Sql.rows("""
+                select email, raw_user_meta_data::text as metadata, raw_app_meta_data::text as rights,
+                       last_sign_in_at is not null as signed_in
+                  from auth.users where id = ?
+                """, caller.id())).containsExactly(Map.of("email", Tokens.email(caller.id()),
+                "metadata", "{\"full_name\": \"User " + caller.id() + "\"}", "rights", "{}", "signed_in", true));
+    }
+
+    @Test
+    void whoSignsInAgainHasTheProfileOfTheNewClaims() {
+        Caller caller = Caller.fresh();
+        caller.signIn().then().statusCode(200);
+
+        Response answer = signIn(Tokens.claims(caller.id())
+                .claim("email", "new-" + caller.id() + "@example.org")
+                .claim("user_metadata", Map.of("full_name", "Ada", "avatar_url", "https://example.org/ada.png")));
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(Json.without(Json.of(answer), "created_at", "updated_at", "last_active")).isEqualTo(Json.of("""
+                {"id": "%1$s", "email": "new-%1$s@example.org", "full_name": "Ada",
+                 "avatar_url": "https://example.org/ada.png", "subscription_tier": "free", "credits": 0}
+                """, caller.id()));
+        assertThat(Stored.of(caller)).isEqualTo(Json.of("""
+                {"profile": {"email": "new-%1$s@example.org", "full_name": "Ada", "avatar_url": "https://example.org/ada.png",
+                             "subscription_tier": "free",
+                             "usage_stats": {"total_messages": 0, "total_tokens": 0, "sessions_created": 0}},
+                 "activity": [{"action": "profile_created", "resource_type": "profile", "resource_id": "%1$s", "details": {}},
+                              {"action": "profile_synced", "resource_type": "profile", "resource_id": "%1$s",
+                               "details": {"changed": ["avatar_url", "email", "full_name"]}}],
+                 "sessions": [], "messages": [], "usage": null}
+                """, caller.id()));
+    }
+
+    @Test
+    void whoSignsInAgainIsActiveNow() {
+        Caller caller = Caller.fresh();
+        caller.signIn().then().statusCode(200);
+        Sql.rows("update profiles set last_active = '2026-01-01Z', created_at = '2025-01-01Z' where id = ?", caller.id());
+
+        Response answer = caller.signIn();
+
+        assertThat(answer.<String> path("created_at")).isEqualTo("2025-01-01T00:00:00Z");
+        assertThat(Sql.rows("""
+                select p.last_active = p.updated_at as active, p.updated_at > '2026-01-01Z' as updated,
+                       u.last_sign_in_at = u.updated_at as signed_in
+                  from profiles p join auth.users u on u.id = p.id
+                 where p.id = ?
+                """, caller.id())).containsExactly(Map.of("active", true, "updated", true, "signed_in", true));
+    }
+
+    @Test
+    void whoSignsInOftenIsLoggedOnce() {
+        Caller caller = Caller.fresh();
+        caller.signIn().then().statusCode(200);
+        caller.signIn().then().statusCode(200);
+
+        caller.signIn().then().statusCode(200);
+
+        assertThat(Stored.of(caller, "activity")).isEqualTo(Json.of("""
+                [{"action": "profile_created", "resource_type": "profile", "resource_id": "%1$s", "details": {}},
+                 {"action": "profile_synced", "resource_type": "profile", "resource_id": "%1$s", "details": {"changed": []}}]
+                """, caller.id()));
+    }
+
+    @Test
+    void aNewAddressIsAlwaysLogged() {
+        Caller caller = Caller.fresh();
+        caller.signIn().then().statusCode(200);
+        caller.signIn().then().statusCode(200);
+
+        signIn(Tokens.claims(caller.id()).claim("email", "new@example.org")).then().statusCode(200);
+
+        assertThat(Json.texts(Stored.of(caller, "activity"), "action")).containsExactly("profile_created", "profile_synced",
+                "profile_synced");
+        assertThat(Stored.of(caller, "activity").at("/2/details")).isEqualTo(Json.of("{\"changed\": [\"email\"]}"));
+    }
+
+    @Test
+    void whatTheTokenDoesNotSayIsKept() {
+        Caller caller = Caller.fresh();
+        signIn(Tokens.claims(caller.id()).claim("user_metadata", Map.of("full_name", "Ada", "avatar_url", "https://a/b.png")))
+                .then().statusCode(200);
+
+        Response answer = signIn(Tokens.claims(caller.id()).remove("email").remove("user_metadata"));
+
+        assertThat(Json.without(Json.of(answer), "created_at", "updated_at", "last_active")).isEqualTo(Json.of("""
+                {"id": "%1$s", "email": "%1$s@example.org", "full_name": "Ada", "avatar_url": "https://a/b.png",
+                 "subscription_tier": "free", "credits": 0}
+                """, caller.id()));
+    }
+
+    @Test
+    void namesThatOtherIssuersUseAreUnderstood() {
+        Caller caller = Caller.fresh();
+
+        Response answer = signIn(Tokens.claims(caller.id()).remove("user_metadata")
+                .claim("name", "Ada").claim("picture", "https://example.org/ada.png"));
+
+        assertThat(answer.<String> path("full_name")).isEqualTo("Ada");
+        assertThat(answer.<String> path("avatar_url")).isEqualTo("https://example.org/ada.png");
+    }
+
+    @Test
+    void claimsThatAreTooLongAreNoReasonToRefuseTheUser() {
+        Caller caller = Caller.fresh();
+
+        Response answer = signIn(Tokens.claims(caller.id()).claim("email", "a".repeat(300))
+                .claim("user_metadata", Map.of("full_name", EMOJI.repeat(256), "avatar_url", "x".repeat(8193))));
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(Json.of(answer).path("email").textValue()).isEqualTo("a".repeat(255));
+        assertThat(Json.of(answer).path("full_name").textValue()).isEqualTo(EMOJI.repeat(255));
+        assertThat(Json.of(answer).path("avatar_url").isNull()).isTrue();
+    }
+
+    @Test
+    void claimsOfAnyShapeAreNoReasonToRefuseTheUser() {
+        Caller caller = Caller.fresh();
+
+        Response answer = signIn(Tokens.claims(caller.id()).remove("email")
+                .claim("user_metadata", List.of("full_name", 5)).claim("name", Map.of("first", "Ada")));
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(answer.<String> path("email")).isEmpty();
+    }
+
+    @Test
+    void whatUsersSayOfThemselvesGivesThemNoRights() {
+        Caller caller = Caller.fresh();
+
+        Response answer = signIn(Tokens.claims(caller.id()).claim("user_metadata", Map.of("full_name", "Ada",
+                "subscription_tier", "admin", "credits", 1_000_000, "role", "admin")).claim("subscription_tier", "admin"));
+
+        assertThat(answer.<String> path("subscription_tier")).isEqualTo("free");
+        assertThat(answer.<Integer> path("credits")).isZero();
+    }
+
+    @Test
+    void aUserWhomTheIssuerWritesIsThereBeforeTheFirstRequest() {
+        Caller caller = Caller.fresh();
+
+        Sql.rows("""
+                insert into auth.users (id, email, raw_user_meta_data)
+                values (?, 'ada@example.org', '{"full_name": "Ada", "avatar_url": "https://example.org/ada.png"}')
+                """, caller.id());
+
+        assertThat(Stored.of(caller)).isEqualTo(Json.of("""
+                {"profile": {"email": "ada@example.org", "full_name": "Ada", "avatar_url": "https://example.org/ada.png",
+                             "subscription_tier": "free",
+                             "usage_stats": {"total_messages": 0, "total_tokens": 0, "sessions_created": 0}},
+                 "activity": [{"action": "profile_created", "resource_type": "profile", "resource_id": "%s", "details": {}}],
+                 "sessions": [], "messages": [], "usage": null}
+                """, caller.id()));
+    }
+
+    @Test
+    void aUserWhomTheIssuerChangesHasTheChangedProfile() {
+        Caller caller = Caller.fresh();
+        caller.signIn().then().statusCode(200);
+
+        Sql.rows("update auth.users set email = 'ada@example.org', last_sign_in_at = now() where id = ?", caller.id());
+
+        assertThat(Stored.of(caller, "profile").path("email").textValue()).isEqualTo("ada@example.org");
+        assertThat(Stored.of(caller, "profile").path("full_name").textValue()).isEqualTo("User " + caller.id());
+        assertThat(Stored.of(caller, "activity").at("/1")).isEqualTo(Json.of("""
+                {"action": "profile_synced", "resource_type": "profile", "resource_id": "%s", "details": {"changed": ["email"]}}
+                """, caller.id()));
+    }
+
+    @Test
+    void signingInLeavesEverythingElseOfTheUserAlone() {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "A title").then().statusCode(201);
+        caller.post("s1", Map.of("id", "m1", "role", "user", "content", "Hello", "input_tokens", 2)).then().statusCode(201);
+        JsonNode before = Stored.of(caller);
+
+        caller.signIn().then().statusCode(200);
+
+        assertThat(Json.without(Stored.of(caller), "activity")).isEqualTo(Json.without(before, "activity"));
+    }
+
+    @Test
+    void somebodyElsesProfileIsLeftAlone() {
+        Caller ada = Caller.fresh();
+        Caller bob = Caller.fresh();
+        ada.signIn().then().statusCode(200);
+        String before = Stored.versions(ada);
+
+        signIn(Tokens.claims(bob.id()).claim("email", Tokens.email(ada.id()))).then().statusCode(200);
+
+        assertThat(Stored.versions(ada)).isEqualTo(before);
+        assertThat(Stored.of(bob, "profile").path("email").textValue()).isEqualTo(Tokens.email(ada.id()));
+    }
+
+    @Test
+    void whoSignsInOnManyDevicesAtOnceIsOneUser() throws Exception {
+        Caller caller = Caller.fresh();
+        Callable<Response> signIn = caller::signIn;
+
+        List<Response> answers = allAtOnce(Collections.nCopies(8, signIn));
+
+        assertThat(answers).hasSize(8)
+                .allSatisfy(answer -> assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200));
+        assertThat(Json.texts(Stored.of(caller, "activity"), "action")).containsExactly("profile_created", "profile_synced");
+    }
+
+    @Test
+    void whoWritesFirstOnManyDevicesAtOnceIsOneUser() throws Exception {
+        Caller caller = Caller.fresh();
+        List<Callable<Response>> writes = new ArrayList<>();
+        for (int number = 0; number < 4; number++) {
+            String id = "s" + number;
+            writes.add(() -> caller.createSession(id, "A title"));
+            writes.add(() -> caller.upload(List.of(Map.of("id", id + "-uploaded"))));
+        }
+
+        List<Response> answers = allAtOnce(writes);
+
+        assertThat(answers).allSatisfy(answer -> assertThat(answer.statusCode()).isIn(200, 201));
+        assertThat(Json.texts(Stored.of(caller, "activity"), "action")).containsExactly("profile_created");
+        assertThat(Stored.of(caller, "sessions")).hasSize(8);
+        assertThat(Stored.of(caller, "usage").path("sessions_created").intValue()).isEqualTo(8);
+    }
+
+    @Test
+    void aUserWhomTheIssuerNoLongerKnowsMayNotSignIn() {
+        Caller caller = Caller.fresh();
+
+        Response answer = whileUsersBelongToTheIssuer(caller::signIn);
+
+        assertProblem(answer, 403, "unknown_user");
+        assertThat(Stored.versions(caller)).isNull();
+    }
+
+    @Test
+    void aUserWhomTheIssuerNoLongerKnowsMayNotWrite() {
+        Caller caller = Caller.fresh();
+
+        Response answer = whileUsersBelongToTheIssuer(() -> caller.createSession("s1", "A title"));
+
+        assertProblem(answer, 403, "unknown_user");
+        assertThat(Stored.versions(caller)).isNull();
+    }
+
+    @Test
+    void aUserWhomTheIssuerNoLongerKnowsMayNotClear() {
+        Caller caller = Caller.fresh();
+
+        Response answer = whileUsersBelongToTheIssuer(caller::clearAll);
+
+        assertProblem(answer, 403, "unknown_user");
+        assertThat(Stored.versions(caller)).isNull();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "", "{}", "{\"email\": \"mallory@example.org\"}", "no JSON" })
+    void whatIsSentWithTheTokenDoesNotMatter(String body) {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.request().body(body).post("/api/auth/session");
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(answer.<String> path("email")).isEqualTo(Tokens.email(caller.id()));
+    }
+
+    @Test
+    void aSlashAtTheEndOfThePathIsAccepted() {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.request().post("/api/auth/session/");
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "/api/auth/session", "/api/auth/session/" })
+    void withoutATokenNobodySignsIn(String path) {
+        String usersBefore = Sql.value("select count(*)::text from auth.users");
+
+        Response answer = RestAssured.given().post(path);
+
+        assertProblem(answer, 401, "unauthorized");
+        assertThat(Sql.<String> value("select count(*)::text from auth.users")).isEqualTo(usersBefore);
+    }
+
+    /** As it is on Supabase, where the owner of the schema only reads auth.users. */
+    private static Response whileUsersBelongToTheIssuer(Supplier<Response> call) {
+        Sql.rows("alter table auth.users owner to postgres");
+        Sql.rows("grant select on auth.users to " + PostgresServer.OWNER);
+        try {
+            return call.get();
+        } finally {
+            Sql.rows("alter table auth.users owner to " + PostgresServer.OWNER);
+        }
+    }
+
+    private static Response signIn(JwtClaimsBuilder claims) {
+        return RestAssured.given().auth().oauth2(claims.sign(Tokens.secretKey())).post("/api/auth/session");
+    }
+
+    private static List<Response> allAtOnce(List<Callable<Response>> calls) throws Exception {
+        ExecutorService executor = Executors.newFixedThreadPool(calls.size());
+        try {
+            List<Response> answers = new ArrayList<>();
+            for (Future<Response> answer : executor.invokeAll(calls)) {
+                answers.add(answer.get());
+            }
+            return answers;
+        } finally {
+            executor.shutdownNow();
+        }
+    }
+}

@@ -1,0 +1,128 @@
+package dev.chatkeep.security;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.StandardSocketOptions;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+
+import org.junit.jupiter.api.Test;
+
+import dev.chatkeep.testsupport.Caller;
+import dev.chatkeep.testsupport.DatabaseResource;
+import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.Tokens;
+import io.quarkus.test.common.TestResourceScope;
+import io.quarkus.test.common.WithTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import io.restassured.RestAssured;
+
+/** Clients that hang up as soon as they have asked cost the pool nothing. */
+@QuarkusTest
+@WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+class AbortedRequestsTest {
+
+    private static final int ABORTED = 3_000;
+    private static final int POOL_SIZE = 20;
+    private static final int PATIENCE_SECONDS = 60;
+
+    @Test
+    void thousandsOfAbortedRequestsLeaveThePoolWhole() throws Exception {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "A title").then().statusCode(201);
+        List<Callable<Integer>> requests = new ArrayList<>();
+        for (int number = 0; number < ABORTED; number++) {
+            byte[] request = request(caller, number);
+            requests.add(() -> askAndHangUp(request));
+        }
+
+        allAtOnce(requests, 8);
+
+        List<Callable<Integer>> afterwards = new ArrayList<>();
+        for (int number = 0; number < POOL_SIZE * 3; number++) {
+            String id = "after-" + number;
+            afterwards.add(() -> caller.listSessions().statusCode());
+            afterwards.add(() -> caller.post("s1", Map.of("id", id, "role", "user", "content", "Hello")).statusCode());
+        }
+        assertThat(allAtOnce(afterwards, POOL_SIZE * 2)).containsOnly(200, 201);
+        assertThat(connectionsWhenQuiet()).isEqualTo(List.of(Map.of("too_many", false, "in_transaction", 0L)));
+        assertThat(Sql.rows(
+                """
+                        select s.id from chat_sessions s
+                         where s.user_id = ?
+                           and s.message_count = (select count(*) from chat_messages m where m.user_id = s.user_id and m.session_id = s.id)
+                           and s.message_count = (select sum(u.messages_sent) from user_usage_daily u where u.user_id = s.user_id)
+                        """,
+                caller.id())).containsExactly(Map.of("id", "s1"));
+    }
+
+    private static byte[] request(Caller caller, int number) {
+        String authorization = " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + Tokens.of(caller.id()) + "\r\n";
+        String request = switch (number % 4) {
+            case 0 -> "GET /api/chat/sessions" + authorization + "\r\n";
+            case 1 -> "GET /api/chat/messages?session_id=s1" + authorization + "\r\n";
+            case 2 ->
+                withBody("PATCH /api/chat/sessions" + authorization, "{\"id\":\"s1\",\"title\":\"Title " + number + "\"}");
+            default ->
+                withBody("POST /api/chat/messages" + authorization, "{\"sessionId\":\"s1\",\"message\":{\"id\":\"m" + number
+                        + "\",\"role\":\"user\",\"content\":\"Hello\",\"timestamp\":\"2026-03-01T10:00:00Z\"}}");
+        };
+        return request.getBytes(StandardCharsets.US_ASCII);
+    }
+
+    private static String withBody(String head, String body) {
+        return head + "Content-Type: application/json\r\nContent-Length: " + body.length() + "\r\n\r\n" + body;
+    }
+
+    /** Half of the clients close as they should, the other half reset the connection. */
+    private static int askAndHangUp(byte[] request) throws IOException {
+        try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), RestAssured.port)) {
+            if (request.length % 2 == 0) {
+                socket.setOption(StandardSocketOptions.SO_LINGER, 0);
+            }
+            socket.getOutputStream().write(request);
+            socket.getOutputStream().flush();
+            return request.length;
+        }
+    }
+
+    /** The service may still be busy with what nobody waits for any more. */
+    private static List<Map<String, Object>> connectionsWhenQuiet() {
+        Instant deadline = Instant.now().plusSeconds(PATIENCE_SECONDS);
+        while (busyConnections() > 0 && Instant.now().isBefore(deadline)) {
+            Thread.onSpinWait();
+        }
+        return Sql.rows("""
+                select count(*) > 20 as too_many, count(*) filter (where state <> 'idle') as in_transaction
+                  from pg_stat_activity where usename = 'chatkeep_app'
+                """);
+    }
+
+    private static long busyConnections() {
+        return Sql.<Long> value("select count(*) from pg_stat_activity where usename = 'chatkeep_app' and state <> 'idle'");
+    }
+
+    private static List<Integer> allAtOnce(List<Callable<Integer>> requests, int threads) throws Exception {
+        ExecutorService executor = Executors.newFixedThreadPool(threads);
+        try {
+            List<Integer> results = new ArrayList<>();
+            for (Future<Integer> result : executor.invokeAll(requests)) {
+                results.add(result.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
+            }
+            return results;
+        } finally {
+            executor.shutdownNow();
+        }
+    }
+}

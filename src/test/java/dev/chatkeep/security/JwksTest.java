@@ -1,0 +1,257 @@
+package dev.chatkeep.security;
+
+import static dev.chatkeep.testsupport.Problems.assertProblem;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.charset.StandardCharsets;
+import java.security.KeyPair;
+import java.security.PublicKey;
+import java.security.interfaces.RSAPublicKey;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import dev.chatkeep.security.JwksTest.BothSourcesOfKeys;
+import dev.chatkeep.testsupport.DatabaseResource;
+import dev.chatkeep.testsupport.IssuerResource;
+import dev.chatkeep.testsupport.IssuerResource.Issuer;
+import dev.chatkeep.testsupport.JwksServer;
+import dev.chatkeep.testsupport.RawToken;
+import dev.chatkeep.testsupport.Tokens;
+import io.quarkus.test.common.TestResourceScope;
+import io.quarkus.test.common.WithTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusTestProfile;
+import io.quarkus.test.junit.TestProfile;
+import io.restassured.RestAssured;
+import io.restassured.response.Response;
+import io.smallrye.jwt.algorithm.SignatureAlgorithm;
+import io.smallrye.jwt.build.JwtClaimsBuilder;
+
+/** A secret and published keys at the same time, and an issuer that tokens must name. */
+@QuarkusTest
+@TestProfile(BothSourcesOfKeys.class)
+@WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+class JwksTest {
+
+    private static final UUID USER = UUID.fromString("0b6f9a52-4f0e-4f7a-9c55-2d0f6a1e7c31");
+
+    public static class BothSourcesOfKeys implements QuarkusTestProfile {
+        @Override
+        public List<TestResourceEntry> testResources() {
+            return List.of(new TestResourceEntry(IssuerResource.class));
+        }
+    }
+
+    private enum Source {
+        HS256,
+        RS256,
+        ES256
+    }
+
+    Issuer issuer;
+
+    @ParameterizedTest
+    @EnumSource(Source.class)
+    void aGoodTokenOfEachAlgorithmOpensTheApi(Source source) {
+        String token = sign(source, claims());
+
+        Response answer = get(token);
+
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Source.class)
+    void anotherIssuerIsRefused(Source source) {
+        String token = sign(source, claims().issuer("https://issuer.example.org/auth/v2"));
+
+        Response answer = get(token);
+
+        assertProblem(answer, 401, "invalid_token");
+    }
+
+    @ParameterizedTest
+    @EnumSource(Source.class)
+    void aTokenWithoutAnIssuerIsRefused(Source source) {
+        String token = sign(source, claims().remove("iss"));
+
+        Response answer = get(token);
+
+        assertProblem(answer, 401, "invalid_token");
+    }
+
+    @ParameterizedTest
+    @EnumSource(Source.class)
+    void anotherAudienceIsRefused(Source source) {
+        String token = sign(source, claims().audience("anon"));
+
+        Response answer = get(token);
+
+        assertProblem(answer, 401, "invalid_token");
+    }
+
+    @ParameterizedTest
+    @EnumSource(Source.class)
+    void anExpiredTokenIsRefused(Source source) {
+        String token = sign(source, claims().issuedAt(1_700_000_000).expiresAt(1_700_003_600));
+
+        Response answer = get(token);
+
+        assertProblem(answer, 401, "invalid_token");
+    }
+
+    @Test
+    void anotherRsaKeyUnderAPublishedIdIsRefused() {
+        String token = claims().jws().keyId("rsa-1").sign(JwksServer.rsa().getPrivate());
+
+        Response answer = get(token);
+
+        assertProblem(answer, 401, "invalid_token");
+    }
+
+    @Test
+    void anotherEllipticKeyUnderAPublishedIdIsRefused() {
+        String token = claims().jws().keyId("ec-1").algorithm(SignatureAlgorithm.ES256).sign(JwksServer.ec().getPrivate());
+
+        Response answer = get(token);
+
+        assertProblem(answer, 401, "invalid_token");
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "RS256, rsa-2", "ES256, ec-2", "RS256, ec-1", "ES256, rsa-1", "RS256, ''" })
+    void aKeyIdThatIsNotPublishedForTheAlgorithmIsRefused(SignatureAlgorithm algorithm, String id) {
+        KeyPair keys = algorithm == SignatureAlgorithm.RS256 ? issuer.rsa() : issuer.ec();
+        String token = claims().jws().keyId(id).algorithm(algorithm).sign(keys.getPrivate());
+
+        Response answer = get(token);
+
+        assertProblem(answer, 401, "invalid_token");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "RS384", "RS512", "PS256", "PS512" })
+    void anotherAlgorithmOfAPublishedKeyIsRefused(SignatureAlgorithm algorithm) {
+        String token = claims().jws().keyId("rsa-1").algorithm(algorithm).sign(issuer.rsa().getPrivate());
+
+        Response answer = get(token);
+
+        assertProblem(answer, 401, "invalid_token");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "bytes", "base64", "PEM", "PEM with a line end", "modulus" })
+    void aPublishedKeyIsNoSecret(String form) {
+        String token = RawToken.sign("{\"alg\":\"HS256\",\"kid\":\"rsa-1\"}", payload(), "HmacSHA256",
+                secret(issuer.rsa().getPublic(), form));
+
+        Response answer = get(token);
+
+        assertProblem(answer, 401, "invalid_token");
+    }
+
+    @Test
+    void aPublishedKeyThatIsClaimedToBeAnotherKindOfKeyIsRefused() {
+        String token = RawToken.sign("{\"alg\":\"RS256\",\"kid\":\"rsa-1\"}", payload(), "HmacSHA256",
+                issuer.rsa().getPublic().getEncoded());
+
+        Response answer = get(token);
+
+        assertProblem(answer, 401, "invalid_token");
+    }
+
+    @Test
+    void theSecretOfHs256WithAPublishedIdIsStillTheSecret() {
+        String token = RawToken.sign("{\"alg\":\"HS256\",\"kid\":\"rsa-1\"}", payload());
+
+        Response answer = get(token);
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "jwk", "jku", "x5u", "x5c" })
+    void aTokenThatBringsItsOwnKeyIsRefused(String header) {
+        JwksServer attacker = new JwksServer();
+        KeyPair own = JwksServer.rsa();
+        attacker.publish("rsa-1", "RS256", own.getPublic());
+        Object value = switch (header) {
+            case "jwk" -> Map.of("kty", "RSA", "kid", "rsa-1", "e", "AQAB", "n",
+                    RawToken.encode(((RSAPublicKey) own.getPublic()).getModulus().toByteArray()));
+            case "x5c" -> List.of(Base64.getEncoder().encodeToString(own.getPublic().getEncoded()));
+            default -> attacker.url();
+        };
+        String token = claims().jws().keyId("rsa-1").header(header, value).sign(own.getPrivate());
+
+        Response answer = get(token);
+
+        attacker.close();
+        assertProblem(answer, 401, "invalid_token");
+        assertThat(attacker.requests()).isZero();
+    }
+
+    @Test
+    void theKeysAreNotFetchedForAlgorithmsThatNobodyAcceptsAnyway() {
+        get(sign(Source.RS256, claims())).then().statusCode(200);
+        int before = issuer.server().requests();
+
+        Response answer = get(RawToken.encode("{\"alg\":\"none\",\"kid\":\"rsa-9\"}") + "." + RawToken.encode(payload()) + ".");
+
+        assertProblem(answer, 401, "invalid_token");
+        assertThat(issuer.server().requests()).isEqualTo(before);
+    }
+
+    @Test
+    void manyTokensWithUnknownKeyIdsDoNotBurdenTheIssuer() {
+        get(sign(Source.RS256, claims())).then().statusCode(200);
+        int before = issuer.server().requests();
+
+        for (int number = 0; number < 50; number++) {
+            get(claims().jws().keyId("unknown-" + number).sign(issuer.rsa().getPrivate())).then().statusCode(401);
+        }
+
+        assertThat(issuer.server().requests() - before).isLessThanOrEqualTo(1);
+    }
+
+    private static JwtClaimsBuilder claims() {
+        return Tokens.claims(USER).issuer(IssuerResource.ISSUER);
+    }
+
+    private String sign(Source source, JwtClaimsBuilder claims) {
+        return switch (source) {
+            case HS256 -> claims.sign(Tokens.secretKey());
+            case RS256 -> claims.jws().keyId("rsa-1").sign(issuer.rsa().getPrivate());
+            case ES256 -> claims.jws().keyId("ec-1").algorithm(SignatureAlgorithm.ES256).sign(issuer.ec().getPrivate());
+        };
+    }
+
+    private static String payload() {
+        return """
+                {"sub":"%s","iss":"%s","aud":"authenticated","role":"authenticated","exp":4102444800}
+                """.formatted(USER, IssuerResource.ISSUER).strip();
+    }
+
+    private static byte[] secret(PublicKey key, String form) {
+        String base64 = Base64.getMimeEncoder(64, new byte[] { '\n' }).encodeToString(key.getEncoded());
+        String pem = "-----BEGIN PUBLIC KEY-----\n" + base64 + "\n-----END PUBLIC KEY-----";
+        return switch (form) {
+            case "bytes" -> key.getEncoded();
+            case "base64" -> Base64.getEncoder().encode(key.getEncoded());
+            case "PEM" -> pem.getBytes(StandardCharsets.UTF_8);
+            case "PEM with a line end" -> (pem + "\n").getBytes(StandardCharsets.UTF_8);
+            default -> ((RSAPublicKey) key).getModulus().toByteArray();
+        };
+    }
+
+    private static Response get(String token) {
+        return RestAssured.given().auth().oauth2(token).get("/api/chat/sessions");
+    }
+}

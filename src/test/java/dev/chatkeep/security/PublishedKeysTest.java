@@ -1,0 +1,109 @@
+package dev.chatkeep.security;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import java.security.KeyPair;
+import java.util.Optional;
+import java.util.UUID;
+
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+import dev.chatkeep.testsupport.JwksServer;
+import dev.chatkeep.testsupport.Tokens;
+import io.smallrye.jwt.auth.principal.ParseException;
+
+/** How the verifier gets on with an issuer that is away. */
+class PublishedKeysTest {
+
+    private static final UUID USER = UUID.fromString("0b6f9a52-4f0e-4f7a-9c55-2d0f6a1e7c31");
+
+    private final KeyPair keys = JwksServer.rsa();
+    private JwksServer issuer;
+    private TokenVerifier verifier;
+
+    @BeforeEach
+    void start() {
+        issuer = new JwksServer();
+        issuer.publish("key-1", "RS256", keys.getPublic());
+        verifier = new TokenVerifier(new Settings(issuer.url()));
+    }
+
+    @AfterEach
+    void stop() {
+        issuer.close();
+    }
+
+    @Test
+    void theKeysAreFetchedOnce() throws ParseException {
+        verifier.parse(token("key-1", keys), null);
+
+        verifier.parse(token("key-1", keys), null);
+
+        assertThat(issuer.requests()).isEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "503, ''", "404, Not found", "200, <html>Down for maintenance</html>", "200, ''", "200, {}",
+            "200, '{\"keys\": 5}'" })
+    void anIssuerThatWasAwayAtFirstIsAskedAgain(int status, String body) throws ParseException {
+        issuer.answer(status, body);
+        assertThatExceptionOfType(ParseException.class).isThrownBy(() -> verifier.parse(token("key-1", keys), null));
+        issuer.publish("key-2", "RS256", JwksServer.rsa().getPublic());
+
+        String subject = verifier.parse(token("key-1", keys), null).getSubject();
+
+        assertThat(subject).isEqualTo(USER.toString());
+    }
+
+    @Test
+    void anIssuerThatGoesAwayTakesNoneOfItsKeysWithIt() throws ParseException {
+        verifier.parse(token("key-1", keys), null);
+        issuer.close();
+
+        String subject = verifier.parse(token("key-1", keys), null).getSubject();
+
+        assertThat(subject).isEqualTo(USER.toString());
+    }
+
+    @Test
+    void anIssuerThatIsAwayOpensNothing() {
+        issuer.close();
+
+        ThrowingCallable parse = () -> verifier.parse(token("key-1", keys), null);
+
+        assertThatExceptionOfType(ParseException.class).isThrownBy(parse);
+    }
+
+    private static String token(String id, KeyPair keys) {
+        return Tokens.claims(USER).jws().keyId(id).sign(keys.getPrivate());
+    }
+
+    private record Settings(String url) implements AuthConfig {
+
+        @Override
+        public Optional<String> jwtSecret() {
+            return Optional.empty();
+        }
+
+        @Override
+        public Optional<String> jwksUrl() {
+            return Optional.of(url);
+        }
+
+        @Override
+        public Optional<String> issuer() {
+            return Optional.empty();
+        }
+
+        @Override
+        public String audience() {
+            return "authenticated";
+        }
+    }
+}
