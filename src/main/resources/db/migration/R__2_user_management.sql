@@ -33,8 +33,9 @@ begin
     if pg_trigger_depth() = 0 then
         perform chatkeep.require_caller(p_user_id);
     end if;
-    insert into public.user_activity_log (user_id, action, resource_type, resource_id, details)
-    values (p_user_id, p_action, p_resource_type, p_resource_id, coalesce(p_details, '{}'))
+    -- By the clock: a transaction that waited for another one has begun before it, and comes after it.
+    insert into public.user_activity_log (user_id, action, resource_type, resource_id, details, timestamp)
+    values (p_user_id, p_action, p_resource_type, p_resource_id, coalesce(p_details, '{}'), clock_timestamp())
     returning id into v_id;
     return v_id;
 end

@@ -113,7 +113,7 @@ class SignInResourceTest {
 
         Response answer = caller.signIn();
 
-        assertThat(answer.<String> path("created_at")).isEqualTo("2025-01-01T00:00:00Z");
+        assertThat(answer.<String> path("created_at")).isEqualTo("2025-01-01T00:00:00.000Z");
         assertThat(Sql.rows("""
                 select p.last_active = p.updated_at as active, p.updated_at > '2026-01-01Z' as updated,
                        u.last_sign_in_at = u.updated_at as signed_in
