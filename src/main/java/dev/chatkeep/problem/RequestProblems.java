@@ -20,6 +20,9 @@ import io.quarkiverse.resteasy.problem.HttpProblem;
 /** What is wrong with a request: 400 where something is missing, 422 where something is there and wrong. */
 public final class RequestProblems {
 
+    /** Jackson has no type of its own for a second value after the first. */
+    private static final String TRAILING_TOKENS = "Trailing token";
+
     private RequestProblems() {
     }
 
@@ -34,8 +37,11 @@ public final class RequestProblems {
                 : Problem.ofFields(UnprocessableContent.STATUS, "invalid_field", sentence(errors), errors);
     }
 
-    /** A value of another JSON type than the field has. */
+    /** A value of another JSON type than the field has; two values where one belongs are no JSON document. */
     public static HttpProblem of(MismatchedInputException e) {
+        if (e.getPath().isEmpty() && e.getOriginalMessage().startsWith(TRAILING_TOKENS)) {
+            return Problem.of(Status.BAD_REQUEST, "invalid_request", "The request is malformed.");
+        }
         FieldError error = field(e);
         return Problem.ofFields(UnprocessableContent.STATUS, "invalid_field", sentence(List.of(error)), List.of(error));
     }

@@ -1,6 +1,7 @@
 package dev.chatkeep.problem;
 
 import java.util.Map;
+import java.util.Set;
 
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
@@ -14,7 +15,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.quarkus.runtime.configuration.MemorySize;
 import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpVersion;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.handler.BodyHandler;
@@ -28,6 +31,8 @@ import io.vertx.ext.web.handler.BodyHandler;
 public class RouterProblems {
 
     private static final int READ_AT_MOST_TIMES_THE_LIMIT = 4;
+
+    private static final Set<HttpMethod> BODILESS = Set.of(HttpMethod.GET, HttpMethod.HEAD, HttpMethod.OPTIONS);
 
     private final long limitBytes;
     private final Map<Integer, HttpProblem> problems;
@@ -50,7 +55,7 @@ public class RouterProblems {
 
     private void limit(RoutingContext exchange) {
         HttpServerRequest request = exchange.request();
-        if (request.getHeader(HttpHeaders.TRANSFER_ENCODING) != null) {
+        if (!request.headers().contains(HttpHeaders.CONTENT_LENGTH) && mayHaveBody(request)) {
             bodiesOfUnknownLength.handle(exchange);
             return;
         }
@@ -64,6 +69,12 @@ public class RouterProblems {
             request.handler(ignored -> {
             }).endHandler(done -> exchange.fail(Status.REQUEST_ENTITY_TOO_LARGE.getStatusCode())).resume();
         }
+    }
+
+    /** HTTP/2 needs neither header for a body; over HTTP/1.1 one without a length is chunked. */
+    private static boolean mayHaveBody(HttpServerRequest request) {
+        return request.version() == HttpVersion.HTTP_2 ? !BODILESS.contains(request.method())
+                : request.headers().contains(HttpHeaders.TRANSFER_ENCODING);
     }
 
     private static long announced(HttpServerRequest request) {

@@ -47,6 +47,7 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
     static final Set<String> ROLES = Set.of("authenticated", "service_role");
 
     private static final int CLOCK_SKEW_SECONDS = 60;
+    private static final int MINUTES_BETWEEN_FORCED_REFRESHES = 1;
 
     /**
      * A source of keys with its own parser, which keeps the keys that it has fetched, and also what it was answered
@@ -95,6 +96,8 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
             JWTAuthContextInfo rules = rules(config, Set.of(SignatureAlgorithm.ES256, SignatureAlgorithm.RS256));
             rules.setPublicKeyLocation(url);
             rules.setKeyFormat(KeyFormat.JWK);
+            // An issuer that changes its keys signs with the new one at once.
+            rules.setForcedJwksRefreshInterval(MINUTES_BETWEEN_FORCED_REFRESHES);
             Source source = new Source(rules);
             sources.put(SignatureAlgorithm.ES256, source);
             sources.put(SignatureAlgorithm.RS256, source);

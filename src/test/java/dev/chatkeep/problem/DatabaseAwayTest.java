@@ -1,0 +1,229 @@
+package dev.chatkeep.problem;
+
+import static dev.chatkeep.testsupport.Problems.assertProblem;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+import dev.chatkeep.problem.DatabaseAwayTest.OnItsOwnDatabase;
+import dev.chatkeep.testsupport.Caller;
+import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.RestartableDatabase;
+import dev.chatkeep.testsupport.Sql;
+import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusTestProfile;
+import io.quarkus.test.junit.TestProfile;
+import io.restassured.RestAssured;
+import io.restassured.response.Response;
+
+@QuarkusTest
+@TestProfile(OnItsOwnDatabase.class)
+class DatabaseAwayTest {
+
+    private static final int PATIENCE_SECONDS = 60;
+    private static final int REQUESTS = 100;
+
+    public static class OnItsOwnDatabase implements QuarkusTestProfile {
+        @Override
+        public boolean disableGlobalTestResources() {
+            return true;
+        }
+
+        @Override
+        public List<TestResourceEntry> testResources() {
+            return List.of(new TestResourceEntry(RestartableDatabase.class));
+        }
+    }
+
+    RestartableDatabase.Switch database;
+
+    @AfterEach
+    void bringTheDatabaseBack() {
+        database.on();
+        untilReady();
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "GET, /api/chat/sessions", "POST, /api/chat/sessions", "PATCH, /api/chat/sessions", "POST, /api/chat/session",
+            "DELETE, /api/chat/sessions?id=s1", "GET, /api/chat/messages?session_id=s1", "POST, /api/chat/messages",
+            "GET, /api/chat/sync", "POST, /api/chat/sync", "DELETE, /api/chat/clear-all", "POST, /api/auth/session" })
+    void whileTheDatabaseIsAwayTheServiceIsUnavailable(String method, String path) {
+        Caller caller = Caller.fresh();
+        database.off();
+
+        Response answer = caller.request().body("""
+                {"id": "s1", "title": "A title", "sessionId": "s1", "message": {"id": "m1", "role": "user", "content": "Hello"},
+                 "conversations": [{"id": "s1"}]}
+                """).request(method, path);
+
+        assertProblem(answer, 503, "database_unavailable");
+        assertThat(answer.header("Retry-After")).isEqualTo("5");
+    }
+
+    @Test
+    void whileTheDatabaseIsAwayNobodyWaitsForIt() throws Exception {
+        Caller caller = Caller.fresh();
+        database.off();
+        Callable<Integer> request = () -> caller.listSessions().statusCode();
+
+        List<Integer> statuses = allAtOnce(Collections.nCopies(REQUESTS, request));
+
+        assertThat(statuses).hasSize(REQUESTS).containsOnly(503);
+    }
+
+    @Test
+    void whileTheDatabaseIsAwayTheServiceIsNotReady() {
+        database.off();
+
+        Response answer = RestAssured.get("/q/health/ready");
+
+        assertThat(answer.statusCode()).isEqualTo(503);
+        assertThat(Json.of(answer)).isEqualTo(Json.of("""
+                {"status": "DOWN", "checks": [{"name": "Database schema", "status": "DOWN",
+                                               "data": {"expected": 5, "problem": "the database does not answer"}}]}
+                """));
+    }
+
+    @Test
+    void whileTheDatabaseIsAwayTheServiceIsAlive() {
+        database.off();
+
+        Response answer = RestAssured.get("/q/health/live");
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+    }
+
+    @Test
+    void whileTheDatabaseIsAwayABadTokenIsStillABadToken() {
+        database.off();
+
+        Response answer = RestAssured.given().auth().oauth2("garbage").get("/api/chat/sessions");
+
+        assertProblem(answer, 401, "invalid_token");
+    }
+
+    @Test
+    void whileTheDatabaseIsAwayABadRequestIsStillABadRequest() {
+        Caller caller = Caller.fresh();
+        database.off();
+
+        Response answer = caller.request().body("{}").post("/api/chat/sessions");
+
+        assertProblem(answer, 400, "missing_field");
+    }
+
+    @Test
+    void whenTheDatabaseIsBackTheServiceIsTooWithAllThatWasStored() {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "A title").then().statusCode(201);
+        database.off();
+        caller.listSessions().then().statusCode(503);
+        database.on();
+
+        List<Integer> statuses = statusesUntilSuccess(caller);
+
+        assertThat(statuses.get(statuses.size() - 1)).isEqualTo(200);
+        assertThat(statuses.subList(0, statuses.size() - 1)).allMatch(status -> status == 503);
+        assertThat(Json.texts(Json.of(caller.listSessions()).path("sessions"), "title")).containsExactly("A title");
+        assertThat(RestAssured.get("/q/health/ready").statusCode()).isEqualTo(200);
+    }
+
+    @Test
+    void connectionsThatWereCutAreReplaced() throws Exception {
+        Caller caller = Caller.fresh();
+        Callable<Integer> request = () -> caller.listSessions().statusCode();
+        assertThat(allAtOnce(Collections.nCopies(REQUESTS, request))).containsOnly(200);
+        Sql.rows("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'chatkeep_app'");
+
+        List<Integer> statuses = allAtOnce(Collections.nCopies(REQUESTS, request));
+
+        assertThat(statuses).hasSize(REQUESTS).isSubsetOf(200, 503);
+        assertThat(allAtOnce(Collections.nCopies(REQUESTS, request))).containsOnly(200);
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "POST, /api/chat/sessions, pg_cancel_backend", "PATCH, /api/chat/sessions, pg_cancel_backend",
+            "DELETE, /api/chat/clear-all, pg_cancel_backend", "POST, /api/chat/sync, pg_cancel_backend",
+            "POST, /api/auth/session, pg_cancel_backend", "POST, /api/chat/sessions, pg_terminate_backend",
+            "PATCH, /api/chat/sessions, pg_terminate_backend", "POST, /api/chat/sync, pg_terminate_backend" })
+    void aStatementThatTheDatabaseBreaksOffIsNotTheFaultOfTheRequest(String method, String path, String how) throws Exception {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "A title").then().statusCode(201);
+        Callable<Response> request = () -> caller.request()
+                .body("{\"id\": \"s1\", \"title\": \"A title\", \"conversations\": [{\"id\": \"s1\"}]}").request(method, path);
+
+        Response answer = whileSomebodyHoldsTheUser(caller, request, how);
+
+        assertProblem(answer, 503, "database_unavailable");
+        assertThat(answer.header("Retry-After")).isEqualTo("5");
+    }
+
+    /** Has the database break off what the request waits for. */
+    private static Response whileSomebodyHoldsTheUser(Caller caller, Callable<Response> request, String how) throws Exception {
+        ExecutorService executor = Executors.newSingleThreadExecutor();
+        try (Connection holder = Sql.connect()) {
+            holder.setAutoCommit(false);
+            Sql.rows(holder, "select from profiles where id = ? for update", caller.id());
+            Future<Response> answer = executor.submit(request);
+            breakOff(how);
+            return answer.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        } finally {
+            executor.shutdownNow();
+        }
+    }
+
+    private static void breakOff(String how) throws SQLException {
+        Instant deadline = Instant.now().plusSeconds(PATIENCE_SECONDS);
+        List<Map<String, Object>> brokenOff;
+        do {
+            brokenOff = Sql.rows("select " + how + "(pid) as done from pg_stat_activity"
+                    + " where usename = 'chatkeep_app' and wait_event_type = 'Lock'");
+        } while (brokenOff.isEmpty() && Instant.now().isBefore(deadline));
+        assertThat(brokenOff).containsExactly(Map.of("done", true));
+    }
+
+    private static List<Integer> statusesUntilSuccess(Caller caller) {
+        Instant deadline = Instant.now().plusSeconds(PATIENCE_SECONDS);
+        List<Integer> statuses = new ArrayList<>();
+        do {
+            statuses.add(caller.listSessions().statusCode());
+        } while (statuses.get(statuses.size() - 1) != 200 && Instant.now().isBefore(deadline));
+        return statuses;
+    }
+
+    private static void untilReady() {
+        Instant deadline = Instant.now().plusSeconds(PATIENCE_SECONDS);
+        while (RestAssured.get("/q/health/ready").statusCode() != 200 && Instant.now().isBefore(deadline)) {
+            Thread.onSpinWait();
+        }
+    }
+
+    private static List<Integer> allAtOnce(List<Callable<Integer>> requests) throws Exception {
+        ExecutorService executor = Executors.newFixedThreadPool(25);
+        try {
+            List<Integer> statuses = new ArrayList<>();
+            for (Future<Integer> status : executor.invokeAll(requests)) {
+                statuses.add(status.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
+            }
+            return statuses;
+        } finally {
+            executor.shutdownNow();
+        }
+    }
+}
