@@ -60,6 +60,53 @@ begin
 end
 $$;
 
+-- Who is acting, for the activity log: the role that speaks and the user behind it, if any.
+create or replace function chatkeep.actor() returns jsonb
+    language sql stable set search_path = ''
+as $$
+    select jsonb_build_object('actor', jsonb_build_object(
+               'role', case when chatkeep.is_admin() then 'admin' else chatkeep.caller_role()::text end,
+               'id', chatkeep.claims() ->> 'sub'))
+$$;
+
+-- How an account is known once it is erased.
+create or replace function chatkeep.account_hash(p_user_id uuid) returns bytea
+    language sql immutable set search_path = ''
+as $$
+    select sha256(convert_to(p_user_id::text, 'UTF8'))
+$$;
+
+-- Refuses a token that was issued before the account behind it was erased. It says so in whole seconds
+-- (RFC 7519 allows more, issuers do not use it), so one of the same second is refused as well.
+create or replace function chatkeep.require_account() returns void
+    language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_claims jsonb := chatkeep.claims();
+begin
+    if exists (select from chatkeep.data_requests r
+                where r.kind = 'erasure' and r.account = chatkeep.account_hash((v_claims ->> 'sub')::uuid)
+                  and r.requested_at > coalesce(to_timestamp((v_claims ->> 'iat')::float8), '-infinity')) then
+        raise sqlstate 'PT401' using
+            message = 'account_erased: The account was erased after this token was issued. Sign in again to start afresh.';
+    end if;
+end
+$$;
+
+-- A time as it stands in answers: ISO 8601 in UTC with milliseconds, or microseconds where it has them.
+create or replace function chatkeep.iso(p_time timestamptz) returns text
+    language sql stable set search_path = ''
+as $$
+    select replace(to_char(p_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z', '000Z', 'Z')
+$$;
+
+-- Where a page of a list ended, as clients are given it: base64url of the key of its last row.
+create or replace function chatkeep.cursor(p_key jsonb) returns text
+    language sql immutable set search_path = ''
+as $$
+    select translate(encode(convert_to(p_key::text, 'UTF8'), 'base64'), E'+/=\n', '-_')
+$$;
+
 -- Tiers in their order; an unknown one is the lowest.
 create or replace function chatkeep.tier_rank(p_tier text) returns int
     language sql immutable set search_path = ''
@@ -78,5 +125,6 @@ $$;
 
 revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.claims(), chatkeep.caller_role(), chatkeep.is_service(), chatkeep.is_admin(),
-    chatkeep.require_caller(uuid), chatkeep.require_admin(), chatkeep.tier_rank(text), chatkeep.schema_version()
+    chatkeep.require_caller(uuid), chatkeep.require_admin(), chatkeep.require_account(), chatkeep.actor(),
+    chatkeep.iso(timestamptz), chatkeep.cursor(jsonb), chatkeep.tier_rank(text), chatkeep.schema_version()
     to authenticated, service_role;

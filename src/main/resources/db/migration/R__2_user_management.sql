@@ -30,12 +30,18 @@ as $$
 declare
     v_id uuid;
 begin
-    if pg_trigger_depth() = 0 then
+    if p_user_id is null then
+        perform chatkeep.require_admin(); -- it is about the system as a whole
+    elsif pg_trigger_depth() = 0 then
         perform chatkeep.require_caller(p_user_id);
     end if;
-    -- By the clock: a transaction that waited for another one has begun before it, and comes after it.
-    insert into public.user_activity_log (user_id, action, resource_type, resource_id, details, timestamp)
-    values (p_user_id, p_action, p_resource_type, p_resource_id, coalesce(p_details, '{}'), clock_timestamp())
+    -- By the clock: a transaction that waited for another one has begun before it, and comes after it. The
+    -- service says with each transaction where its request came from.
+    insert into public.user_activity_log (
+        user_id, action, resource_type, resource_id, details, timestamp, ip_address, user_agent)
+    values (p_user_id, p_action, p_resource_type, p_resource_id, coalesce(p_details, '{}'), clock_timestamp(),
+            nullif(current_setting('chatkeep.client_address', true), '')::inet,
+            nullif(left(current_setting('chatkeep.user_agent', true), 1024), ''))
     returning id into v_id;
     return v_id;
 end
@@ -179,10 +185,15 @@ $$;
 create or replace function chatkeep.begin_write(p_user_id uuid) returns void
     language plpgsql security definer set search_path = ''
 as $$
+declare
+    v_known boolean;
 begin
     perform chatkeep.require_caller(p_user_id);
     perform from public.profiles where id = p_user_id for no key update;
-    if found then
+    v_known := found;
+    -- After the wait for the lock: the account may just have been erased.
+    perform chatkeep.require_account();
+    if v_known then
         return;
     end if;
     if p_user_id is distinct from (chatkeep.claims() ->> 'sub')::uuid then

@@ -245,11 +245,23 @@ as $$
                      elapsed_time, completion_id, timestamp, error, position)
 $$;
 
+-- What a message of so many counted tokens notes of its cost; nothing where its model has no price.
+create or replace function chatkeep.charge(p_unit_cost numeric, p_tokens bigint) returns jsonb
+    language sql immutable set search_path = ''
+as $$
+    select case when p_unit_cost is null then '{}'::jsonb
+                else jsonb_build_object('unit_cost', p_unit_cost, 'cost', trim_scale(p_unit_cost * coalesce(p_tokens, 0))) end
+$$;
+
 -- Stores messages of sessions that exist: new ones are inserted, changed ones updated, the same ones
 -- left alone; what a re-sent message does not say is kept. A total that a client leaves out is the sum of
 -- what it counts. Returns what usage has to count, grouped by
--- model: [{model, sent, received, input_tokens, output_tokens}]. The caller has begun the write and
+-- model: [{model, sent, received, input_tokens, output_tokens, cost}]. The caller has begun the write and
 -- knows that none of the ids stands in another session.
+--
+-- A message costs its counted tokens at the price that its model has when it is stored; both stand in its
+-- metadata (cost, unit_cost), so that a correction is charged at the same price. A question that names no
+-- model is charged with each answer to it, at the answer's price.
 --
 -- Stored rows are looked up one by one by their key (lateral, limit 1): left to itself the planner may
 -- prefer to read all that the user has.
@@ -261,33 +273,55 @@ declare
     v_updated  jsonb;
     v_count    int;
 begin
-    with stored as (
+    with units as materialized (
+        select * from chatkeep.unit_costs(p_user_id, array(select distinct m.model from unnest(p_messages) m
+                                                            where m.model is not null))
+    ), stored as (
         insert into public.chat_messages (
             user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
-            content_type, elapsed_ms, completion_id, message_timestamp, error_message)
+            content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata)
         select p_user_id, m.id, m.session_id, m.role, m.content, m.model,
                coalesce(m.total_tokens, case when m.input_tokens is not null or m.output_tokens is not null
                                              then coalesce(m.input_tokens, 0) + coalesce(m.output_tokens, 0) end),
                m.input_tokens, m.output_tokens, m.user_message_id, m.content_type, m.elapsed_ms, m.completion_id,
-               coalesce(m.message_timestamp, now()), m.error_message
+               coalesce(m.message_timestamp, now()), m.error_message,
+               chatkeep.charge(case m.role when 'user' then u.input_cost when 'assistant' then u.output_cost end,
+                               case m.role when 'user' then m.input_tokens when 'assistant' then m.output_tokens end
+                                   * case when m.error_message is null then 1 end)
           from unnest(p_messages) m
+          left join units u on u.model = m.model
          order by m.conversation, m.position
         on conflict (user_id, id) do nothing
-        returning id, role, model, input_tokens, output_tokens, error_message
+        returning id, role, model, input_tokens, output_tokens, error_message, user_message_id,
+                  (metadata ->> 'unit_cost')::numeric as unit_cost
     ), counted as (
-        select s.role, s.model, c.message_id is null as is_new,
+        select s.role, s.model, s.unit_cost, s.user_message_id, c.message_id is null as is_new,
                case when s.role = 'user' then coalesce(s.input_tokens, 0) else 0 end - coalesce(c.input_tokens, 0) as input_tokens,
                case when s.role = 'assistant' then coalesce(s.output_tokens, 0) else 0 end - coalesce(c.output_tokens, 0) as output_tokens
           from stored s
           left join lateral (select c.* from chatkeep.counted_messages c
                               where c.user_id = p_user_id and c.message_id = s.id limit 1) c on true
          where s.error_message is null
+    ), questions as (
+        select a.model, sum(coalesce(n.input_tokens, q.input_tokens) * u.input_cost) as cost
+          from counted a
+          join units u on u.model = a.model
+          left join (select * from unnest(p_messages) n where n.role = 'user') n on n.id = a.user_message_id
+          left join lateral (select q.model, q.input_tokens from public.chat_messages q
+                              where q.user_id = p_user_id and q.id = a.user_message_id and q.role = 'user'
+                                and q.error_message is null
+                              limit 1) q on true
+         where a.role = 'assistant' and a.is_new and a.user_message_id is not null
+           and coalesce(n.model, q.model) is null and n.error_message is null
+         group by a.model
     ), grouped as (
-        select model, count(*) filter (where is_new and role = 'user') as sent,
-               count(*) filter (where is_new and role = 'assistant') as received,
-               sum(input_tokens) as input_tokens, sum(output_tokens) as output_tokens
-          from counted
-         group by model
+        select c.model, count(*) filter (where c.is_new and c.role = 'user') as sent,
+               count(*) filter (where c.is_new and c.role = 'assistant') as received,
+               sum(c.input_tokens) as input_tokens, sum(c.output_tokens) as output_tokens,
+               coalesce(sum((c.input_tokens + c.output_tokens) * c.unit_cost), 0)
+                   + coalesce((select q.cost from questions q where q.model = c.model), 0) as cost
+          from counted c
+         group by c.model
     )
     select (select count(*) from stored), (select coalesce(jsonb_agg(to_jsonb(g)), '[]') from grouped g)
       into v_count, v_inserted;
@@ -296,7 +330,10 @@ begin
         return v_inserted;
     end if;
 
-    with merged as (
+    with units as materialized (
+        select * from chatkeep.unit_costs(p_user_id, array(select distinct m.model from unnest(p_messages) m
+                                                            where m.model is not null))
+    ), merged as (
         select o.id, o.error_message is null as was_counted, c.message_id is not null as was_remembered,
                case when o.error_message is null
                     then case when o.role = 'user' then coalesce(o.input_tokens, 0) else 0 end
@@ -334,17 +371,31 @@ begin
                ((n.old).role, (n.old).content, (n.old).error_message, (n.old).model, (n.old).total_tokens,
                 (n.old).input_tokens, (n.old).output_tokens, (n.old).user_message_id, (n.old).content_type,
                 (n.old).elapsed_ms, (n.old).completion_id, (n.old).message_timestamp)
+    ), priced as (
+        -- What the model cost when it was counted; another model costs what it does now.
+        select d.*, case when d.error_message is not null then null
+                         when (d.was_counted or d.was_remembered) and (d.old).model = d.model and (d.old).role = d.role
+                             then ((d.old).metadata ->> 'unit_cost')::numeric
+                         else case d.role when 'user' then u.input_cost when 'assistant' then u.output_cost end
+                    end as unit_cost
+          from different d
+          left join units u on u.model = d.model
     ), changed as (
         update public.chat_messages m
-           set role = n.role, content = n.content, error_message = n.error_message, model = n.model,
+           set metadata = m.metadata || chatkeep.charge(
+                   n.unit_cost, case n.role when 'user' then n.input_tokens when 'assistant' then n.output_tokens end),
+               role = n.role, content = n.content, error_message = n.error_message, model = n.model,
                total_tokens = n.total_tokens, input_tokens = n.input_tokens, output_tokens = n.output_tokens,
                user_message_id = n.user_message_id, content_type = n.content_type, elapsed_ms = n.elapsed_ms,
                completion_id = n.completion_id, message_timestamp = n.message_timestamp
-          from different n
+          from priced n
          where m.user_id = p_user_id and m.id = any (array(select d.id from different d)) and m.id = n.id
         returning n.*
     ), counted as (
-        select c.role, c.model, not (c.was_counted or c.was_remembered) as is_new,
+        select c.role, c.model, not (c.was_counted or c.was_remembered) as is_new, c.unit_cost,
+               (c.old_input + c.old_output) * coalesce(((c.old).metadata ->> 'unit_cost')::numeric, 0) as old_cost,
+               case c.role when 'user' then coalesce(c.input_tokens, 0) when 'assistant' then coalesce(c.output_tokens, 0)
+                           else 0 end as tokens,
                case when c.role = 'user' then coalesce(c.input_tokens, 0) else 0 end - c.old_input as input_tokens,
                case when c.role = 'assistant' then coalesce(c.output_tokens, 0) else 0 end - c.old_output as output_tokens
           from changed c
@@ -352,7 +403,8 @@ begin
     ), grouped as (
         select model, count(*) filter (where is_new and role = 'user') as sent,
                count(*) filter (where is_new and role = 'assistant') as received,
-               sum(input_tokens) as input_tokens, sum(output_tokens) as output_tokens
+               sum(input_tokens) as input_tokens, sum(output_tokens) as output_tokens,
+               sum(tokens * coalesce(unit_cost, 0) - old_cost) as cost
           from counted
          group by model
     )
@@ -406,7 +458,6 @@ as $$
 declare
     v_messages chatkeep.incoming_message[];
     v_stored   public.chat_messages;
-    v_usage    jsonb;
 begin
     perform chatkeep.begin_write(p_user_id);
     perform from public.chat_sessions s where s.user_id = p_user_id and s.id = p_session_id;
@@ -420,15 +471,7 @@ begin
         raise sqlstate 'PT409' using message = 'message_in_other_session: A message with this id belongs to another session.';
     end if;
 
-    for v_usage in select jsonb_array_elements(chatkeep.store_messages(p_user_id, v_messages)) loop
-        perform public.track_user_usage(
-            p_user_id,
-            p_messages_sent => (v_usage ->> 'sent')::int,
-            p_messages_received => (v_usage ->> 'received')::int,
-            p_input_tokens => (v_usage ->> 'input_tokens')::int,
-            p_output_tokens => (v_usage ->> 'output_tokens')::int,
-            p_model_used => v_usage ->> 'model');
-    end loop;
+    perform chatkeep.record_usage(p_user_id, chatkeep.store_messages(p_user_id, v_messages), 0);
 
     select * into v_stored from public.chat_messages m where m.user_id = p_user_id and m.id = v_messages[1].id;
     return v_stored;
@@ -640,7 +683,8 @@ grant execute on function public.get_user_recent_sessions(uuid, int), public.get
     public.sync_user_conversations(uuid, jsonb) to authenticated, service_role;
 
 revoke execute on all functions in schema chatkeep from public;
-grant execute on function chatkeep.read_messages(int, text, jsonb), chatkeep.store_messages(uuid, chatkeep.incoming_message[]),
+grant execute on function chatkeep.read_messages(int, text, jsonb), chatkeep.charge(numeric, bigint),
+    chatkeep.store_messages(uuid, chatkeep.incoming_message[]),
     chatkeep.uncounted_sessions(uuid, text[]), chatkeep.create_session(uuid, text, text),
     chatkeep.append_message(uuid, text, jsonb), chatkeep.sync_batch(uuid, jsonb), chatkeep.sync_isolating(uuid, jsonb),
     chatkeep.check_conversations(uuid, jsonb) to authenticated, service_role;

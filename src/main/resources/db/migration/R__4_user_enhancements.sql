@@ -15,10 +15,33 @@ begin
 end
 $$;
 
+-- What a token of these models costs a user now: at the price of the highest tier that the user reaches, or
+-- of the lowest beyond, where a front end called the model on its own account. No row without a price.
+create or replace function chatkeep.unit_costs(p_user_id uuid, p_models text[])
+    returns table (model text, input_cost numeric, output_cost numeric)
+    language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_rank int;
+begin
+    if cardinality(p_models) = 0 then
+        return;
+    end if;
+    v_rank := chatkeep.tier_rank((select p.subscription_tier from public.profiles p where p.id = p_user_id));
+    return query
+        select distinct on (a.model_id) a.model_id::text, a.input_cost_per_token, a.output_cost_per_token
+          from public.model_access a
+         where a.model_id = any (p_models)
+         order by a.model_id, a.is_active desc, chatkeep.tier_rank(a.tier) <= v_rank desc,
+                  abs(chatkeep.tier_rank(a.tier) - v_rank);
+end
+$$;
+
 -- Adds to the user's day and to the totals of all time, in one update each. The day is the UTC day on
 -- which the server records it. p_counts is what store_messages returns. A minute counts once: the row's
 -- updated_at tells whether something was recorded in this one already, p_active_minutes (this one
--- included) may say that it was more than one.
+-- included) may say that it was more than one. What a group costs it says itself, or else its tokens cost what
+-- its model costs now.
 create or replace function chatkeep.record_usage(
     p_user_id uuid, p_counts jsonb, p_sessions_created int, p_active_minutes int default 1) returns void
     language plpgsql security definer set search_path = ''
@@ -29,6 +52,8 @@ declare
     v_input    bigint;
     v_output   bigint;
     v_models   jsonb;
+    v_cost     numeric;
+    v_today    constant date := (clock_timestamp() at time zone 'UTC')::date;
     v_minutes  int := greatest(p_active_minutes, 1);
 begin
     perform chatkeep.require_caller(p_user_id);
@@ -48,11 +73,37 @@ begin
              group by c.model
             having sum(c.received) > 0) m;
 
+    -- The user's day is read below to add up its cost: nobody else may be changing it meanwhile.
+    perform from public.profiles where id = p_user_id for no key update;
+    with added as (
+        select left(c.model, 100) as model, sum(c.sent) as sent, sum(c.received) as received,
+               sum(c.input_tokens) as input_tokens, sum(c.output_tokens) as output_tokens,
+               sum(coalesce(c.cost, c.input_tokens * p.input_cost + c.output_tokens * p.output_cost, 0)) as cost
+          from jsonb_to_recordset(p_counts) as c (
+               model text, sent bigint, received bigint, input_tokens bigint, output_tokens bigint, cost numeric)
+          left join chatkeep.unit_costs(p_user_id, array(
+                        select distinct n.model from jsonb_to_recordset(p_counts) as n (model text, cost numeric)
+                         where n.model is not null and n.cost is null)) p on p.model = c.model
+         where c.model is not null
+         group by 1
+    ), stored as (
+        insert into chatkeep.usage_by_model as m (
+            user_id, usage_date, model, messages_sent, messages_received, input_tokens, output_tokens, cost)
+        select p_user_id, v_today, a.model, a.sent, a.received, a.input_tokens, a.output_tokens, a.cost from added a
+        on conflict (user_id, usage_date, model) do update
+            set messages_sent = m.messages_sent + excluded.messages_sent,
+                messages_received = m.messages_received + excluded.messages_received,
+                input_tokens = m.input_tokens + excluded.input_tokens,
+                output_tokens = m.output_tokens + excluded.output_tokens,
+                cost = m.cost + excluded.cost
+    )
+    select coalesce(sum(a.cost), 0) into v_cost from added a;
+
     insert into public.user_usage_daily as u (
         user_id, usage_date, messages_sent, messages_received, input_tokens, output_tokens, total_tokens, models_used,
-        sessions_created, active_minutes)
-    values (p_user_id, (clock_timestamp() at time zone 'UTC')::date, v_sent, v_received, v_input, v_output,
-            v_input + v_output, v_models, p_sessions_created, least(v_minutes, 1440))
+        sessions_created, active_minutes, estimated_cost)
+    values (p_user_id, v_today, v_sent, v_received, v_input, v_output,
+            v_input + v_output, v_models, p_sessions_created, least(v_minutes, 1440), v_cost)
     on conflict (user_id, usage_date) do update
         set messages_sent = u.messages_sent + excluded.messages_sent,
             messages_received = u.messages_received + excluded.messages_received,
@@ -61,6 +112,9 @@ begin
             total_tokens = u.total_tokens + excluded.total_tokens,
             models_used = chatkeep.add_counts(u.models_used, excluded.models_used),
             sessions_created = u.sessions_created + excluded.sessions_created,
+            estimated_cost = case when v_cost = 0 then u.estimated_cost
+                                  else (select sum(m.cost) from chatkeep.usage_by_model m
+                                         where m.user_id = p_user_id and m.usage_date = v_today) end,
             active_minutes = least(1440, u.active_minutes + v_minutes
                 - case when date_trunc('minute', u.updated_at) >= date_trunc('minute', clock_timestamp()) then 1 else 0 end),
             updated_at = greatest(u.updated_at, clock_timestamp());
@@ -69,7 +123,10 @@ begin
        set usage_stats = p.usage_stats || jsonb_build_object(
                'total_messages', coalesce((p.usage_stats ->> 'total_messages')::bigint, 0) + v_sent + v_received,
                'total_tokens', coalesce((p.usage_stats ->> 'total_tokens')::bigint, 0) + v_input + v_output,
-               'sessions_created', coalesce((p.usage_stats ->> 'sessions_created')::bigint, 0) + p_sessions_created),
+               'sessions_created', coalesce((p.usage_stats ->> 'sessions_created')::bigint, 0) + p_sessions_created)
+               || case when v_cost = 0 then '{}'
+                       else jsonb_build_object('total_cost',
+                                coalesce((p.usage_stats ->> 'total_cost')::numeric, 0) + v_cost) end,
            -- It is indexed, and to the minute is good enough.
            last_active = case when p.last_active < now() - interval '1 minute' then now() else p.last_active end
      where p.id = p_user_id;
@@ -156,7 +213,7 @@ begin
     end if;
     update public.profiles p set subscription_tier = new_tier where p.id = user_uuid returning p.updated_at into v_at;
     perform public.log_user_activity(user_uuid, 'tier_updated', 'profile', user_uuid::text,
-                                     jsonb_build_object('old_tier', v_old_tier, 'new_tier', new_tier));
+                                     jsonb_build_object('old_tier', v_old_tier, 'new_tier', new_tier) || chatkeep.actor());
     return jsonb_build_object('success', true, 'old_tier', v_old_tier, 'new_tier', new_tier, 'updated_at', v_at);
 end
 $$;
@@ -264,12 +321,314 @@ begin
 end
 $$;
 
+-- How many bytes a value has as JSON without white space (jsonb is written with it).
+create or replace function chatkeep.json_bytes(p_value jsonb) returns bigint
+    language plpgsql immutable set search_path = ''
+as $$
+begin
+    return case jsonb_typeof(p_value)
+        when 'object' then (select coalesce(sum(octet_length(to_jsonb(e.key)::text) + 2 + chatkeep.json_bytes(e.value)), 1) + 1
+                              from jsonb_each(p_value) e)
+        when 'array' then (select coalesce(sum(1 + chatkeep.json_bytes(e.value)), 1) + 1
+                             from jsonb_array_elements(p_value) e)
+        else octet_length(p_value::text)
+    end;
+end
+$$;
+
+-- What front ends load when they start: the user's day, totals, profile, preferences and models; null where
+-- there is no such user yet.
+create or replace function chatkeep.user_data(p_user_id uuid) returns jsonb
+    language sql stable set search_path = ''
+as $$
+    select jsonb_build_object(
+               'today', jsonb_build_object(
+                   'messages_sent', coalesce(u.messages_sent, 0), 'messages_received', coalesce(u.messages_received, 0),
+                   'input_tokens', coalesce(u.input_tokens, 0), 'output_tokens', coalesce(u.output_tokens, 0),
+                   'total_tokens', coalesce(u.total_tokens, 0), 'models_used', coalesce(u.models_used, '{}'),
+                   'sessions_created', coalesce(u.sessions_created, 0), 'active_minutes', coalesce(u.active_minutes, 0)),
+               'allTime', jsonb_build_object(
+                   'total_messages', p.usage_stats -> 'total_messages', 'total_tokens', p.usage_stats -> 'total_tokens',
+                   'sessions_created', p.usage_stats -> 'sessions_created',
+                   'last_reset', chatkeep.iso((p.usage_stats ->> 'last_reset')::timestamptz)),
+               'profile', jsonb_build_object(
+                   'email', p.email, 'full_name', p.full_name, 'avatar_url', p.avatar_url,
+                   'subscription_tier', p.subscription_tier, 'credits', p.credits),
+               'preferences', jsonb_build_object(
+                   'ui', p.ui_preferences,
+                   'session', p.session_preferences,
+                   'model', jsonb_build_object('default_model', p.default_model, 'temperature', p.temperature,
+                                               'system_prompt', p.system_prompt, 'allowed_models', p.allowed_models)),
+               'availableModels', (select coalesce(jsonb_agg(to_jsonb(m) order by m.model_id), '[]')
+                                     from public.get_user_allowed_models(p.id) m),
+               'timestamps', jsonb_build_object(
+                   'created_at', chatkeep.iso(p.created_at), 'updated_at', chatkeep.iso(p.updated_at),
+                   'last_active', chatkeep.iso(p.last_active)))
+      from public.profiles p
+      left join public.user_usage_daily u
+        on u.user_id = p.id and u.usage_date = (now() at time zone 'UTC')::date
+     where p.id = p_user_id
+$$;
+
+-- Merges sections of preferences, {ui?, session?, model?}, all of them or none, and returns user_data. The
+-- types of the values have been checked.
+create or replace function chatkeep.put_user_data(p_user_id uuid, p_changes jsonb) returns jsonb
+    language plpgsql set search_path = ''
+as $$
+declare
+    c_most_bytes constant int := 16384;
+    v_section text;
+    v_result  jsonb;
+begin
+    perform chatkeep.begin_write(p_user_id);
+    if p_changes -> 'model' ->> 'default_model' is not null
+        and not public.can_user_use_model(p_user_id, p_changes -> 'model' ->> 'default_model') then
+        raise sqlstate 'PT422' using message = 'invalid_field: is not a model that your tier opens',
+                                     detail = 'model.default_model';
+    end if;
+    foreach v_section in array array ['ui', 'session', 'model'] loop
+        continue when not p_changes ? v_section;
+        v_result := public.update_user_preferences(p_user_id, v_section, p_changes -> v_section);
+        if chatkeep.json_bytes(v_result -> 'preferences') > c_most_bytes then
+            raise sqlstate 'PT422' using message = 'invalid_field: must have at most ' || c_most_bytes
+                                                   || ' bytes, with what is stored already', detail = v_section;
+        end if;
+    end loop;
+    return chatkeep.user_data(p_user_id);
+end
+$$;
+
+-- The models that a tier opens, in the shape of GET /api/models but for what depends on the user. The list is
+-- kept in system_cache, under a key that changes with the models.
+create or replace function chatkeep.models_of_tier(p_tier text) returns jsonb
+    language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_key    constant text := format('models:%s:%s', p_tier, (select v.version from chatkeep.catalog_version v));
+    v_models jsonb := chatkeep.cached(v_key);
+begin
+    if v_models is not null then
+        return v_models;
+    end if;
+    select coalesce(jsonb_agg(jsonb_build_object(
+               'id', m.model_id, 'name', coalesce(m.model_name, m.model_id), 'description', m.model_description,
+               'tags', m.model_tags, 'tier', m.tier,
+               'input_cost_per_token', trim_scale(m.input_cost_per_token),
+               'output_cost_per_token', trim_scale(m.output_cost_per_token),
+               'context_length', m.context_length, 'daily_limit', m.daily_limit, 'monthly_limit', m.monthly_limit)
+               order by m.model_id), '[]')
+      into v_models
+      from (select distinct on (a.model_id) a.*
+              from public.model_access a
+             where a.is_active and chatkeep.tier_rank(a.tier) <= chatkeep.tier_rank(p_tier)
+             order by a.model_id, chatkeep.tier_rank(a.tier) desc) m;
+    perform chatkeep.cache(v_key, v_models, interval '10 minutes');
+    return v_models;
+end
+$$;
+
+-- One limit of a model, and how much of it is left; null where there is none.
+create or replace function chatkeep.limit_left(p_limit int, p_used numeric, p_resets_at timestamp) returns jsonb
+    language sql stable set search_path = ''
+as $$
+    select case when p_limit is not null
+                then jsonb_build_object('limit', p_limit, 'used', coalesce(p_used, 0),
+                                        'remaining', greatest(p_limit - coalesce(p_used, 0), 0),
+                                        'resets_at', chatkeep.iso(p_resets_at at time zone 'UTC')) end
+$$;
+
+-- The models that a user may call, the default first, with what is left of their limits.
+create or replace function chatkeep.models_of_user(p_user_id uuid) returns jsonb
+    language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_today   constant date := (now() at time zone 'UTC')::date;
+    v_month   constant date := date_trunc('month', v_today)::date;
+    v_tier    text;
+    v_default text;
+begin
+    perform chatkeep.require_caller(p_user_id);
+    select p.subscription_tier, p.default_model into v_tier, v_default from public.profiles p where p.id = p_user_id;
+    return (
+        select jsonb_build_object(
+                   'models', coalesce(jsonb_agg(
+                       m.model - '{daily_limit,monthly_limit}'::text[] || jsonb_build_object(
+                           'is_default', m.model ->> 'id' = coalesce(v_default, ''),
+                           'limits', jsonb_build_object(
+                               'daily', chatkeep.limit_left((m.model ->> 'daily_limit')::int, u.daily, v_today + interval '1 day'),
+                               'monthly', chatkeep.limit_left((m.model ->> 'monthly_limit')::int, u.monthly,
+                                                              v_month + interval '1 month')))
+                       order by m.model ->> 'id' is distinct from v_default, m.ord), '[]'),
+                   'count', count(*),
+                   'subscription_tier', coalesce(v_tier, 'free'))
+          from jsonb_array_elements(chatkeep.models_of_tier(coalesce(v_tier, 'free'))) with ordinality as m (model, ord)
+          left join (select b.model, sum(b.messages_received) filter (where b.usage_date = v_today) as daily,
+                            sum(b.messages_received) as monthly
+                       from chatkeep.usage_by_model b
+                      where b.user_id = p_user_id and b.usage_date >= v_month
+                      group by b.model) u on u.model = m.model ->> 'id');
+end
+$$;
+
+-- Whether a user may call a model, and if not, why: unknown_model or tier (with the lowest that opens it).
+create or replace function chatkeep.access_to_model(p_user_id uuid, p_model text) returns jsonb
+    language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_allowed constant boolean := public.can_user_use_model(p_user_id, p_model);
+    v_tier    text;
+begin
+    select a.tier into v_tier
+      from public.model_access a
+     where a.model_id = p_model and a.is_active
+     order by chatkeep.tier_rank(a.tier)
+     limit 1;
+    return jsonb_build_object(
+        'model_id', p_model,
+        'allowed', v_allowed,
+        'reason', case when v_allowed then null when v_tier is null then 'unknown_model' else 'tier' end,
+        'required_tier', v_tier,
+        'limits', case when v_allowed then (
+            select m -> 'limits' from jsonb_array_elements(chatkeep.models_of_user(p_user_id) -> 'models') m
+             where m ->> 'id' = p_model) end);
+end
+$$;
+
+-- What one day, or several together, come to.
+create or replace function chatkeep.usage_figures(p_days public.user_usage_daily[]) returns jsonb
+    language sql stable set search_path = ''
+as $$
+    select jsonb_build_object(
+               'messages_sent', coalesce(sum(d.messages_sent), 0), 'messages_received', coalesce(sum(d.messages_received), 0),
+               'input_tokens', coalesce(sum(d.input_tokens), 0), 'output_tokens', coalesce(sum(d.output_tokens), 0),
+               'total_tokens', coalesce(sum(d.total_tokens), 0), 'sessions_created', coalesce(sum(d.sessions_created), 0),
+               'active_minutes', coalesce(sum(d.active_minutes), 0),
+               'estimated_cost', trim_scale(coalesce(sum(d.estimated_cost), 0)))
+      from unnest(p_days) d
+$$;
+
+-- Every day from one to another, both included, also those without usage, and their sum.
+create or replace function chatkeep.usage_by_day(p_user_id uuid, p_from date, p_to date) returns jsonb
+    language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    perform chatkeep.require_caller(p_user_id);
+    return (
+        select jsonb_build_object(
+                   'from', p_from, 'to', p_to,
+                   'days', jsonb_agg(jsonb_build_object('date', g.day::date, 'models_used', coalesce(u.models_used, '{}'))
+                                     || chatkeep.usage_figures(case when u.id is not null then array [u] end) order by g.day),
+                   'total', chatkeep.usage_figures(array_agg(u) filter (where u.id is not null)))
+          from generate_series(p_from::timestamp, p_to::timestamp, interval '1 day') as g (day)
+          left join public.user_usage_daily u on u.user_id = p_user_id and u.usage_date = g.day::date);
+end
+$$;
+
+-- What each model was used for in a range of days, the most expensive first.
+create or replace function chatkeep.usage_of_models(p_user_id uuid, p_from date, p_to date) returns jsonb
+    language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    perform chatkeep.require_caller(p_user_id);
+    return (
+        select jsonb_build_object(
+                   'from', p_from, 'to', p_to,
+                   'models', coalesce(jsonb_agg(jsonb_build_object(
+                       'model', m.model, 'messages_sent', m.sent, 'messages_received', m.received,
+                       'input_tokens', m.input, 'output_tokens', m.output, 'total_tokens', m.input + m.output,
+                       'estimated_cost', trim_scale(m.cost)) order by m.cost desc, m.input + m.output desc, m.model), '[]'))
+          from (select b.model, sum(b.messages_sent) as sent, sum(b.messages_received) as received,
+                       sum(b.input_tokens) as input, sum(b.output_tokens) as output, sum(b.cost) as cost
+                  from chatkeep.usage_by_model b
+                 where b.user_id = p_user_id and b.usage_date between p_from and p_to
+                 group by b.model) m);
+end
+$$;
+
+-- Today, the last 7 and 30 days (today included) and all time. All time is what the profile has added up, as
+-- days are deleted by and by; it knows no days and no directions.
+create or replace function chatkeep.usage_summary(p_user_id uuid) returns jsonb
+    language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_today constant date := (now() at time zone 'UTC')::date;
+begin
+    perform chatkeep.require_caller(p_user_id);
+    return (
+        select jsonb_build_object(
+                   'today', chatkeep.usage_figures(array_agg(u) filter (where u.usage_date = v_today)),
+                   'last_7_days', chatkeep.usage_figures(array_agg(u) filter (where u.usage_date > v_today - 7)),
+                   'last_30_days', chatkeep.usage_figures(array_agg(u) filter (where u.usage_date is not null)))
+          from public.user_usage_daily u
+         where u.user_id = p_user_id and u.usage_date > v_today - 30)
+        || jsonb_build_object('all_time', (
+            select jsonb_build_object(
+                       'total_messages', coalesce((max(s.stats ->> 'total_messages'))::bigint, 0),
+                       'total_tokens', coalesce((max(s.stats ->> 'total_tokens'))::bigint, 0),
+                       'sessions_created', coalesce((max(s.stats ->> 'sessions_created'))::bigint, 0),
+                       'estimated_cost', trim_scale(coalesce((max(s.stats ->> 'total_cost'))::numeric, 0)),
+                       'since', chatkeep.iso((max(s.stats ->> 'last_reset'))::timestamptz))
+              from (select p.usage_stats as stats from public.profiles p where p.id = p_user_id) s));
+end
+$$;
+
+-- Lists of models that are kept are out of date as soon as a model changes.
+create or replace function chatkeep.catalog_changed() returns trigger
+    language plpgsql security definer set search_path = ''
+as $$
+begin
+    update chatkeep.catalog_version set version = version + 1;
+    perform chatkeep.forget('models:');
+    return null;
+end
+$$;
+
+create or replace trigger model_access_changed
+    after insert or update or delete or truncate on public.model_access
+    for each statement execute function chatkeep.catalog_changed();
+
+-- system_cache: what is worth keeping for a while. A value past its time is not there.
+create or replace function chatkeep.cached(p_key text) returns jsonb
+    language sql stable security definer set search_path = ''
+as $$
+    select c.cache_value
+      from public.system_cache c
+     where c.cache_key = p_key and (c.expires_at is null or c.expires_at > now())
+$$;
+
+-- Keeps a value under a key; for ever without a lifetime. A transaction that only reads keeps nothing.
+create or replace function chatkeep.cache(p_key text, p_value jsonb, p_lifetime interval) returns void
+    language plpgsql security definer set search_path = ''
+as $$
+begin
+    if current_setting('transaction_read_only')::boolean then
+        return;
+    end if;
+    insert into public.system_cache as c (cache_key, cache_value, expires_at)
+    values (p_key, p_value, now() + p_lifetime)
+    on conflict (cache_key) do update
+        set cache_value = excluded.cache_value, expires_at = excluded.expires_at, updated_at = now();
+end
+$$;
+
+-- Forgets all keys that begin like this.
+create or replace function chatkeep.forget(p_prefix text) returns void
+    language sql security definer set search_path = ''
+as $$
+    delete from public.system_cache where starts_with(cache_key, p_prefix)
+$$;
+
 revoke execute on all functions in schema chatkeep from public;
 revoke execute on function public.track_user_usage(uuid, int, int, int, int, varchar, boolean, int),
     public.get_user_allowed_models(uuid), public.can_user_use_model(uuid, varchar), public.update_user_tier(uuid, varchar),
     public.jsonb_deep_merge(jsonb, jsonb), public.update_user_preferences(uuid, varchar, jsonb),
     public.get_user_complete_profile(uuid) from public, anon, authenticated;
-grant execute on function chatkeep.record_usage(uuid, jsonb, int, int),
+grant execute on function chatkeep.cached(text), chatkeep.cache(text, jsonb, interval), chatkeep.forget(text)
+    to service_role;
+grant execute on function chatkeep.record_usage(uuid, jsonb, int, int), chatkeep.unit_costs(uuid, text[]),
+    chatkeep.json_bytes(jsonb), chatkeep.user_data(uuid), chatkeep.put_user_data(uuid, jsonb),
+    chatkeep.models_of_user(uuid), chatkeep.access_to_model(uuid, text), chatkeep.usage_by_day(uuid, date, date),
+    chatkeep.usage_of_models(uuid, date, date), chatkeep.usage_summary(uuid),
     public.track_user_usage(uuid, int, int, int, int, varchar, boolean, int), public.get_user_allowed_models(uuid),
     public.can_user_use_model(uuid, varchar), public.update_user_tier(uuid, varchar),
     public.jsonb_deep_merge(jsonb, jsonb), public.update_user_preferences(uuid, varchar, jsonb),

@@ -1,7 +1,8 @@
 -- Retention, data rights and the health of the database.
 
 -- Deletes activity and usage older than days_to_keep and cache entries past their time, and writes
--- today's row of system_stats. What a deleted usage row said stays in the totals of the profile.
+-- today's row of system_stats. What a deleted usage row said stays in the totals of the profile. It is one
+-- transaction however much there is: the retention job has the batches below delete most of it first.
 create or replace function public.cleanup_old_data(days_to_keep int default 90) returns jsonb
     language plpgsql security definer set search_path = ''
 as $$
@@ -11,9 +12,7 @@ declare
     v_usage  bigint;
     v_cache  bigint;
 begin
-    if not chatkeep.is_service() then
-        raise insufficient_privilege using message = 'only the service cleans up';
-    end if;
+    perform chatkeep.require_admin();
     if days_to_keep is null or days_to_keep < 1 then
         raise invalid_parameter_value using message = 'days_to_keep must be at least 1';
     end if;
@@ -23,6 +22,8 @@ begin
     get diagnostics v_logs = row_count;
     delete from public.user_usage_daily where usage_date < (v_cutoff at time zone 'UTC')::date;
     get diagnostics v_usage = row_count;
+    delete from chatkeep.usage_by_model where usage_date < chatkeep.usage_by_model_kept_from(v_cutoff);
+    delete from chatkeep.job_runs where due_at < v_cutoff;
     delete from public.system_cache where expires_at < now();
     get diagnostics v_cache = row_count;
     perform chatkeep.record_system_stats();
@@ -35,10 +36,144 @@ begin
 end
 $$;
 
--- Writes today's row of system_stats, or brings it up to date.
+-- The first day of usage by model that stays: the limits of this month are counted from it.
+create or replace function chatkeep.usage_by_model_kept_from(p_cutoff timestamptz) returns date
+    language sql stable set search_path = ''
+as $$
+    select least((p_cutoff at time zone 'UTC')::date, date_trunc('month', now() at time zone 'UTC')::date)
+$$;
+
+-- The batches of the retention job. Each deletes at most so many rows, the oldest first, that are older than
+-- p_before, and returns {deleted, last}; the next batch begins at last, so that it does not read again over
+-- what the ones before have deleted. It was the last one where last is null. Rows that somebody else holds are left for the next night.
+create or replace function chatkeep.cleanup_activity_batch(p_before timestamptz, p_from timestamptz, p_most int) returns jsonb
+    language sql security definer set search_path = ''
+as $$
+    select chatkeep.require_admin();
+    with gone as (
+        delete from public.user_activity_log l
+         where l.ctid = any (array(
+                   select o.ctid from public.user_activity_log o
+                    where o.timestamp < p_before and o.timestamp >= p_from
+                    order by o.timestamp
+                    limit p_most
+                      for update skip locked))
+        returning l.timestamp as at)
+    select jsonb_build_object('deleted', count(*), 'last', max(at)) from gone
+$$;
+
+create or replace function chatkeep.cleanup_usage_batch(p_before timestamptz, p_from timestamptz, p_most int) returns jsonb
+    language sql security definer set search_path = ''
+as $$
+    select chatkeep.require_admin();
+    with by_model as (
+        delete from chatkeep.usage_by_model m
+         where m.ctid = any (array(
+                   select o.ctid from chatkeep.usage_by_model o
+                    where o.usage_date < chatkeep.usage_by_model_kept_from(p_before)
+                    order by o.usage_date
+                    limit p_most
+                      for update skip locked))
+        returning 1
+    ), gone as (
+        delete from public.user_usage_daily d
+         where d.ctid = any (array(
+                   select o.ctid from public.user_usage_daily o
+                    where o.usage_date < (p_before at time zone 'UTC')::date
+                      and (p_from = '-infinity' or o.usage_date >= (p_from at time zone 'UTC')::date)
+                    order by o.usage_date
+                    limit p_most
+                      for update skip locked))
+        returning d.usage_date as day)
+    select jsonb_build_object('deleted', count(*),
+                              'last', coalesce(max(day)::timestamp at time zone 'UTC',
+                                               (select p_from from by_model limit 1)))
+      from gone
+$$;
+
+-- Conversations without activity since p_before, with their messages: at most so many messages in a batch, but
+-- for a conversation that has more. Their users' other writes wait for it, as they do for each other; users who
+-- are writing are left for the next night.
+create or replace function chatkeep.cleanup_conversations_batch(p_before timestamptz, p_from timestamptz, p_most int) returns jsonb
+    language plpgsql security definer set search_path = ''
+as $$
+declare
+    c_most_sessions constant int := 200;
+    v_users uuid[];
+    v_old   public.chat_sessions[];
+    v_gone  int;
+    v_last  timestamptz;
+begin
+    perform chatkeep.require_admin();
+    select array_agg(o.session order by (o.session).updated_at)
+      into v_old
+      from (select s as session, sum(s.message_count + 1) over (order by s.updated_at, s.user_id, s.id) as messages,
+                   row_number() over (order by s.updated_at, s.user_id, s.id) as position
+              from (select * from public.chat_sessions s
+                     where s.updated_at < p_before and s.updated_at >= p_from
+                     order by s.updated_at
+                     limit c_most_sessions) s) o
+     where o.messages <= p_most or o.position = 1;
+    if v_old is null then
+        return jsonb_build_object('deleted', 0, 'last', null);
+    end if;
+    v_last := (v_old[cardinality(v_old)]).updated_at;
+    select array_agg(l.id) into v_users
+      from (select p.id from public.profiles p
+             where p.id in (select (o).user_id from unnest(v_old) o)
+             order by p.id
+               for no key update skip locked) l;
+    delete from public.chat_sessions s
+     using unnest(v_old) o
+     where s.user_id = o.user_id and s.id = o.id and s.user_id = any (v_users) and s.updated_at < p_before;
+    get diagnostics v_gone = row_count;
+    return jsonb_build_object('deleted', v_gone, 'last', case when v_gone > 0 or v_last > p_from then v_last end);
+end
+$$;
+
+-- Whether the caller is the one who runs a job that is due at this time: with several instances one of them is.
+create or replace function chatkeep.claim_job(p_job text, p_due_at timestamptz) returns boolean
+    language plpgsql security definer set search_path = ''
+as $$
+begin
+    perform chatkeep.require_admin();
+    insert into chatkeep.job_runs (job, due_at) values (p_job, p_due_at) on conflict do nothing;
+    return found;
+end
+$$;
+
+create or replace function chatkeep.finish_job(p_job text, p_due_at timestamptz, p_result jsonb) returns void
+    language plpgsql security definer set search_path = ''
+as $$
+begin
+    perform chatkeep.require_admin();
+    update chatkeep.job_runs set finished_at = clock_timestamp(), result = p_result
+     where job = p_job and due_at = p_due_at;
+end
+$$;
+
+-- Writes an event that belongs to no user, with who caused it.
+create or replace function chatkeep.log_system_event(
+    p_action text, p_resource_type text, p_resource_id text, p_details jsonb) returns uuid
+    language plpgsql security definer set search_path = ''
+as $$
+begin
+    perform chatkeep.require_admin();
+    return public.log_user_activity(null, p_action, p_resource_type, p_resource_id, p_details || chatkeep.actor());
+end
+$$;
+
+-- Writes today's row of system_stats, or brings it up to date. Yesterday's was written while the day lasted: how
+-- many users it had is only known now.
 create or replace function chatkeep.record_system_stats() returns void
     language sql security definer set search_path = ''
 as $$
+    update public.system_stats s
+       set active_users_today = (select count(*) from public.user_usage_daily u where u.usage_date = s.stat_date),
+           new_users_today = (select count(*) from public.profiles p
+                               where p.created_at >= s.stat_date::timestamp at time zone 'UTC'
+                                 and p.created_at < (s.stat_date + 1)::timestamp at time zone 'UTC')
+     where s.stat_date = (now() at time zone 'UTC')::date - 1;
     insert into public.system_stats as s (
         stat_date, total_users, active_users_today, new_users_today, total_conversations, total_messages, total_tokens,
         database_size_mb)
@@ -63,6 +198,70 @@ as $$
             database_size_mb = excluded.database_size_mb
 $$;
 
+-- The row of auth.users, where it is ours; Supabase's belongs to Supabase Auth.
+create or replace function chatkeep.account(p_user_id uuid) returns jsonb
+    language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    perform chatkeep.require_caller(p_user_id);
+    return (select to_jsonb(u) from auth.users u where u.id = p_user_id and chatkeep.owns_auth_users());
+end
+$$;
+
+-- Leaves the trace of an export: in the user's log, and in the register, where no name is.
+create or replace function chatkeep.record_export(p_user_id uuid) returns void
+    language plpgsql security definer set search_path = ''
+as $$
+begin
+    perform chatkeep.require_caller(p_user_id);
+    perform from public.profiles where id = p_user_id;
+    if not found then
+        raise sqlstate 'PT404' using message = 'user_not_found: There is no such user.';
+    end if;
+    insert into chatkeep.data_requests (kind, account) values ('export', chatkeep.account_hash(p_user_id));
+    perform public.log_user_activity(p_user_id, 'data_exported', 'profile', p_user_id::text);
+end
+$$;
+
+-- Deletes everything about a user, and the user, and returns how many rows of what. Tokens that were issued up
+-- to now are refused from now on; what is left is the hash of the id in the register. Entries of other
+-- people's logs no longer say who acted.
+create or replace function chatkeep.erase_account(p_user_id uuid) returns jsonb
+    language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_deleted jsonb;
+    v_account bigint := 0;
+    v_at      timestamptz;
+begin
+    perform chatkeep.require_caller(p_user_id);
+    perform from public.profiles where id = p_user_id for update;
+    perform chatkeep.require_account();
+
+    v_deleted := jsonb_build_object(
+        'profiles', (select count(*) from public.profiles p where p.id = p_user_id),
+        'sessions', (select count(*) from public.chat_sessions s where s.user_id = p_user_id),
+        'messages', (select count(*) from public.chat_messages m where m.user_id = p_user_id),
+        'activity_logs', (select count(*) from public.user_activity_log l where l.user_id = p_user_id),
+        'usage_records', (select count(*) from public.user_usage_daily u where u.user_id = p_user_id));
+    -- Everything else goes with the profile.
+    if chatkeep.owns_auth_users() then
+        delete from auth.users where id = p_user_id;
+        get diagnostics v_account = row_count;
+    end if;
+    delete from public.profiles where id = p_user_id;
+    update public.user_activity_log l
+       set details = jsonb_set(l.details, '{actor,id}', 'null')
+     where l.details ? 'actor' and l.details -> 'actor' ->> 'id' = p_user_id::text;
+
+    v_at := clock_timestamp();
+    v_deleted := v_deleted || jsonb_build_object('accounts', v_account);
+    insert into chatkeep.data_requests (kind, account, requested_at, records)
+    values ('erasure', chatkeep.account_hash(p_user_id), v_at, v_deleted);
+    return jsonb_build_object('success', true, 'erased_at', chatkeep.iso(v_at), 'deleted', v_deleted);
+end
+$$;
+
 -- Everything that is stored about a user, or null where there is none.
 create or replace function public.export_user_data(user_uuid uuid) returns jsonb
     language plpgsql stable security definer set search_path = ''
@@ -72,6 +271,7 @@ begin
     return (
         select jsonb_build_object(
                    'exported_at', now(),
+                   'account', chatkeep.account(p.id),
                    'profile', to_jsonb(p),
                    'conversations', (
                        select coalesce(jsonb_agg(to_jsonb(s) || jsonb_build_object('messages', (
@@ -86,7 +286,16 @@ begin
                          from public.user_activity_log l where l.user_id = p.id),
                    'usage', (
                        select coalesce(jsonb_agg(to_jsonb(u) order by u.usage_date), '[]')
-                         from public.user_usage_daily u where u.user_id = p.id))
+                         from public.user_usage_daily u where u.user_id = p.id),
+                   'usage_by_model', (
+                       select coalesce(jsonb_agg(to_jsonb(b) order by b.usage_date, b.model), '[]')
+                         from chatkeep.usage_by_model b where b.user_id = p.id),
+                   'counted_sessions', (
+                       select coalesce(jsonb_agg(to_jsonb(c) order by c.session_id), '[]')
+                         from chatkeep.counted_sessions c where c.user_id = p.id),
+                   'counted_messages', (
+                       select coalesce(jsonb_agg(to_jsonb(c) order by c.message_id), '[]')
+                         from chatkeep.counted_messages c where c.user_id = p.id))
           from public.profiles p
          where p.id = user_uuid);
 end
@@ -97,9 +306,7 @@ create or replace function public.analyze_database_health() returns jsonb
     language plpgsql stable security definer set search_path = ''
 as $$
 begin
-    if not chatkeep.is_service() then
-        raise insufficient_privilege using message = 'only the service reads the health of the database';
-    end if;
+    perform chatkeep.require_admin();
     return jsonb_build_object(
         'analyzed_at', now(),
         'database_size_bytes', pg_database_size(current_database()),
@@ -172,6 +379,13 @@ grant select on public.api_user_summary to authenticated, service_role;
 
 revoke execute on function public.cleanup_old_data(int), public.export_user_data(uuid), public.analyze_database_health()
     from public, anon, authenticated;
+grant execute on function public.cleanup_old_data(int), public.export_user_data(uuid), public.analyze_database_health()
+    to authenticated, service_role;
+
 revoke execute on all functions in schema chatkeep from public;
-grant execute on function public.export_user_data(uuid) to authenticated, service_role;
-grant execute on function public.cleanup_old_data(int), public.analyze_database_health() to service_role;
+grant execute on function chatkeep.account(uuid), chatkeep.record_export(uuid), chatkeep.erase_account(uuid),
+    chatkeep.cleanup_activity_batch(timestamptz, timestamptz, int),
+    chatkeep.cleanup_usage_batch(timestamptz, timestamptz, int),
+    chatkeep.cleanup_conversations_batch(timestamptz, timestamptz, int),
+    chatkeep.claim_job(text, timestamptz), chatkeep.finish_job(text, timestamptz, jsonb),
+    chatkeep.log_system_event(text, text, text, jsonb) to authenticated, service_role;

@@ -5,6 +5,7 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noMethods;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
+import jakarta.annotation.security.RolesAllowed;
 import jakarta.persistence.Entity;
 import jakarta.ws.rs.Path;
 
@@ -39,7 +40,7 @@ class ArchitectureTest {
     void whatAllFeaturesShareKnowsNoFeature() {
         noClasses().that().resideInAnyPackage("..problem..", "..security..", "..wire..")
                 .should().dependOnClassesThat().resideInAnyPackage("..session..", "..message..", "..sync..", "..profile..",
-                        "..usage..", "..maintenance..")
+                        "..usage..", "..catalog..", "..maintenance..", "..command..")
                 .check(CLASSES);
     }
 
@@ -54,7 +55,8 @@ class ArchitectureTest {
 
     @Test
     void everyResourceAsksForAToken() {
-        classes().that().areAnnotatedWith(Path.class).should().beAnnotatedWith(Authenticated.class).check(CLASSES);
+        classes().that().areAnnotatedWith(Path.class).should().beAnnotatedWith(Authenticated.class)
+                .orShould().beAnnotatedWith(RolesAllowed.class).check(CLASSES);
     }
 
     @Test

@@ -2,6 +2,7 @@ package dev.chatkeep.problem;
 
 import java.io.IOException;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeoutException;
@@ -12,6 +13,7 @@ import jakarta.ws.rs.core.HttpHeaders;
 import jakarta.ws.rs.core.Response.Status;
 import jakarta.ws.rs.core.Response.StatusType;
 
+import dev.chatkeep.problem.Problem.FieldError;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.vertx.core.VertxException;
 import io.vertx.core.impl.NoStackTraceThrowable;
@@ -20,7 +22,8 @@ import io.vertx.pgclient.PgException;
 /**
  * What a failure of the database means to a client, by its SQLSTATE (PostgreSQL documentation, appendix A). Functions of
  * the schema refuse with {@code PTnnn}, PostgREST's convention: nnn is the HTTP status, the message is the code, a colon and
- * the sentence. Nothing else that PostgreSQL says leaves the service.
+ * the sentence; where a field is wrong, the detail names it and the sentence is what is wrong with it. Nothing else that
+ * PostgreSQL says leaves the service.
  */
 public final class DatabaseProblems {
 
@@ -41,7 +44,7 @@ public final class DatabaseProblems {
     }
 
     /** An error of PostgreSQL, which Hibernate repeats as a {@link SQLException}. */
-    private record DatabaseError(String state, String message) {
+    private record DatabaseError(String state, String message, String detail) {
 
         private static final Pattern REFUSAL = Pattern.compile("(\\w+): (.*?)(?: \\(PT\\d{3}\\))?", Pattern.DOTALL);
         private static final String HIBERNATE_PREFIX = "ERROR: ";
@@ -49,10 +52,10 @@ public final class DatabaseProblems {
         static Optional<DatabaseError> in(Throwable failure) {
             for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
                 if (cause instanceof PgException e && e.getSqlState() != null) {
-                    return Optional.of(new DatabaseError(e.getSqlState(), e.getErrorMessage()));
+                    return Optional.of(new DatabaseError(e.getSqlState(), e.getErrorMessage(), e.getDetail()));
                 }
                 if (cause instanceof SQLException e && e.getSQLState() != null) {
-                    return Optional.of(new DatabaseError(e.getSQLState(), e.getMessage()));
+                    return Optional.of(new DatabaseError(e.getSQLState(), e.getMessage(), null));
                 }
             }
             return Optional.empty();
@@ -72,7 +75,13 @@ public final class DatabaseProblems {
             if (!parts.matches()) {
                 throw new IllegalStateException("A function of the schema refused without a code: " + message);
             }
-            return Problem.of(status(state), parts.group(1), parts.group(2));
+            StatusType status = status(state);
+            if (detail != null) {
+                List<FieldError> errors = List.of(new FieldError(detail, parts.group(2)));
+                return Problem.ofFields(status, parts.group(1), RequestProblems.sentence(errors), errors);
+            }
+            HttpProblem problem = Problem.of(status, parts.group(1), parts.group(2));
+            return status == Status.UNAUTHORIZED ? ProblemMappers.challenged(problem) : problem;
         }
     }
 

@@ -58,7 +58,7 @@ final class ProblemMappers {
     public static final class ForBadTokens extends ExceptionMapperBase<AuthenticationFailedException> {
         @Override
         protected HttpProblem toProblem(AuthenticationFailedException e) {
-            return unauthorized("invalid_token", "The bearer token is not valid.", "Bearer error=\"invalid_token\"");
+            return challenged(Problem.of(Status.UNAUTHORIZED, "invalid_token", "The bearer token is not valid."));
         }
     }
 
@@ -67,14 +67,16 @@ final class ProblemMappers {
     public static final class ForMissingTokens extends ExceptionMapperBase<UnauthorizedException> {
         @Override
         protected HttpProblem toProblem(UnauthorizedException e) {
-            return unauthorized("unauthorized", "A bearer token is needed.", "Bearer");
+            return challenged(Problem.of(Status.UNAUTHORIZED, "unauthorized", "A bearer token is needed."), "Bearer");
         }
     }
 
-    /** RFC 6750, section 3. */
-    private static HttpProblem unauthorized(String code, String detail, String challenge) {
-        return HttpProblem.builder(Problem.of(Status.UNAUTHORIZED, code, detail))
-                .withHeader(HttpHeaders.WWW_AUTHENTICATE, challenge)
-                .build();
+    /** A token was sent, and it is no good (RFC 6750, section 3). */
+    static HttpProblem challenged(HttpProblem problem) {
+        return challenged(problem, "Bearer error=\"invalid_token\"");
+    }
+
+    private static HttpProblem challenged(HttpProblem problem, String challenge) {
+        return HttpProblem.builder(problem).withHeader(HttpHeaders.WWW_AUTHENTICATE, challenge).build();
     }
 }

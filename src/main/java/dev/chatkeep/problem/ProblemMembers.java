@@ -1,5 +1,6 @@
 package dev.chatkeep.problem;
 
+import java.time.DateTimeException;
 import java.util.Map;
 
 import jakarta.enterprise.context.ApplicationScoped;
@@ -32,13 +33,17 @@ public class ProblemMembers implements ProblemPostProcessor {
     private static final Meaning UNEXPECTED = new Meaning("internal_error", "Something went wrong on our side.");
     private static final Meaning REFUSED = new Meaning("request_refused", "The request cannot be answered.");
 
+    private static boolean isConversion(Throwable cause) {
+        return cause instanceof IllegalArgumentException || cause instanceof DateTimeException;
+    }
+
     @Override
     public HttpProblem apply(HttpProblem problem, ProblemContext context) {
         if (problem.getParameters().containsKey(Problem.CODE)) {
             return problem;
         }
         // Jakarta REST has a parameter that cannot be read mean that the resource is not there.
-        if (context.cause instanceof NotFoundException && context.cause.getCause() instanceof IllegalArgumentException) {
+        if (context.cause instanceof NotFoundException && isConversion(context.cause.getCause())) {
             return HttpProblem.builder(Problem.of(Problem.UNPROCESSABLE_CONTENT, "invalid_parameter",
                     "A parameter of the request has the wrong type.")).withInstance(problem.getInstance()).build();
         }

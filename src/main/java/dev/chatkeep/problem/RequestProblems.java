@@ -13,6 +13,7 @@ import jakarta.ws.rs.core.Response.Status;
 
 import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.exc.MismatchedInputException;
+import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 
 import dev.chatkeep.problem.Problem.FieldError;
 import io.quarkiverse.resteasy.problem.HttpProblem;
@@ -40,10 +41,21 @@ public final class RequestProblems {
     /** A value of another JSON type than the field has; two values where one belongs are no JSON document. */
     public static HttpProblem of(MismatchedInputException e) {
         if (e.getPath().isEmpty() && e.getOriginalMessage().startsWith(TRAILING_TOKENS)) {
-            return Problem.of(Status.BAD_REQUEST, "invalid_request", "The request is malformed.");
+            return malformed();
         }
         FieldError error = field(e);
         return Problem.ofFields(UnprocessableContent.STATUS, "invalid_field", sentence(List.of(error)), List.of(error));
+    }
+
+    /** A field whose value is wrong for a reason that no constraint tells. */
+    public static HttpProblem ofField(String field, String message) {
+        List<FieldError> errors = List.of(new FieldError(field, message));
+        return Problem.ofFields(UnprocessableContent.STATUS, "invalid_field", sentence(errors), errors);
+    }
+
+    /** Where the body is no JSON. */
+    public static HttpProblem malformed() {
+        return Problem.of(Status.BAD_REQUEST, "invalid_request", "The request is malformed.");
     }
 
     /** Where there is no body at all. */
@@ -52,9 +64,9 @@ public final class RequestProblems {
         return Problem.ofFields(Status.BAD_REQUEST, "missing_field", sentence(errors), errors);
     }
 
-    /** Which field holds a value of another JSON type than it has, or one that it cannot hold. */
+    /** Which field holds a value of another JSON type than it has, or one that it cannot hold, or is none. */
     public static FieldError field(JsonMappingException e) {
-        return new FieldError(path(e), "has the wrong type");
+        return new FieldError(path(e), e instanceof UnrecognizedPropertyException ? "is not known" : "has the wrong type");
     }
 
     private static boolean isMissing(ConstraintViolation<?> violation) {

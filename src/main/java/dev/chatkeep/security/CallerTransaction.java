@@ -1,5 +1,7 @@
 package dev.chatkeep.security;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.UUID;
 import java.util.function.Function;
 
@@ -10,6 +12,7 @@ import org.hibernate.reactive.mutiny.Mutiny;
 import dev.chatkeep.problem.DatabaseProblems;
 import io.quarkus.hibernate.reactive.panache.Panache;
 import io.quarkus.security.identity.SecurityIdentity;
+import io.quarkus.vertx.http.runtime.CurrentVertxRequest;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Future;
 import io.vertx.sqlclient.Pool;
@@ -26,16 +29,21 @@ import io.vertx.sqlclient.Tuple;
 @ApplicationScoped
 public class CallerTransaction {
 
-    private static final String TAKE_ON = "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true)";
-    private static final String SERVICE_ROLE = "service_role";
+    private static final String TAKE_ON = "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true),"
+            + " set_config('chatkeep.client_address', $3, true), set_config('chatkeep.user_agent', $4, true)";
+    private static final String REQUIRE_ACCOUNT = "select chatkeep.require_account()";
+    private static final String READ = "begin read only";
+    private static final String WRITE = "begin";
     private static final int RETRIES = 3;
 
     private final Pool pool;
     private final SecurityIdentity identity;
+    private final CurrentVertxRequest request;
 
-    public CallerTransaction(Pool pool, SecurityIdentity identity) {
+    public CallerTransaction(Pool pool, SecurityIdentity identity, CurrentVertxRequest request) {
         this.pool = pool;
         this.identity = identity;
+        this.request = request;
     }
 
     /**
@@ -46,7 +54,9 @@ public class CallerTransaction {
      * @return the first column, or null if there was no row
      */
     public Uni<String> read(String sql, Object... parameters) {
-        return asCaller("begin read only", sql, parameters).onFailure().transform(DatabaseProblems::translate);
+        Caller caller = caller();
+        return flight(READ, caller, sql, ownedBy(caller, parameters)).map(CallerTransaction::value)
+                .onFailure().transform(DatabaseProblems::translate);
     }
 
     /**
@@ -56,8 +66,23 @@ public class CallerTransaction {
      * @param sql as for {@link #read}
      */
     public Uni<String> write(String sql, Object... parameters) {
-        return asCaller("begin", sql, parameters).onFailure(DatabaseProblems::isTransient).retry().atMost(RETRIES)
+        Caller caller = caller();
+        return retried(flight(WRITE, caller, sql, ownedBy(caller, parameters)).map(CallerTransaction::value));
+    }
+
+    /**
+     * As {@link #read}, for an administrator, whose statement is about other users: all its parameters are its own, and
+     * the functions that it calls check who calls them.
+     */
+    public Uni<String> adminRead(String sql, Object... parameters) {
+        return flight(READ, caller(), sql, Tuple.from(parameters)).map(CallerTransaction::value)
                 .onFailure().transform(DatabaseProblems::translate);
+    }
+
+    /** As {@link #write}, for an administrator. */
+    public Uni<String> adminWrite(String sql, Object... parameters) {
+        Caller caller = caller();
+        return retried(flight(WRITE, caller, sql, Tuple.from(parameters)).map(CallerTransaction::value));
     }
 
     /**
@@ -65,29 +90,60 @@ public class CallerTransaction {
      * the work begins, and the user's row exists.
      */
     public <T> Uni<T> entities(Function<Caller, Uni<T>> work) {
-        Caller caller = Caller.of(identity);
-        return Panache.withTransaction(() -> Panache.getSession()
+        Caller caller = caller();
+        caller.requireUserId();
+        return retried(Panache.withTransaction(() -> Panache.getSession()
                 .chain(session -> takeOn(session, caller).chain(() -> beginWrite(session, caller)))
-                .chain(() -> work.apply(caller)))
-                .onFailure(DatabaseProblems::isTransient).retry().atMost(RETRIES)
-                .onFailure().transform(DatabaseProblems::translate);
+                .chain(() -> work.apply(caller))));
     }
 
     /**
-     * Runs one statement as the service itself, for what belongs to no user.
+     * Runs one statement as the service itself, for what belongs to no user or is done for one without a request.
      *
      * @param sql a statement of at most one row
      * @return the row, or null
      */
     public Uni<Row> asService(String sql, Object... parameters) {
-        return flight("begin", SERVICE_ROLE, "{\"role\":\"service_role\"}", sql, Tuple.from(parameters))
+        return retried(flight(WRITE, Caller.SERVICE, sql, Tuple.from(parameters)).map(CallerTransaction::first));
+    }
+
+    /** Statements that read as the caller of this request; their {@code $1} is the caller's id. */
+    public Statements reading() {
+        Caller caller = caller();
+        return reading(caller, caller.requireUserId());
+    }
+
+    /** As {@link #reading()}, by the service for one user. */
+    public Statements readingAsService(UUID userId) {
+        return reading(Caller.SERVICE, userId);
+    }
+
+    private Statements reading(Caller caller, UUID userId) {
+        return (sql, parameters) -> flight(READ, caller, sql, tuple(userId, parameters))
                 .onFailure().transform(DatabaseProblems::translate);
     }
 
-    private Uni<String> asCaller(String begin, String sql, Object... parameters) {
-        Caller caller = Caller.of(identity);
-        return flight(begin, caller.role(), caller.claims(), sql, ownedBy(caller.userId(), parameters))
-                .map(row -> row == null ? null : row.getString(0));
+    /** Statements of the administrator who made this request; see {@link #adminRead}. */
+    public Statements administration() {
+        return administration(caller());
+    }
+
+    /** Statements of the service itself, where no request asked for them. */
+    public Statements service() {
+        return administration(Caller.SERVICE);
+    }
+
+    private Statements administration(Caller caller) {
+        return (sql, parameters) -> retried(flight(WRITE, caller, sql, Tuple.from(parameters)));
+    }
+
+    private Caller caller() {
+        return Caller.of(identity, request.getCurrent());
+    }
+
+    private static <T> Uni<T> retried(Uni<T> transaction) {
+        return transaction.onFailure(DatabaseProblems::isTransient).retry().atMost(RETRIES)
+                .onFailure().transform(DatabaseProblems::translate);
     }
 
     /**
@@ -95,19 +151,36 @@ public class CallerTransaction {
      * follows and turns the commit into a rollback; if already the role fails, the statement runs without any right.
      * The futures run to their end even if nobody waits any more, so a client that goes away costs no connection.
      */
-    private Uni<Row> flight(String begin, String role, String claims, String sql, Tuple parameters) {
+    private Uni<RowSet<Row>> flight(String begin, Caller caller, String sql, Tuple parameters) {
         return Uni.createFrom().completionStage(() -> pool.getConnection().compose(connection -> {
-            Future<?> begun = connection.query(begin).execute();
-            Future<?> taken = connection.preparedQuery(TAKE_ON).execute(Tuple.of(role, claims));
+            List<Future<?>> steps = new ArrayList<>();
+            steps.add(connection.query(begin).execute());
+            steps.add(connection.preparedQuery(TAKE_ON)
+                    .execute(Tuple.of(caller.role(), caller.claims(), caller.address(), caller.userAgent())));
+            if (caller != Caller.SERVICE) {
+                steps.add(connection.preparedQuery(REQUIRE_ACCOUNT).execute());
+            }
             Future<RowSet<Row>> result = connection.preparedQuery(sql).execute(parameters);
-            Future<?> ended = connection.query("commit").execute();
-            return Future.join(begun, taken, result, ended)
-                    .eventually(() -> connection.close())
-                    .map(all -> result.result().size() == 0 ? null : result.result().iterator().next());
+            steps.add(result);
+            steps.add(connection.query("commit").execute());
+            return Future.join(steps).eventually(() -> connection.close()).map(all -> result.result());
         }).toCompletionStage());
     }
 
-    private static Tuple ownedBy(UUID userId, Object... parameters) {
+    private static Row first(RowSet<Row> rows) {
+        return rows.size() == 0 ? null : rows.iterator().next();
+    }
+
+    private static String value(RowSet<Row> rows) {
+        Row row = first(rows);
+        return row == null ? null : row.getString(0);
+    }
+
+    private static Tuple ownedBy(Caller caller, Object... parameters) {
+        return tuple(caller.requireUserId(), parameters);
+    }
+
+    private static Tuple tuple(UUID userId, Object... parameters) {
         Tuple tuple = Tuple.tuple().addValue(userId);
         for (Object parameter : parameters) {
             tuple.addValue(parameter);
@@ -116,8 +189,10 @@ public class CallerTransaction {
     }
 
     private static Uni<Object> takeOn(Mutiny.Session session, Caller caller) {
-        return session.createNativeQuery("select set_config('role', ?1, true) || set_config('request.jwt.claims', ?2, true)",
-                Object.class).setParameter(1, caller.role()).setParameter(2, caller.claims()).getSingleResult();
+        return session.createNativeQuery("select set_config('role', ?1, true) || set_config('request.jwt.claims', ?2, true)"
+                + " || set_config('chatkeep.client_address', ?3, true) || set_config('chatkeep.user_agent', ?4, true)",
+                Object.class).setParameter(1, caller.role()).setParameter(2, caller.claims())
+                .setParameter(3, caller.address()).setParameter(4, caller.userAgent()).getSingleResult();
     }
 
     private static Uni<Object> beginWrite(Mutiny.Session session, Caller caller) {

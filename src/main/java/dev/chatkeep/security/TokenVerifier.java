@@ -35,16 +35,16 @@ import io.smallrye.jwt.auth.principal.ParseException;
 /**
  * Verifies bearer tokens with a secret and with published keys at the same time. The algorithm of the header picks the
  * key, from the algorithms that are set up and from no others, so a token signed with a public key as if it were a
- * secret never meets that key. Everything else is SmallRye's: signature, {@code exp}, {@code nbf}, {@code iss},
- * {@code aud}. What the claims must say beyond that is checked here: {@code sub} is a UUID, {@code role} is one that the
- * database knows.
+ * secret never meets that key. Everything else is SmallRye's: signature, {@code exp}, {@code nbf}, {@code iss}. What
+ * the claims must say beyond that is checked here: {@code role} is one that the database knows, {@code aud} is ours and
+ * {@code sub} is a UUID; a service's token may lack the last two.
  */
 @ApplicationScoped
 @Alternative
 @Priority(1)
 public class TokenVerifier extends JWTCallerPrincipalFactory {
 
-    static final Set<String> ROLES = Set.of("authenticated", "service_role");
+    static final Set<String> ROLES = Set.of("authenticated", Caller.SERVICE_ROLE);
 
     private static final int CLOCK_SKEW_SECONDS = 60;
     private static final int MINUTES_BETWEEN_FORCED_REFRESHES = 1;
@@ -84,9 +84,11 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
         }
     }
 
+    private final String audience;
     private final Map<SignatureAlgorithm, Source> sources = new EnumMap<>(SignatureAlgorithm.class);
 
     public TokenVerifier(AuthConfig config) {
+        audience = config.audience();
         config.jwtSecret().ifPresent(secret -> {
             JWTAuthContextInfo rules = rules(config, Set.of(SignatureAlgorithm.HS256));
             rules.setSecretVerificationKey(new SecretKeySpec(secret.getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
@@ -107,10 +109,11 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
     private static JWTAuthContextInfo rules(AuthConfig config, Set<SignatureAlgorithm> algorithms) {
         JWTAuthContextInfo rules = new JWTAuthContextInfo();
         rules.setSignatureAlgorithm(algorithms);
-        rules.setExpectedAudience(Set.of(config.audience()));
         config.issuer().ifPresent(rules::setIssuedBy);
         rules.setClockSkew(CLOCK_SKEW_SECONDS);
         rules.setRelaxVerificationKeyValidation(false);
+        // Names are not needed, and who the subject is is checked below.
+        rules.setRequireNamedPrincipal(false);
         // Zero asks for no iat; exp is required in any case.
         rules.setMaxTimeToLiveSecs(0L);
         return rules;
@@ -142,15 +145,21 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
         }
     }
 
-    private static void checkClaims(JwtClaims claims) throws ParseException {
+    private void checkClaims(JwtClaims claims) throws ParseException {
         try {
+            String role = String.valueOf(claims.getClaimValueAsString("role"));
+            if (!ROLES.contains(role)) {
+                throw new ParseException("The role of the token is not accepted");
+            }
+            // Supabase's key of the service names neither a user nor an audience.
+            boolean service = role.equals(Caller.SERVICE_ROLE);
+            if (claims.hasAudience() ? !claims.getAudience().contains(audience) : !service) {
+                throw new ParseException("The audience of the token is another one");
+            }
             String subject = claims.getSubject();
             // UUID.fromString also takes shorter forms, which the database does not.
-            if (subject == null || !UUID.fromString(subject).toString().equalsIgnoreCase(subject)) {
+            if (subject == null ? !service : !UUID.fromString(subject).toString().equalsIgnoreCase(subject)) {
                 throw new ParseException("The subject of the token is not a UUID");
-            }
-            if (!ROLES.contains(String.valueOf(claims.getClaimValueAsString("role")))) {
-                throw new ParseException("The role of the token is not accepted");
             }
         } catch (MalformedClaimException | IllegalArgumentException e) {
             throw new ParseException("A claim of the token is malformed", e);

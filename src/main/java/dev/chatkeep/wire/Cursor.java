@@ -6,6 +6,7 @@ import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
 import java.util.Base64;
+import java.util.UUID;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -64,6 +65,14 @@ public final class Cursor {
     /** A time that the last row may not have had. */
     public OffsetDateTime timeOrNull(int index) {
         return key.get(index).isNull() ? null : time(index);
+    }
+
+    public UUID uuid(int index) {
+        try {
+            return UUID.fromString(text(index));
+        } catch (IllegalArgumentException e) {
+            throw Problem.invalidCursor();
+        }
     }
 
     public String text(int index) {

@@ -1,0 +1,186 @@
+package dev.chatkeep.catalog;
+
+import java.math.BigDecimal;
+import java.util.List;
+import java.util.UUID;
+
+import jakarta.annotation.security.RolesAllowed;
+import jakarta.validation.constraints.DecimalMax;
+import jakarta.validation.constraints.DecimalMin;
+import jakarta.validation.constraints.Max;
+import jakarta.validation.constraints.Min;
+import jakarta.validation.constraints.NotNull;
+import jakarta.validation.constraints.Size;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.DELETE;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.PATCH;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.PUT;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.MediaType;
+
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.ResponseStatus;
+import org.jboss.resteasy.reactive.RestPath;
+import org.jboss.resteasy.reactive.RestQuery;
+import org.jboss.resteasy.reactive.server.Cancellable;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+import dev.chatkeep.security.Administrators;
+import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.wire.Cursor;
+import dev.chatkeep.wire.StrictJson;
+import dev.chatkeep.wire.Text;
+import dev.chatkeep.wire.Tier;
+import io.quarkus.runtime.annotations.RegisterForReflection;
+import io.smallrye.mutiny.Uni;
+
+/** Which tier opens which model, at what price and with what limits, for administrators. */
+@Path("/api/admin/models")
+@RolesAllowed(Administrators.ROLE)
+@Produces(MediaType.APPLICATION_JSON)
+@Tag(name = "Administration")
+public class AdminModelResource {
+
+    private static final int MODELS = 100;
+    private static final int MOST_MODELS = 1_000;
+
+    private static final String LIST = "select chatkeep.admin_models($1, $2, $3, $4, $5)::text";
+    private static final String CREATE = "select chatkeep.admin_create_model($1::text::jsonb)::text";
+    private static final String CHANGE = "select chatkeep.admin_change_model($1, $2::text::jsonb)::text";
+    private static final String DEACTIVATED = "{\"is_active\": false}";
+
+    @Schema(name = "NewModelAccess")
+    @JsonNaming(SnakeCaseStrategy.class)
+    @RegisterForReflection // read by StrictJson
+    record NewModel(
+            @Schema(examples = "deepseek/deepseek-r1-0528:free") @NotNull @Text(min = 1, max = 100) String modelId,
+            @Schema(description = "The lowest tier that it is open to", examples = "free") @NotNull @Tier String tier,
+            @Schema(defaultValue = "true") Boolean isActive,
+            @Schema(examples = "0.0000005") @DecimalMin("0") @DecimalMax("1000") BigDecimal inputCostPerToken,
+            @Schema(examples = "0.0000015") @DecimalMin("0") @DecimalMax("1000") BigDecimal outputCostPerToken,
+            @Schema(description = "Answers a day; null is unlimited") @Min(0) Integer dailyLimit,
+            @Schema(description = "Answers a month; null is unlimited") @Min(0) Integer monthlyLimit,
+            @Schema(examples = "DeepSeek R1") @Text(max = 255) String modelName,
+            @Text(maxBytes = 16_384) String modelDescription,
+            @Size(max = 100) List<@NotNull @Text(min = 1, max = 100) String> modelTags,
+            @Schema(description = "Tokens; null is unknown") @Min(1) Integer contextLength) {
+    }
+
+    @Schema(name = "ModelAccessChange")
+    @JsonNaming(SnakeCaseStrategy.class)
+    @RegisterForReflection // read by StrictJson
+    record ModelChange(
+            Boolean isActive,
+            @DecimalMin("0") @DecimalMax("1000") BigDecimal inputCostPerToken,
+            @DecimalMin("0") @DecimalMax("1000") BigDecimal outputCostPerToken,
+            @Schema(description = "Null is unlimited") @Min(0) Integer dailyLimit,
+            @Schema(description = "Null is unlimited") @Min(0) Integer monthlyLimit,
+            @Text(max = 255) String modelName,
+            @Text(maxBytes = 16_384) String modelDescription,
+            @Size(max = 100) List<@NotNull @Text(min = 1, max = 100) String> modelTags,
+            @Schema(description = "Null is unknown") @Min(1) Integer contextLength) {
+    }
+
+    private final CallerTransaction transaction;
+    private final CatalogImport catalogImport;
+    private final StrictJson strictJson;
+    private final ObjectMapper json;
+
+    public AdminModelResource(CallerTransaction transaction, CatalogImport catalogImport, StrictJson strictJson,
+            ObjectMapper json) {
+        this.transaction = transaction;
+        this.catalogImport = catalogImport;
+        this.strictJson = strictJson;
+        this.json = json;
+    }
+
+    @GET
+    @Operation(summary = "List model access", description = "By model, in pages.")
+    @APIResponse(responseCode = "200", description = "A page of rows", content = @Content(schema = @Schema(implementation = ModelAnswers.Rows.class)))
+    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "422", description = "A parameter is not valid")
+    public Uni<String> list(@RestQuery @Tier String tier, @RestQuery Boolean active,
+            @Parameter(description = "Rows a page, " + MODELS
+                    + " by default") @RestQuery @Min(1) @Max(MOST_MODELS) Integer limit,
+            @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
+        Cursor after = cursor == null ? null : Cursor.parse(cursor, 2, json);
+        return transaction.adminRead(LIST, tier, active, limit == null ? MODELS : limit,
+                after == null ? null : after.text(0), after == null ? null : after.uuid(1));
+    }
+
+    @POST
+    @Consumes(MediaType.APPLICATION_JSON)
+    @ResponseStatus(201)
+    @Cancellable(false)
+    @Operation(summary = "Open a model for a tier", description = "And for all tiers above it.")
+    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = NewModel.class)))
+    @APIResponse(responseCode = "201", description = "The row", content = @Content(schema = @Schema(implementation = ModelAnswers.Row.class)))
+    @APIResponse(responseCode = "400", description = "The body is malformed or has no model or tier")
+    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "409", description = "The model is there for this tier already")
+    @APIResponse(responseCode = "422", description = "A field is not valid or not known")
+    public Uni<String> create(byte[] body) {
+        return transaction.adminWrite(CREATE, strictJson.read(body, NewModel.class).json());
+    }
+
+    @PATCH
+    @Path("/{id}")
+    @Consumes(MediaType.APPLICATION_JSON)
+    @Cancellable(false)
+    @Operation(summary = "Change prices, limits or descriptions", description = "What the body does not name stays as it is."
+            + " Usage that has been recorded keeps its cost.")
+    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = ModelChange.class)))
+    @APIResponse(responseCode = "200", description = "The row", content = @Content(schema = @Schema(implementation = ModelAnswers.Row.class)))
+    @APIResponse(responseCode = "400", description = "The body is missing or malformed")
+    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "404", description = "There is no such row")
+    @APIResponse(responseCode = "422", description = "A field is not valid or not known")
+    public Uni<String> change(@Parameter(description = "`id` of the row, not of the model") @RestPath UUID id, byte[] body) {
+        StrictJson.Change<ModelChange> change = strictJson.read(body, ModelChange.class);
+        change.refuseNull("is_active", "input_cost_per_token", "output_cost_per_token", "model_tags");
+        return transaction.adminWrite(CHANGE, id, change.json());
+    }
+
+    @DELETE
+    @Path("/{id}")
+    @Cancellable(false)
+    @Operation(summary = "Deactivate a model for a tier", description = "The row stays, with its prices; `PATCH` with"
+            + " `is_active` opens it again.")
+    @APIResponse(responseCode = "200", description = "The row", content = @Content(schema = @Schema(implementation = ModelAnswers.Row.class)))
+    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "404", description = "There is no such row")
+    public Uni<String> deactivate(@Parameter(description = "`id` of the row, not of the model") @RestPath UUID id) {
+        return transaction.adminWrite(CHANGE, id, DEACTIVATED);
+    }
+
+    @PUT
+    @Path("/catalog")
+    @Consumes(MediaType.APPLICATION_JSON)
+    @Cancellable(false)
+    @Operation(summary = "Bring in a provider's catalogue", description = "In the shape of OpenRouter's `GET /api/v1/models`:"
+            + " `{\"data\": [{id, name, description, context_length, pricing{prompt, completion}, …}]}`. Models that are new to"
+            + " the tier are added; prices, names, descriptions, tags and context lengths of the others follow the catalogue,"
+            + " limits and `is_active` stay. A model that cannot be brought in is reported and the others are stored.")
+    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = CatalogImport.Catalog.class)))
+    @APIResponse(responseCode = "200", description = "What became of the models")
+    @APIResponse(responseCode = "400", description = "The body is malformed or the tier is missing")
+    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "422", description = "The tier or the list is not valid")
+    public Uni<CatalogImport.Imported> importCatalog(
+            @Parameter(description = "The lowest tier that the models are to be open to") @RestQuery @NotNull @Tier String tier,
+            byte[] body) {
+        return catalogImport.store(tier, body);
+    }
+}

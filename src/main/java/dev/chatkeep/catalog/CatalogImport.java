@@ -1,0 +1,201 @@
+package dev.chatkeep.catalog;
+
+import java.io.IOException;
+import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.validation.ConstraintViolation;
+import jakarta.validation.ConstraintViolationException;
+import jakarta.validation.Validator;
+import jakarta.validation.constraints.DecimalMax;
+import jakarta.validation.constraints.DecimalMin;
+import jakarta.validation.constraints.Min;
+import jakarta.validation.constraints.NotNull;
+import jakarta.validation.constraints.Size;
+
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+import dev.chatkeep.problem.Problem.FieldError;
+import dev.chatkeep.problem.RequestProblems;
+import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.security.Statements;
+import dev.chatkeep.wire.Text;
+import io.quarkus.runtime.annotations.RegisterForReflection;
+import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.infrastructure.Infrastructure;
+
+/** Brings a provider's catalogue into model_access. Of what a provider says beyond these fields nothing is needed. */
+@ApplicationScoped
+class CatalogImport {
+
+    private static final String IMPORT = "select chatkeep.admin_import_models($1, $2::text::jsonb)::text";
+    private static final String NO_TEXT = "text";
+
+    /** OpenRouter's list of models: {@code GET https://openrouter.ai/api/v1/models}. */
+    @Schema(name = "Catalog")
+    @RegisterForReflection // Jackson reads it from the body, not as the parameter of a resource
+    record Catalog(@Schema(implementation = Listed[].class) @NotNull @Size(max = 10_000) List<JsonNode> data) {
+    }
+
+    @Schema(name = "CatalogModel")
+    @JsonNaming(SnakeCaseStrategy.class)
+    @RegisterForReflection // as above
+    record Listed(
+            @Schema(examples = "deepseek/deepseek-r1-0528:free") @NotNull @Text(min = 1, max = 100) String id,
+            String name,
+            String description,
+            @Min(1) Integer contextLength,
+            Pricing pricing,
+            Architecture architecture,
+            List<String> supportedParameters) {
+    }
+
+    @Schema(name = "CatalogPricing", description = "For one token, as decimal text")
+    @RegisterForReflection // as above
+    record Pricing(@Schema(examples = "0.0000005") String prompt, String completion) {
+    }
+
+    @Schema(name = "CatalogArchitecture")
+    @JsonNaming(SnakeCaseStrategy.class)
+    @RegisterForReflection // as above
+    record Architecture(List<String> inputModalities) {
+    }
+
+    /** A row of model_access as the database reads it. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @RegisterForReflection // written as a parameter of the statement
+    record Row(String modelId, String modelName, String modelDescription,
+            @NotNull @DecimalMin(value = "0", message = "has no fixed price") @DecimalMax("1000") BigDecimal inputCostPerToken,
+            @NotNull @DecimalMin(value = "0", message = "has no fixed price") @DecimalMax("1000") BigDecimal outputCostPerToken,
+            Set<String> modelTags, Integer contextLength) {
+    }
+
+    @Schema(name = "CatalogImported")
+    record Imported(int created, int updated, int unchanged, int errors,
+            @Schema(description = "What was not brought in, and why") List<Refused> details) {
+    }
+
+    @Schema(name = "CatalogRefused")
+    @JsonNaming(SnakeCaseStrategy.class)
+    record Refused(String modelId, String error) {
+    }
+
+    /** @param rows what is fit to be stored, as JSON */
+    private record Checked(String rows, List<Refused> refused) {
+    }
+
+    @RegisterForReflection // read from the answer of the database
+    record Stored(int created, int updated, int unchanged) {
+    }
+
+    private final CallerTransaction transaction;
+    private final ObjectMapper json;
+    private final Validator validator;
+
+    CatalogImport(CallerTransaction transaction, ObjectMapper json, Validator validator) {
+        this.transaction = transaction;
+        this.json = json;
+        this.validator = validator;
+    }
+
+    /** Reads on a worker thread: a whole catalogue would hold up the event loop. */
+    Uni<Imported> store(String tier, byte[] body) {
+        Statements administration = transaction.administration();
+        return Uni.createFrom().<Checked> emitter(emitter -> {
+            try {
+                emitter.complete(check(body));
+            } catch (IOException | RuntimeException e) {
+                emitter.fail(e);
+            }
+        }).runSubscriptionOn(Infrastructure.getDefaultWorkerPool())
+                .chain(checked -> administration.run(IMPORT, tier, checked.rows())
+                        .map(rows -> parse(rows.iterator().next().getString(0)))
+                        .map(stored -> new Imported(stored.created(), stored.updated(), stored.unchanged(),
+                                checked.refused().size(), checked.refused())));
+    }
+
+    private Checked check(byte[] body) throws IOException {
+        Catalog catalog = body.length == 0 ? null : json.readValue(body, Catalog.class);
+        if (catalog == null) {
+            throw RequestProblems.ofMissingBody();
+        }
+        Set<ConstraintViolation<Catalog>> violations = validator.validate(catalog);
+        if (!violations.isEmpty()) {
+            throw new ConstraintViolationException(violations);
+        }
+        // The last of two with one id counts.
+        Map<String, Row> rows = new LinkedHashMap<>();
+        List<Refused> refused = new ArrayList<>();
+        for (JsonNode node : catalog.data()) {
+            try {
+                Listed listed = json.treeToValue(node, Listed.class);
+                Row row = listed == null ? null : row(listed);
+                List<FieldError> errors = listed == null ? List.of(new FieldError("", "must be an object"))
+                        : Stream.concat(errors(listed), errors(row)).toList();
+                if (errors.isEmpty()) {
+                    rows.put(listed.id(), row);
+                } else {
+                    refused.add(new Refused(node.path("id").textValue(), RequestProblems.sentence(errors)));
+                }
+            } catch (JsonProcessingException e) {
+                refused.add(new Refused(node.path("id").textValue(), "A field has the wrong type."));
+            }
+        }
+        return new Checked(json.writeValueAsString(rows.values()), refused);
+    }
+
+    private <T> Stream<FieldError> errors(T value) {
+        return validator.validate(value).stream()
+                .map(violation -> new FieldError(RequestProblems.field(violation.getPropertyPath()), violation.getMessage()));
+    }
+
+    private static Row row(Listed model) {
+        Set<String> tags = new TreeSet<>();
+        if (model.architecture() != null && model.architecture().inputModalities() != null) {
+            tags.addAll(model.architecture().inputModalities());
+            tags.remove(NO_TEXT);
+        }
+        if (model.supportedParameters() != null) {
+            Stream.of("tools", "reasoning").filter(model.supportedParameters()::contains).forEach(tags::add);
+        }
+        Pricing pricing = model.pricing() == null ? new Pricing(null, null) : model.pricing();
+        return new Row(model.id(), shortened(model.name(), 255), shortened(model.description(), 4_000),
+                price(pricing.prompt()), price(pricing.completion()), tags, model.contextLength());
+    }
+
+    /** Null where it is no number; OpenRouter says -1 where the price depends on what a request is routed to. */
+    private static BigDecimal price(String text) {
+        try {
+            return text == null ? null : new BigDecimal(text);
+        } catch (NumberFormatException e) {
+            return null;
+        }
+    }
+
+    private static String shortened(String text, int characters) {
+        String clean = text == null ? null : text.replace("\0", "");
+        return clean == null || clean.codePointCount(0, clean.length()) <= characters ? clean
+                : clean.substring(0, clean.offsetByCodePoints(0, characters));
+    }
+
+    private Stored parse(String answer) {
+        try {
+            return json.readValue(answer, Stored.class);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("admin_import_models answered with something else than its results", e);
+        }
+    }
+}

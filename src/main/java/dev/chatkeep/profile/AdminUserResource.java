@@ -1,0 +1,129 @@
+package dev.chatkeep.profile;
+
+import java.time.LocalDate;
+import java.util.UUID;
+
+import jakarta.annotation.security.RolesAllowed;
+import jakarta.validation.constraints.Max;
+import jakarta.validation.constraints.Min;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.PATCH;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.MediaType;
+
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.RestPath;
+import org.jboss.resteasy.reactive.RestQuery;
+import org.jboss.resteasy.reactive.server.Cancellable;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+import dev.chatkeep.security.Administrators;
+import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.wire.Cursor;
+import dev.chatkeep.wire.DayRange;
+import dev.chatkeep.wire.StrictJson;
+import dev.chatkeep.wire.Text;
+import dev.chatkeep.wire.Tier;
+import io.quarkus.runtime.annotations.RegisterForReflection;
+import io.smallrye.mutiny.Uni;
+
+/** All users, for administrators. */
+@Path("/api/admin/users")
+@RolesAllowed(Administrators.ROLE)
+@Produces(MediaType.APPLICATION_JSON)
+@Tag(name = "Administration", description = "For the service's own tokens and for users whom the issuer names administrators"
+        + " (`app_metadata.role = \"admin\"`). Every change is logged with who made it.")
+public class AdminUserResource {
+
+    private static final int USERS = 50;
+    private static final int MOST_USERS = 1_000;
+
+    private static final String LIST = "select chatkeep.admin_users($1, $2, $3, $4, $5)::text";
+    private static final String ONE = "select chatkeep.admin_user($1)::text";
+    private static final String USAGE = "select chatkeep.usage_by_day($1, $2, $3)::text from chatkeep.admin_user($1)";
+    private static final String CHANGE = "select chatkeep.admin_change_user($1, $2, $3)::text";
+
+    @Schema(name = "UserChange")
+    @JsonNaming(SnakeCaseStrategy.class)
+    @RegisterForReflection // read by StrictJson
+    record UserChange(@Schema(examples = "pro") @Tier String subscriptionTier,
+            @Schema(examples = "100") @Min(0) Integer credits) {
+    }
+
+    private final CallerTransaction transaction;
+    private final StrictJson strictJson;
+    private final ObjectMapper json;
+
+    public AdminUserResource(CallerTransaction transaction, StrictJson strictJson, ObjectMapper json) {
+        this.transaction = transaction;
+        this.strictJson = strictJson;
+        this.json = json;
+    }
+
+    @GET
+    @Operation(summary = "List users", description = "By e-mail address, in pages.")
+    @APIResponse(responseCode = "200", description = "A page of users", content = @Content(schema = @Schema(implementation = AdminAnswers.Users.class)))
+    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "422", description = "A parameter is not valid")
+    public Uni<String> list(
+            @Parameter(description = "A part of the address, in upper or lower case") @RestQuery @Text(max = 255) String email,
+            @RestQuery @Tier String tier,
+            @Parameter(description = "Users a page, " + USERS
+                    + " by default") @RestQuery @Min(1) @Max(MOST_USERS) Integer limit,
+            @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
+        Cursor after = cursor == null ? null : Cursor.parse(cursor, 2, json);
+        return transaction.adminRead(LIST, email, tier, limit == null ? USERS : limit,
+                after == null ? null : after.text(0), after == null ? null : after.uuid(1));
+    }
+
+    @GET
+    @Path("/{id}")
+    @Operation(summary = "Read one user's profile and usage")
+    @APIResponse(responseCode = "200", description = "The user", content = @Content(schema = @Schema(implementation = AdminAnswers.UserWithUsage.class)))
+    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "404", description = "There is no such user")
+    public Uni<String> get(@RestPath UUID id) {
+        return transaction.adminRead(ONE, id);
+    }
+
+    @GET
+    @Path("/{id}/usage")
+    @Operation(summary = "Read one user's usage of each day", description = "As `GET /api/usage/daily`.")
+    @APIResponse(responseCode = "200", description = "The days")
+    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "404", description = "There is no such user")
+    @APIResponse(responseCode = "422", description = "The range is not valid")
+    public Uni<String> usage(@RestPath UUID id, @Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+            @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
+        DayRange range = DayRange.of(from, to);
+        return transaction.adminRead(USAGE, id, range.from(), range.to());
+    }
+
+    @PATCH
+    @Path("/{id}")
+    @Consumes(MediaType.APPLICATION_JSON)
+    @Cancellable(false)
+    @Operation(summary = "Change a user's tier or credits")
+    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = UserChange.class)))
+    @APIResponse(responseCode = "200", description = "The user as it is now, and what it was", content = @Content(schema = @Schema(implementation = AdminAnswers.UserChanged.class)))
+    @APIResponse(responseCode = "400", description = "The body is missing or malformed")
+    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "404", description = "There is no such user")
+    @APIResponse(responseCode = "422", description = "A field is not valid or not known")
+    public Uni<String> change(@RestPath UUID id, byte[] body) {
+        StrictJson.Change<UserChange> change = strictJson.read(body, UserChange.class);
+        change.refuseNull("subscription_tier", "credits");
+        return transaction.adminWrite(CHANGE, id, change.value().subscriptionTier(), change.value().credits());
+    }
+}

@@ -1,0 +1,92 @@
+package dev.chatkeep.profile;
+
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.Locale;
+
+import jakarta.validation.Valid;
+import jakarta.validation.constraints.NotNull;
+import jakarta.validation.constraints.Pattern;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.DELETE;
+import jakarta.ws.rs.DefaultValue;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.HttpHeaders;
+import jakarta.ws.rs.core.MediaType;
+
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.RestMulti;
+import org.jboss.resteasy.reactive.RestQuery;
+import org.jboss.resteasy.reactive.server.Cancellable;
+
+import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.security.Statements;
+import io.quarkus.security.Authenticated;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.buffer.Buffer;
+
+/** What the caller may demand of their data: a copy of all of it (GDPR, articles 15 and 20) and its erasure (article 17). */
+@Path("/api/user")
+@Authenticated
+@Produces(MediaType.APPLICATION_JSON)
+@Tag(name = "User")
+public class DataRightsResource {
+
+    private static final String RECORD_EXPORT = "select chatkeep.record_export($1)::text from chatkeep.begin_write($1)";
+    private static final String ERASE = "select chatkeep.erase_account($1)::text";
+
+    @Schema(name = "Erasure")
+    record Erasure(
+            @Schema(description = "To be sure that it is meant", enumeration = "erase") @NotNull @Pattern(regexp = "erase", message = "must be \"erase\"") String confirm) {
+    }
+
+    private final CallerTransaction transaction;
+
+    public DataRightsResource(CallerTransaction transaction) {
+        this.transaction = transaction;
+    }
+
+    @GET
+    @Path("/export")
+    @Operation(summary = "Download everything", description = "Everything that is stored about the caller, as one JSON document"
+            + " or as lines (`format=ndjson`), a line an item with its `type`. It is streamed: a download that breaks off is"
+            + " not complete, and the connection says so.")
+    @APIResponse(responseCode = "200", description = "The document", content = {
+            @Content(mediaType = "application/json"), @Content(mediaType = "application/x-ndjson") })
+    @APIResponse(responseCode = "422", description = "The format is not known")
+    public RestMulti<Buffer> export(
+            @Parameter(description = "`json` or `ndjson`") @RestQuery @DefaultValue("json") @Pattern(regexp = "json|ndjson", message = "must be json or ndjson") String format) {
+        ExportFormat chosen = ExportFormat.valueOf(format.toUpperCase(Locale.ROOT));
+        Statements reading = transaction.reading();
+        Multi<Buffer> pieces = transaction.write(RECORD_EXPORT)
+                .onItem().transformToMulti(recorded -> UserExport.of(reading, chosen)).map(Buffer::buffer);
+        return RestMulti.fromMultiData(pieces)
+                .encodeAsJsonArray(false)
+                .header(HttpHeaders.CONTENT_TYPE, chosen.mediaType())
+                .header(HttpHeaders.CONTENT_DISPOSITION, "attachment; filename=\"chatkeep-export-"
+                        + Instant.now().atZone(ZoneOffset.UTC).toLocalDate() + "." + chosen.extension() + "\"")
+                .header(HttpHeaders.CACHE_CONTROL, "no-store")
+                .build();
+    }
+
+    @DELETE
+    @Consumes(MediaType.APPLICATION_JSON)
+    @Cancellable(false)
+    @Operation(summary = "Erase the account", description = "Deletes the profile and everything else about the caller, for"
+            + " good. Tokens that were issued before are refused from then on (401 `account_erased`); who signs in again"
+            + " starts afresh.")
+    @APIResponse(responseCode = "200", description = "What was deleted", content = @Content(schema = @Schema(implementation = ProfileAnswers.Erased.class)))
+    @APIResponse(responseCode = "400", description = "The confirmation is missing")
+    @APIResponse(responseCode = "422", description = "The confirmation is not the right word")
+    public Uni<String> erase(@NotNull @Valid Erasure erasure) {
+        return transaction.write(ERASE);
+    }
+}

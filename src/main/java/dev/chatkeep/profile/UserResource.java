@@ -1,0 +1,132 @@
+package dev.chatkeep.profile;
+
+import jakarta.validation.constraints.Max;
+import jakarta.validation.constraints.Min;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.PUT;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.MediaType;
+
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.RestQuery;
+import org.jboss.resteasy.reactive.server.Cancellable;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import dev.chatkeep.problem.RequestProblems;
+import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.wire.Cursor;
+import dev.chatkeep.wire.StrictJson;
+import io.quarkus.security.Authenticated;
+import io.smallrye.mutiny.Uni;
+
+/** The caller: profile, preferences and activity. */
+@Path("/api/user")
+@Authenticated
+@Produces(MediaType.APPLICATION_JSON)
+@Tag(name = "User", description = "The caller: profile, preferences, activity, and the rights over their data")
+public class UserResource {
+
+    private static final int ACTIVITIES = 50;
+    private static final int MOST_ACTIVITIES = 1_000;
+
+    private static final String DATA = "select chatkeep.user_data($1)::text";
+    private static final String CHANGE = "select chatkeep.put_user_data($1, $2::text::jsonb)::text";
+    private static final String PROFILE = "select public.get_user_complete_profile($1)::text";
+    private static final String SYNC = "select public.sync_profile_from_auth($1)::text from chatkeep.begin_write($1)";
+    private static final String NO_CHANGE = "{}";
+
+    private final CallerTransaction transaction;
+    private final StrictJson strictJson;
+    private final ObjectMapper json;
+
+    public UserResource(CallerTransaction transaction, StrictJson strictJson, ObjectMapper json) {
+        this.transaction = transaction;
+        this.strictJson = strictJson;
+        this.json = json;
+    }
+
+    @GET
+    @Path("/data")
+    @Operation(summary = "Read what a front end starts with", description = "Today's usage, the totals of all time, the"
+            + " profile, the preferences and the models that the tier opens.")
+    @APIResponse(responseCode = "200", description = "The caller's data", content = @Content(schema = @Schema(implementation = ProfileAnswers.Data.class)))
+    public Uni<String> data() {
+        // A user who has never written anything is made now.
+        Uni<String> first = transaction.write(CHANGE, NO_CHANGE);
+        return transaction.read(DATA).onItem().ifNull().switchTo(first);
+    }
+
+    @PUT
+    @Path("/data")
+    @Consumes(MediaType.APPLICATION_JSON)
+    @Cancellable(false)
+    @Operation(summary = "Change preferences", description = "Each section is merged into what is stored: objects key by key,"
+            + " anything else replaces. Devices that change other keys at the same time keep each other's changes. A section"
+            + " has at most 16 KiB. What is not known here is refused.")
+    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = UserDataChange.class)))
+    @APIResponse(responseCode = "200", description = "The caller's data as they are now", content = @Content(schema = @Schema(implementation = ProfileAnswers.Data.class)))
+    @APIResponse(responseCode = "400", description = "The body is missing or malformed")
+    @APIResponse(responseCode = "422", description = "A field is not valid or not known")
+    public Uni<String> change(byte[] body) {
+        StrictJson.Change<UserDataChange> change = strictJson.read(body, UserDataChange.class);
+        change.refuseNull("ui", "session", "model", "model.temperature");
+        change.tree().fields().forEachRemaining(section -> requireSize(section.getKey(), section.getValue()));
+        return transaction.write(CHANGE, change.json());
+    }
+
+    private void requireSize(String section, JsonNode value) {
+        if (strictJson.bytes(value) > UserDataChange.SECTION_BYTES) {
+            throw RequestProblems.ofField(section, "must have at most " + UserDataChange.SECTION_BYTES + " bytes");
+        }
+    }
+
+    @GET
+    @Path("/profile")
+    @Operation(summary = "Read the complete profile", description = "The profile with preferences, models and usage, as the"
+            + " database function `get_user_complete_profile` returns it.")
+    @APIResponse(responseCode = "200", description = "The complete profile")
+    public Uni<String> profile() {
+        Uni<String> first = transaction.write(CHANGE, NO_CHANGE);
+        Uni<String> profile = transaction.read(PROFILE);
+        return profile.onItem().ifNull().switchTo(() -> first.chain(() -> profile));
+    }
+
+    @POST
+    @Path("/sync")
+    @Cancellable(false)
+    @Operation(summary = "Refresh the profile", description = "Brings e-mail address, name and picture to what the"
+            + " authentication service has stored of the user.")
+    @APIResponse(responseCode = "200", description = "What changed", content = @Content(schema = @Schema(implementation = ProfileAnswers.Synced.class)))
+    @APIResponse(responseCode = "403", description = "The issuer does not know the user any more")
+    public Uni<String> sync() {
+        return transaction.write(SYNC);
+    }
+
+    @GET
+    @Path("/activity")
+    @Operation(summary = "List the caller's activity", description = "Newest first, in pages.")
+    @APIResponse(responseCode = "200", description = "A page of the log", content = @Content(schema = @Schema(implementation = ProfileAnswers.Activities.class)))
+    @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
+    public Uni<String> activity(
+            @Parameter(description = "Entries a page, " + ACTIVITIES
+                    + " by default") @RestQuery @Min(1) @Max(MOST_ACTIVITIES) Integer limit,
+            @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
+        int size = limit == null ? ACTIVITIES : limit;
+        if (cursor == null) {
+            return transaction.read(ActivityPage.FIRST, size);
+        }
+        Cursor after = Cursor.parse(cursor, 2, json);
+        return transaction.read(ActivityPage.NEXT, size, after.time(0), after.uuid(1));
+    }
+}

@@ -1,0 +1,71 @@
+package dev.chatkeep.usage;
+
+import java.time.LocalDate;
+
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.MediaType;
+
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.RestQuery;
+
+import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.wire.DayRange;
+import io.quarkus.security.Authenticated;
+import io.smallrye.mutiny.Uni;
+
+/** What the caller used and what it cost. */
+@Path("/api/usage")
+@Authenticated
+@Produces(MediaType.APPLICATION_JSON)
+@Tag(name = "Usage", description = "What the caller used and what it cost, by UTC days")
+public class UsageResource {
+
+    private static final String DAILY = "select chatkeep.usage_by_day($1, $2, $3)::text";
+    private static final String MODELS = "select chatkeep.usage_of_models($1, $2, $3)::text";
+    private static final String SUMMARY = "select chatkeep.usage_summary($1)::text";
+
+    private final CallerTransaction transaction;
+
+    public UsageResource(CallerTransaction transaction) {
+        this.transaction = transaction;
+    }
+
+    @GET
+    @Path("/daily")
+    @Operation(summary = "Read the usage of each day", description = "Every day of the range, also those without usage, and"
+            + " their sum. Days older than the retention are zero.")
+    @APIResponse(responseCode = "200", description = "The days", content = @Content(schema = @Schema(implementation = UsageAnswers.Days.class)))
+    @APIResponse(responseCode = "422", description = "The range is not valid")
+    public Uni<String> daily(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+            @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
+        DayRange range = DayRange.of(from, to);
+        return transaction.read(DAILY, range.from(), range.to());
+    }
+
+    @GET
+    @Path("/models")
+    @Operation(summary = "Read the usage of each model", description = "The most expensive first. Costs are those of the time"
+            + " at which an answer was recorded.")
+    @APIResponse(responseCode = "200", description = "The models", content = @Content(schema = @Schema(implementation = UsageAnswers.Models.class)))
+    @APIResponse(responseCode = "422", description = "The range is not valid")
+    public Uni<String> models(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+            @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
+        DayRange range = DayRange.of(from, to);
+        return transaction.read(MODELS, range.from(), range.to());
+    }
+
+    @GET
+    @Path("/summary")
+    @Operation(summary = "Read the usage of today, 7 days, 30 days and all time")
+    @APIResponse(responseCode = "200", description = "The figures", content = @Content(schema = @Schema(implementation = UsageAnswers.Summary.class)))
+    public Uni<String> summary() {
+        return transaction.read(SUMMARY);
+    }
+}

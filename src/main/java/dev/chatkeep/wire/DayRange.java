@@ -1,0 +1,41 @@
+package dev.chatkeep.wire;
+
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.time.temporal.ChronoUnit;
+
+import dev.chatkeep.problem.RequestProblems;
+
+/** UTC days from one to another, both included. */
+public record DayRange(LocalDate from, LocalDate to) {
+
+    public static final String FROM = "First day (UTC), such as 2026-09-01; by default 29 days before `to`";
+    public static final String TO = "Last day (UTC), included; by default today";
+
+    private static final int DEFAULT_DAYS = 30;
+    private static final int MOST_DAYS = 366;
+    private static final LocalDate EARLIEST = LocalDate.of(1970, 1, 1);
+    private static final LocalDate LATEST = LocalDate.of(9999, 12, 31);
+
+    /** What a request asked for; null is the default. 422 where it is no range of days or a longer one than a leap year. */
+    public static DayRange of(LocalDate from, LocalDate to) {
+        require(from, "from");
+        require(to, "to");
+        LocalDate last = to != null ? to : Instant.now().atZone(ZoneOffset.UTC).toLocalDate();
+        LocalDate first = from != null ? from : last.minusDays(DEFAULT_DAYS - 1);
+        if (first.isAfter(last)) {
+            throw RequestProblems.ofField("from", "must not be after to");
+        }
+        if (ChronoUnit.DAYS.between(first, last) >= MOST_DAYS) {
+            throw RequestProblems.ofField("from", "must be at most " + MOST_DAYS + " days before to");
+        }
+        return new DayRange(first, last);
+    }
+
+    private static void require(LocalDate day, String field) {
+        if (day != null && (day.isBefore(EARLIEST) || day.isAfter(LATEST))) {
+            throw RequestProblems.ofField(field, "must be a day from " + EARLIEST + " to " + LATEST);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+package dev.chatkeep.wire;
+
+import java.io.IOException;
+import java.util.Set;
+
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.validation.ConstraintViolation;
+import jakarta.validation.ConstraintViolationException;
+import jakarta.validation.Validator;
+import jakarta.ws.rs.core.Response.Status;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.ObjectReader;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import dev.chatkeep.problem.Problem;
+import dev.chatkeep.problem.RequestProblems;
+
+/**
+ * Reads changes, of which nothing may be dropped: a field that is not known is refused, and one that is null differs from
+ * one that is not there. The types that it reads are registered for reflection, as no resource names them.
+ */
+@ApplicationScoped
+public class StrictJson {
+
+    /**
+     * @param value the change, valid
+     * @param tree the same as it was sent
+     */
+    public record Change<T>(T value, ObjectNode tree) {
+
+        public String json() {
+            return tree.toString();
+        }
+
+        /** Refuses null for a field that can be left out but not cleared. */
+        public void refuseNull(String... fields) {
+            for (String field : fields) {
+                if (tree.at("/" + field.replace('.', '/')).isNull()) {
+                    throw RequestProblems.ofField(field, "must not be null");
+                }
+            }
+        }
+    }
+
+    /** No change is anywhere near as large, and it is read on the event loop. */
+    private static final int MOST_BYTES = 256 << 10;
+
+    private final ObjectMapper json;
+    private final ObjectReader strict;
+    private final Validator validator;
+
+    public StrictJson(ObjectMapper json, Validator validator) {
+        this.json = json;
+        this.strict = json.reader().with(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+                .with(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS);
+        this.validator = validator;
+    }
+
+    public <T> Change<T> read(byte[] body, Class<T> type) {
+        if (body != null && body.length > MOST_BYTES) {
+            throw Problem.of(Status.REQUEST_ENTITY_TOO_LARGE, "too_large",
+                    "The request has more than " + MOST_BYTES + " bytes.");
+        }
+        try {
+            JsonNode tree = body == null || body.length == 0 ? null : strict.readTree(body);
+            if (tree == null || tree.isNull() || tree.isMissingNode()) {
+                throw RequestProblems.ofMissingBody();
+            }
+            T value = strict.forType(type).readValue(tree);
+            Set<ConstraintViolation<T>> violations = validator.validate(value);
+            if (!violations.isEmpty()) {
+                throw new ConstraintViolationException(violations);
+            }
+            if (tree.isEmpty()) {
+                throw RequestProblems.ofField("", "must name something to change");
+            }
+            return new Change<>(value, (ObjectNode) tree);
+        } catch (MismatchedInputException e) {
+            throw RequestProblems.of(e);
+        } catch (IOException e) {
+            throw RequestProblems.malformed();
+        }
+    }
+
+    /** How many bytes a value has as JSON without white space. */
+    public int bytes(JsonNode value) {
+        try {
+            return json.writeValueAsBytes(value).length;
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("A tree that was read cannot be written", e);
+        }
+    }
+}
