@@ -3,7 +3,6 @@ package dev.chatkeep;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -12,19 +11,17 @@ import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
 
+import dev.chatkeep.testsupport.PackagedProgram;
+import dev.chatkeep.testsupport.PackagedProgram.Ended;
+
 /** The program as users get it. */
 class PackagedProgramIT {
-
-    private static final Path PROGRAM = Path.of("target", "quarkus-app");
-
-    private record Ended(int status, String output) {
-    }
 
     @Test
     void itContainsNothingOfTheLocalRun() throws IOException {
         List<String> names;
 
-        try (Stream<Path> files = Files.walk(PROGRAM)) {
+        try (Stream<Path> files = Files.walk(PackagedProgram.DIRECTORY)) {
             names = files.map(Path::toString).toList();
         }
 
@@ -34,44 +31,47 @@ class PackagedProgramIT {
 
     @Test
     void withoutSettingsItNamesThemInOneSentenceAndStops() throws Exception {
-        Ended ended = run(Map.of());
+        Ended ended = PackagedProgram.run(Map.of());
 
-        assertThat(ended).isEqualTo(new Ended(78, "Chatkeep cannot start: set quarkus.datasource.reactive.url,"
+        assertThat(ended).isEqualTo(new Ended(78, "", "Chatkeep cannot start: set quarkus.datasource.reactive.url,"
                 + " quarkus.datasource.password, quarkus.flyway.username, quarkus.flyway.password,"
                 + " chatkeep.auth.jwt-secret or chatkeep.auth.jwks-url.\n"));
     }
 
     @Test
     void withoutAWayToVerifyTokensItStops() throws Exception {
-        Ended ended = run(Map.of(
+        Ended ended = PackagedProgram.run(Map.of(
                 "QUARKUS_DATASOURCE_REACTIVE_URL", "postgresql://127.0.0.1:1/none",
                 "QUARKUS_DATASOURCE_PASSWORD", "x",
                 "QUARKUS_FLYWAY_USERNAME", "x",
                 "QUARKUS_FLYWAY_PASSWORD", "x"));
 
-        assertThat(ended).isEqualTo(new Ended(78,
+        assertThat(ended).isEqualTo(new Ended(78, "",
                 "Chatkeep cannot start: set chatkeep.auth.jwt-secret or chatkeep.auth.jwks-url.\n"));
     }
 
     @Test
+    void believingEveryForwardedAddressItStops() throws Exception {
+        Ended ended = PackagedProgram.run(Map.of(
+                "QUARKUS_DATASOURCE_REACTIVE_URL", "postgresql://127.0.0.1:1/none",
+                "QUARKUS_DATASOURCE_PASSWORD", "x",
+                "QUARKUS_FLYWAY_MIGRATE_AT_START", "false",
+                "CHATKEEP_AUTH_JWT_SECRET", "a-secret-of-more-than-thirty-two-bytes",
+                "QUARKUS_HTTP_PROXY_PROXY_ADDRESS_FORWARDING", "true"));
+
+        assertThat(ended).isEqualTo(new Ended(78, "", "Chatkeep cannot start: quarkus.http.proxy.proxy-address-forwarding"
+                + " needs quarkus.http.proxy.trusted-proxies, or else anybody could claim any address.\n"));
+    }
+
+    @Test
     void withASecretThatIsTooShortItStops() throws Exception {
-        Ended ended = run(Map.of(
+        Ended ended = PackagedProgram.run(Map.of(
                 "QUARKUS_DATASOURCE_REACTIVE_URL", "postgresql://127.0.0.1:1/none",
                 "QUARKUS_DATASOURCE_PASSWORD", "x",
                 "QUARKUS_FLYWAY_MIGRATE_AT_START", "false",
                 "CHATKEEP_AUTH_JWT_SECRET", "thirty-one-bytes-are-not-enough"));
 
-        assertThat(ended).isEqualTo(new Ended(78,
+        assertThat(ended).isEqualTo(new Ended(78, "",
                 "Chatkeep cannot start: chatkeep.auth.jwt-secret must have at least 32 bytes.\n"));
-    }
-
-    private static Ended run(Map<String, String> settings) throws IOException, InterruptedException {
-        ProcessBuilder builder = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-jar", PROGRAM.resolve("quarkus-run.jar").toString());
-        builder.environment().keySet().removeIf(name -> name.startsWith("QUARKUS_") || name.startsWith("CHATKEEP_"));
-        builder.environment().putAll(settings);
-        Process process = builder.redirectErrorStream(true).start();
-        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        return new Ended(process.waitFor(), output.replace(System.lineSeparator(), "\n"));
     }
 }

@@ -17,6 +17,14 @@ public final class RequiredSettings {
     /** RFC 7518, section 3.2: the key of HS256 has at least the size of its output. */
     static final int SECRET_MIN_BYTES = 32;
 
+    /** The status of a start that was refused for its settings: EX_CONFIG of sysexits.h. */
+    public static final int EXIT_STATUS = 78;
+
+    private static final List<String> DATABASE = List.of("quarkus.datasource.reactive.url", "quarkus.datasource.username",
+            "quarkus.datasource.password");
+    private static final List<String> MIGRATION = List.of("quarkus.flyway.username", "quarkus.flyway.password");
+    private static final String FORWARDING = "quarkus.http.proxy.proxy-address-forwarding";
+    private static final String TRUSTED_PROXIES = "quarkus.http.proxy.trusted-proxies";
     private static final String JWT_SECRET = "chatkeep.auth.jwt-secret";
     private static final String JWKS_URL = "chatkeep.auth.jwks-url";
 
@@ -28,22 +36,34 @@ public final class RequiredSettings {
         return complaint(ConfigProvider.getConfig());
     }
 
+    /** As {@link #complaint()}, for a task, which verifies no token and leaves the schema as it is. */
+    public static Optional<String> complaintOfTask() {
+        return complaintAbout(missing(ConfigProvider.getConfig(), DATABASE));
+    }
+
+    /** As {@link #complaint()}, for the migrations, which log in as the owner of the schema. */
+    public static Optional<String> complaintOfMigration() {
+        List<String> missing = missing(ConfigProvider.getConfig(), List.of("quarkus.datasource.reactive.url"));
+        missing.addAll(missing(ConfigProvider.getConfig(), MIGRATION));
+        return complaintAbout(missing);
+    }
+
     static Optional<String> complaint(Config config) {
-        List<String> missing = new ArrayList<>();
-        for (String name : List.of("quarkus.datasource.reactive.url", "quarkus.datasource.username",
-                "quarkus.datasource.password")) {
-            require(config, name, missing);
-        }
+        List<String> missing = missing(config, DATABASE);
         if (config.getOptionalValue("quarkus.flyway.migrate-at-start", Boolean.class).orElse(true)) {
-            require(config, "quarkus.flyway.username", missing);
-            require(config, "quarkus.flyway.password", missing);
+            missing.addAll(missing(config, MIGRATION));
         }
         Optional<String> secret = value(config, JWT_SECRET);
         if (secret.isEmpty() && value(config, JWKS_URL).isEmpty()) {
             missing.add(JWT_SECRET + " or " + JWKS_URL);
         }
         if (!missing.isEmpty()) {
-            return Optional.of("Chatkeep cannot start: set " + String.join(", ", missing) + ".");
+            return complaintAbout(missing);
+        }
+        if (config.getOptionalValue(FORWARDING, Boolean.class).orElse(false)
+                && value(config, TRUSTED_PROXIES).isEmpty()) {
+            return Optional.of("Chatkeep cannot start: " + FORWARDING + " needs " + TRUSTED_PROXIES
+                    + ", or else anybody could claim any address.");
         }
         if (secret.isPresent() && secret.get().getBytes(StandardCharsets.UTF_8).length < SECRET_MIN_BYTES) {
             return Optional.of("Chatkeep cannot start: " + JWT_SECRET + " must have at least " + SECRET_MIN_BYTES + " bytes.");
@@ -51,10 +71,13 @@ public final class RequiredSettings {
         return Optional.empty();
     }
 
-    private static void require(Config config, String name, List<String> missing) {
-        if (value(config, name).isEmpty()) {
-            missing.add(name);
-        }
+    private static List<String> missing(Config config, List<String> names) {
+        return new ArrayList<>(names.stream().filter(name -> value(config, name).isEmpty()).toList());
+    }
+
+    private static Optional<String> complaintAbout(List<String> missing) {
+        return missing.isEmpty() ? Optional.empty()
+                : Optional.of("Chatkeep cannot start: set " + String.join(", ", missing) + ".");
     }
 
     private static Optional<String> value(Config config, String name) {

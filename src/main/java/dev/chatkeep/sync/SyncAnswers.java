@@ -11,7 +11,7 @@ import dev.chatkeep.message.MessageInput;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 
 /** What clients are answered about a sync. */
-final class SyncAnswers {
+public final class SyncAnswers {
 
     private SyncAnswers() {
     }
@@ -22,13 +22,14 @@ final class SyncAnswers {
 
     @Schema(name = "SyncResults")
     @RegisterForReflection(targets = { Results.class, Detail.class }) // Jackson reads them from what PostgreSQL answers
-    record Results(int synced, int errors, @Schema(description = "In the order of the upload") List<Detail> details) {
+    public record Results(int synced, int errors, @Schema(description = "In the order of the upload") List<Detail> details) {
     }
 
     /** Either {@code status} and {@code messageCount}, or {@code error}. */
     @Schema(name = "SyncDetail")
     @JsonInclude(JsonInclude.Include.NON_NULL)
-    record Detail(String conversationId, @Schema(examples = "synced") String status, Integer messageCount, String error) {
+    public record Detail(String conversationId, @Schema(examples = "synced") String status, Integer messageCount,
+            String error) {
     }
 
     @Schema(name = "SyncDownload")

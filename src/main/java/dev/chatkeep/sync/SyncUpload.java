@@ -5,6 +5,8 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
+import java.util.UUID;
+import java.util.function.Function;
 
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.validation.ConstraintViolation;
@@ -31,7 +33,7 @@ import io.smallrye.mutiny.infrastructure.Infrastructure;
 
 /** Stores uploaded conversations. What is wrong with one is said in its entry and does not touch the others. */
 @ApplicationScoped
-class SyncUpload {
+public class SyncUpload {
 
     /** How many conversations an upload may hold. */
     private static final int MOST = 10_000;
@@ -72,7 +74,13 @@ class SyncUpload {
                 emitter.fail(e);
             }
         }).runSubscriptionOn(Infrastructure.getDefaultWorkerPool())
-                .chain(this::store);
+                .chain(checked -> store(checked, accepted -> transaction.write(SYNC, accepted)));
+    }
+
+    /** Stores conversations of a user without a request of theirs, by the service. Not for the event loop: it checks first. */
+    public Uni<Results> storeAsService(UUID userId, List<JsonNode> conversations) {
+        Checked checked = check(conversations);
+        return store(checked, accepted -> transaction.asService(SYNC, userId, accepted).map(row -> row.getString(0)));
     }
 
     private Checked check(byte[] body) throws IOException {
@@ -84,19 +92,27 @@ class SyncUpload {
         if (!violations.isEmpty()) {
             throw new ConstraintViolationException(violations);
         }
-        List<Detail> details = new ArrayList<>(request.conversations().size());
-        List<ConversationInput> accepted = new ArrayList<>(request.conversations().size());
-        for (JsonNode conversation : request.conversations()) {
-            details.add(read(conversation, accepted));
-        }
-        return new Checked(details, accepted.isEmpty() ? null : json.writeValueAsString(accepted));
+        return check(request.conversations());
     }
 
-    private Uni<Results> store(Checked upload) {
+    private Checked check(List<JsonNode> conversations) {
+        try {
+            List<Detail> details = new ArrayList<>(conversations.size());
+            List<ConversationInput> accepted = new ArrayList<>(conversations.size());
+            for (JsonNode conversation : conversations) {
+                details.add(read(conversation, accepted));
+            }
+            return new Checked(details, accepted.isEmpty() ? null : json.writeValueAsString(accepted));
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("What was read as JSON cannot be written", e);
+        }
+    }
+
+    private Uni<Results> store(Checked upload, Function<String, Uni<String>> statement) {
         if (upload.accepted() == null) {
             return Uni.createFrom().item(results(upload.details(), List.of()));
         }
-        return transaction.write(SYNC, upload.accepted())
+        return statement.apply(upload.accepted())
                 .map(answer -> results(upload.details(), parse(answer).details()));
     }
 

@@ -1,4 +1,4 @@
-package dev.chatkeep.schema;
+package dev.chatkeep.testsupport;
 
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
 
-import dev.chatkeep.testsupport.PostgresServer;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import io.zonky.test.db.postgres.embedded.PgBinaryResolver;
 
@@ -15,13 +14,13 @@ import io.zonky.test.db.postgres.embedded.PgBinaryResolver;
  * PostgreSQL of a major version that is not on the class path: the build copies the binaries of the platform to
  * {@code target/postgres}.
  */
-record OlderPostgres(int majorVersion) implements PgBinaryResolver {
+public record OlderPostgres(int majorVersion) implements PgBinaryResolver {
 
     /** The version on the class path. */
-    static final int NEWEST = 18;
+    public static final int NEWEST = 18;
 
     /** Starts a server of that major version, which may be the newest too. */
-    static PostgresServer start(int majorVersion) {
+    public static PostgresServer start(int majorVersion) {
         return majorVersion == NEWEST ? PostgresServer.start()
                 : PostgresServer.start(EmbeddedPostgres.builder().setPgBinaryResolver(new OlderPostgres(majorVersion)),
                         PostgresServer.PASSWORD);

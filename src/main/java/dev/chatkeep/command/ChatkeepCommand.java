@@ -1,0 +1,44 @@
+package dev.chatkeep.command;
+
+import java.util.UUID;
+
+import io.quarkus.runtime.annotations.RegisterForReflection;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** The program with its tasks. Without one it serves, which is not for this class to do. */
+@Command(name = "chatkeep", synopsisSubcommandLabel = "[TASK]", commandListHeading = "%nTasks:%n", subcommands = {
+        MigrateTask.class, CleanupTask.class, HealthTask.class, ImportTask.class,
+        ExportTask.class }, description = {
+                "Keeps what users of language-model chats say and what it costs.",
+                "%nWithout a task it serves. A task runs once and exits: 0 when all went well, 1 when it failed, 2 for wrong"
+                        + " arguments, 78 when a setting is missing. The settings are those of the service. TASK --help"
+                        + " explains each." })
+@RegisterForReflection // picocli reads the annotations
+public class ChatkeepCommand {
+
+    @Option(names = { "-h", "--help" }, usageHelp = true, description = "Show this and exit.")
+    private boolean help;
+
+    /** Runs the task that the arguments name and returns the exit status. */
+    public static int execute(String... arguments) {
+        return new CommandLine(new ChatkeepCommand())
+                .registerConverter(UUID.class, ChatkeepCommand::uuid)
+                .execute(arguments);
+    }
+
+    private static UUID uuid(String text) {
+        try {
+            UUID id = UUID.fromString(text);
+            // The parser also takes shorter forms, which the database does not.
+            if (id.toString().equalsIgnoreCase(text)) {
+                return id;
+            }
+        } catch (IllegalArgumentException e) {
+            // Answered below like every other text that is none.
+        }
+        throw new TypeConversionException("'" + text + "' is not a UUID");
+    }
+}

@@ -1,0 +1,253 @@
+package dev.chatkeep.command;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestInstance.Lifecycle;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+import dev.chatkeep.testsupport.DatabaseResource;
+import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.OlderPostgres;
+import dev.chatkeep.testsupport.PackagedProgram;
+import dev.chatkeep.testsupport.PackagedProgram.Ended;
+import dev.chatkeep.testsupport.PostgresServer;
+import dev.chatkeep.testsupport.Sql;
+
+/** The tasks of the packaged program, with no more settings than each needs. */
+@TestInstance(Lifecycle.PER_CLASS)
+class TasksIT {
+
+    private static final String NOBODY = "00000000-0000-4000-8000-00000000dead";
+
+    /** A database with the settings to reach it; the owner's are for migrating alone. */
+    private record Target(PostgresServer server, String database) implements AutoCloseable {
+
+        static Target on(int majorVersion) {
+            PostgresServer server = OlderPostgres.start(majorVersion);
+            server.createLogin();
+            return new Target(server, server.createDatabase());
+        }
+
+        Ended run(String... arguments) throws IOException, InterruptedException {
+            Map<String, String> settings = new HashMap<>();
+            DatabaseResource.settings(server, database).forEach((name, value) -> {
+                if (!name.startsWith("quarkus.flyway") || arguments[0].equals("migrate")) {
+                    settings.put(name.toUpperCase(java.util.Locale.ROOT).replace('.', '_'), value);
+                }
+            });
+            return PackagedProgram.run(settings, arguments);
+        }
+
+        List<Map<String, Object>> rows(String sql, Object... parameters) throws SQLException {
+            try (Connection connection = server.superuser(database)) {
+                return Sql.rows(connection, sql, parameters);
+            }
+        }
+
+        UUID newUser() throws SQLException {
+            UUID id = UUID.randomUUID();
+            rows("insert into auth.users (id, email) values (?, ?)", id, id + "@example.org");
+            return id;
+        }
+
+        @Override
+        public void close() {
+            server.close();
+        }
+    }
+
+    @TempDir
+    Path directory;
+
+    private Target migrated;
+
+    @BeforeAll
+    void migrate() throws Exception {
+        migrated = Target.on(OlderPostgres.NEWEST);
+        assertThat(migrated.run("migrate").status()).isZero();
+    }
+
+    @AfterAll
+    void stop() {
+        migrated.close();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = { 15, OlderPostgres.NEWEST })
+    void eachTaskDoesItsWork(int majorVersion) throws Exception {
+        try (Target target = Target.on(majorVersion)) {
+            Ended migrated = target.run("migrate");
+            assertThat(migrated).isEqualTo(new Ended(0, "The schema is at version 6.\n", ""));
+
+            UUID user = target.newUser();
+            Path lines = Files.writeString(directory.resolve("conversations.jsonl"),
+                    """
+                            {"id": "one", "title": "Größe", "messages": [{"id": "m1", "role": "user", "content": "🙂", "input_tokens": 3}]}
+                            {"id": "two", "messages": []}
+                            """);
+            Ended imported = target.run("import", lines.toString(), "--user", user.toString());
+            assertThat(imported.output()).isEqualTo("Stored 2 and refused 0 conversations.\n");
+            assertThat(imported.status()).isZero();
+            assertThat(imported.errors()).contains("Import 100%");
+
+            Path document = directory.resolve("export.json");
+            Ended exported = target.run("export", "--user", user.toString(), "--out", document.toString());
+            assertThat(exported.status()).isZero();
+            assertThat(exported.output()).isEqualTo(document + " has " + Files.size(document) + " bytes.\n");
+            JsonNode conversations = Json.of(Files.readString(document)).path("conversations");
+            assertThat(Json.texts(conversations, "title")).containsExactly("Größe", "New Chat");
+            assertThat(conversations.at("/0/messages/0/content").textValue()).isEqualTo("🙂");
+
+            target.rows("update public.user_activity_log set timestamp = now() - interval '91 days' where user_id = ?", user);
+            Ended cleaned = target.run("cleanup");
+            assertThat(cleaned.status()).isZero();
+            assertThat(cleaned.errors()).isEmpty();
+            assertThat(Json.of(cleaned.output()).path("deleted_records")).isEqualTo(Json.of("""
+                    {"activity_logs": 2, "usage_records": 0, "cache_entries": 0, "conversations": 0}"""));
+
+            Ended health = target.run("health");
+            assertThat(health.status()).isZero();
+            assertThat(Json.of(health.output()).path("totals")).isEqualTo(Json.of("""
+                    {"users": 1, "sessions": 2, "messages": 1, "tokens": 3}"""));
+        }
+    }
+
+    @Test
+    void cleanupKeepsAsManyDaysAsItIsTold() throws Exception {
+        UUID user = migrated.newUser();
+        migrated.rows("update public.user_activity_log set timestamp = now() - interval '8 days' where user_id = ?", user);
+
+        Ended cleaned = migrated.run("cleanup", "--days", "7");
+
+        assertThat(cleaned.status()).isZero();
+        assertThat(Json.of(cleaned.output()).at("/deleted_records/activity_logs").intValue()).isEqualTo(1);
+    }
+
+    @Test
+    void anImportStoresWhatIsGoodAndSaysWhatIsNot() throws Exception {
+        UUID user = migrated.newUser();
+        Path array = Files.writeString(directory.resolve("array.json"), """
+                [{"id": "good", "messages": []}, {"id": "bad", "messages": [{"id": "m1", "role": "user"}]}, 5]""");
+
+        Ended imported = migrated.run("import", array.toString(), "--user", user.toString());
+
+        assertThat(imported.status()).isEqualTo(1);
+        assertThat(imported.output()).isEqualTo("Stored 1 and refused 2 conversations.\n");
+        assertThat(imported.errors()).contains("\nbad: messages[0].content is missing.\n",
+                "\nWithout an id: The conversation has the wrong type.\n");
+        assertThat(migrated.rows("select id from public.chat_sessions where user_id = ?", user))
+                .containsExactly(Map.of("id", "good"));
+    }
+
+    @Test
+    void anImportInManyPartsCanBeRunAgain() throws Exception {
+        UUID user = migrated.newUser();
+        StringBuilder lines = new StringBuilder();
+        for (int i = 0; i < 450; i++) {
+            lines.append("{\"id\": \"c").append(i).append("\", \"messages\": [{\"id\": \"m").append(i)
+                    .append("\", \"role\": \"user\", \"content\": \"x\", \"input_tokens\": 1}]}\n");
+        }
+        Path file = Files.writeString(directory.resolve("many.jsonl"), lines);
+        migrated.run("import", file.toString(), "--user", user.toString());
+
+        Ended again = migrated.run("import", file.toString(), "--user", user.toString());
+
+        assertThat(again.output()).isEqualTo("Stored 450 and refused 0 conversations.\n");
+        assertThat(migrated.rows("select messages_sent, input_tokens from public.user_usage_daily where user_id = ?", user))
+                .containsExactly(Map.of("messages_sent", 450L, "input_tokens", 450L));
+    }
+
+    @Test
+    void aFileThatIsNoJsonIsNamedWithTheLine() throws Exception {
+        UUID user = migrated.newUser();
+        Path file = Files.writeString(directory.resolve("broken.jsonl"), "{\"id\": \"a\"}\n{\"id\": ");
+
+        Ended imported = migrated.run("import", file.toString(), "--user", user.toString());
+
+        assertThat(imported.status()).isEqualTo(1);
+        assertThat(imported.errors()).endsWith(file + ", line 2, is not JSON. Stored 0 and refused 0 conversations.\n");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+            "import %s/none.jsonl --user " + NOBODY + ", There is no file %s/none.jsonl that can be read.",
+            "export --user " + NOBODY + " --out %s/x.json, There is no such user.",
+            "export --user " + NOBODY + " --out %s/none/x.json, There is no directory %s/none." })
+    void whatCannotBeDoneIsSaidInOneLine(String arguments, String complaint) throws Exception {
+        Ended ended = migrated.run(arguments.replace("%s", directory.toString()).split(" "));
+
+        assertThat(ended).isEqualTo(new Ended(1, "", complaint.replace("%s", directory.toString()) + "\n"));
+        assertThat(directory).isEmptyDirectory();
+    }
+
+    @Test
+    void anImportForNobodyStoresNothing() throws Exception {
+        Path file = Files.writeString(directory.resolve("one.jsonl"), "{\"id\": \"a\"}");
+
+        Ended imported = migrated.run("import", file.toString(), "--user", NOBODY);
+
+        assertThat(imported.status()).isEqualTo(1);
+        assertThat(imported.errors()).endsWith("There is no such user.\n");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "frobnicate", "cleanup --days 0", "cleanup --days x", "cleanup 5", "import", "import x --user 9",
+            "import --user " + NOBODY, "export --out x", "export --user " + NOBODY, "export --user " + NOBODY
+                    + " --out x --format xml",
+            "health now", "--days 5" })
+    void wrongArgumentsAreRefused(String arguments) throws Exception {
+        Ended ended = PackagedProgram.run(Map.of(), arguments.split(" "));
+
+        assertThat(ended.status()).isEqualTo(2);
+        assertThat(ended.output()).isEmpty();
+        assertThat(ended.errors()).isNotBlank().doesNotContain("Exception", "\tat ");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "", "migrate", "cleanup", "health", "import", "export" })
+    void helpExplainsEach(String task) throws Exception {
+        Ended ended = PackagedProgram.run(Map.of(), (task + " --help").strip().split(" "));
+
+        assertThat(ended.status()).isZero();
+        assertThat(ended.output()).startsWith(("Usage: chatkeep " + task).strip());
+        assertThat(ended.errors()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+            "migrate, 'quarkus.datasource.reactive.url, quarkus.flyway.username, quarkus.flyway.password'",
+            "health, 'quarkus.datasource.reactive.url, quarkus.datasource.password'" })
+    void missingSettingsAreNamed(String task, String names) throws Exception {
+        Ended ended = PackagedProgram.run(Map.of(), task);
+
+        assertThat(ended).isEqualTo(new Ended(78, "", "Chatkeep cannot start: set " + names + ".\n"));
+    }
+
+    @Test
+    void withoutTheDatabaseATaskFails() throws Exception {
+        Ended ended = PackagedProgram.run(Map.of(
+                "QUARKUS_DATASOURCE_REACTIVE_URL", "postgresql://127.0.0.1:1/none",
+                "QUARKUS_DATASOURCE_PASSWORD", "x"), "health");
+
+        assertThat(ended).isEqualTo(new Ended(1, "", "The database is not available at the moment.\n"));
+    }
+}
