@@ -256,12 +256,12 @@ $$;
 -- Stores messages of sessions that exist: new ones are inserted, changed ones updated, the same ones
 -- left alone; what a re-sent message does not say is kept. A total that a client leaves out is the sum of
 -- what it counts. Returns what usage has to count, grouped by
--- model: [{model, sent, received, input_tokens, output_tokens, cost}]. The caller has begun the write and
+-- model: [{model, sent, received, input_tokens, output_tokens, question_tokens, cost}]. The caller has begun the write and
 -- knows that none of the ids stands in another session.
 --
 -- A message costs its counted tokens at the price that its model has when it is stored; both stand in its
 -- metadata (cost, unit_cost), so that a correction is charged at the same price. A question that names no
--- model is charged with each answer to it, at the answer's price.
+-- model is charged with each answer to it, at the answer's price (question_tokens).
 --
 -- Stored rows are looked up one by one by their key (lateral, limit 1): left to itself the planner may
 -- prefer to read all that the user has.
@@ -303,24 +303,26 @@ begin
                               where c.user_id = p_user_id and c.message_id = s.id limit 1) c on true
          where s.error_message is null
     ), questions as (
-        select a.model, sum(coalesce(n.input_tokens, q.input_tokens) * u.input_cost) as cost
+        select a.model, sum(coalesce(n.input_tokens, q.input_tokens)) as tokens,
+               sum(coalesce(n.input_tokens, q.input_tokens) * u.input_cost) as cost
           from counted a
-          join units u on u.model = a.model
+          left join units u on u.model = a.model
           left join (select * from unnest(p_messages) n where n.role = 'user') n on n.id = a.user_message_id
           left join lateral (select q.model, q.input_tokens from public.chat_messages q
                               where q.user_id = p_user_id and q.id = a.user_message_id and q.role = 'user'
                                 and q.error_message is null
                               limit 1) q on true
-         where a.role = 'assistant' and a.is_new and a.user_message_id is not null
+         where a.role = 'assistant' and a.is_new and a.model is not null and a.user_message_id is not null
            and coalesce(n.model, q.model) is null and n.error_message is null
          group by a.model
     ), grouped as (
         select c.model, count(*) filter (where c.is_new and c.role = 'user') as sent,
                count(*) filter (where c.is_new and c.role = 'assistant') as received,
                sum(c.input_tokens) as input_tokens, sum(c.output_tokens) as output_tokens,
-               coalesce(sum((c.input_tokens + c.output_tokens) * c.unit_cost), 0)
-                   + coalesce((select q.cost from questions q where q.model = c.model), 0) as cost
+               coalesce(max(q.tokens), 0) as question_tokens,
+               coalesce(sum((c.input_tokens + c.output_tokens) * c.unit_cost), 0) + coalesce(max(q.cost), 0) as cost
           from counted c
+          left join questions q on q.model = c.model
          group by c.model
     )
     select (select count(*) from stored), (select coalesce(jsonb_agg(to_jsonb(g)), '[]') from grouped g)

@@ -77,10 +77,12 @@ begin
     perform from public.profiles where id = p_user_id for no key update;
     with added as (
         select left(c.model, 100) as model, sum(c.sent) as sent, sum(c.received) as received,
-               sum(c.input_tokens) as input_tokens, sum(c.output_tokens) as output_tokens,
+               sum(c.input_tokens) + coalesce(sum(c.question_tokens), 0) as input_tokens,
+               sum(c.output_tokens) as output_tokens,
                sum(coalesce(c.cost, c.input_tokens * p.input_cost + c.output_tokens * p.output_cost, 0)) as cost
           from jsonb_to_recordset(p_counts) as c (
-               model text, sent bigint, received bigint, input_tokens bigint, output_tokens bigint, cost numeric)
+               model text, sent bigint, received bigint, input_tokens bigint, output_tokens bigint,
+               question_tokens bigint, cost numeric)
           left join chatkeep.unit_costs(p_user_id, array(
                         select distinct n.model from jsonb_to_recordset(p_counts) as n (model text, cost numeric)
                          where n.model is not null and n.cost is null)) p on p.model = c.model

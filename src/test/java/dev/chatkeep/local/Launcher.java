@@ -62,6 +62,8 @@ public final class Launcher {
 
         Demo demo = new Demo(service, secrets.jwtSecret());
         Files.writeString(directory.resolve("token"), demo.token());
+        Files.writeString(directory.resolve("admin-token"), demo.adminToken());
+        demo.openModels();
         HttpResponse<String> uploaded = demo.upload();
         if (uploaded.statusCode() != 200) {
             throw new IllegalStateException("The demo conversations were not stored: " + uploaded.body());
@@ -77,8 +79,10 @@ public final class Launcher {
 
                   curl -H "Authorization: Bearer %4$s" %1$s/api/chat/sessions
 
-                The same token is in %5$s. Stop with Ctrl-C; what is stored stays.
-                """.formatted(service.address(), Demo.EMAIL, demo.conversations(), demo.token(), directory.resolve("token")));
+                The same token is in %5$s, an administrator's in %6$s.
+                Stop with Ctrl-C; what is stored stays.
+                """.formatted(service.address(), Demo.EMAIL, demo.conversations(), demo.token(), directory.resolve("token"),
+                directory.resolve("admin-token")));
 
         int status = service.await();
         if (status != 0) {
