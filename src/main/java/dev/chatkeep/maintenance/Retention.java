@@ -6,6 +6,7 @@ import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Collectors;
 
 import jakarta.enterprise.context.ApplicationScoped;
 
@@ -16,6 +17,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.chatkeep.security.Statements;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
@@ -84,7 +86,7 @@ public class Retention {
                 .chain(activity -> delete(statements, Kind.USAGE_RECORDS, before)
                         .chain(usage -> conversations
                                 .chain(sessions -> finish(statements, days, activity, usage, sessions))))
-                .onFailure().invoke(failure -> metrics.counter("chatkeep.retention.runs", "outcome", "failure").increment());
+                .onFailure().invoke(failure -> countRun("failure"));
     }
 
     private static OffsetDateTime before(int days) {
@@ -99,12 +101,12 @@ public class Retention {
                     return statements.run(kind.sql, before, from.get(), BATCH)
                             .map(rows -> rows.iterator().next())
                             .invoke(batch -> from.set(batch.getString(1)))
-                            .invoke(batch -> count(kind, batch.getLong(0)))
+                            .invoke(batch -> count(kind.field, batch.getLong(0)))
                             .onItem().call(batch -> pause(Duration.ofNanos(System.nanoTime() - start)));
                 })
                 .whilst(batch -> from.get() != null)
                 .map(batch -> batch.getLong(0))
-                .collect().with(java.util.stream.Collectors.summingLong(Long::longValue));
+                .collect().with(Collectors.summingLong(Long::longValue));
     }
 
     private static Uni<Void> pause(Duration work) {
@@ -117,7 +119,7 @@ public class Retention {
                 .map(rows -> total(rows.iterator().next(), activity, usage, conversations))
                 .chain(answer -> statements.run(LOG, answer.path("deleted_records").toString()).replaceWith(answer))
                 .invoke(answer -> {
-                    metrics.counter("chatkeep.retention.runs", "outcome", "success").increment();
+                    countRun("success");
                     LOGGER.infof("Retention kept %d days and deleted %s", days, answer.path("deleted_records"));
                 })
                 .map(ObjectNode::toString);
@@ -128,10 +130,9 @@ public class Retention {
         try {
             ObjectNode answer = (ObjectNode) json.readTree(row.getString(0));
             ObjectNode deleted = (ObjectNode) answer.path("deleted_records");
-            count(Kind.ACTIVITY_LOGS, deleted.path("activity_logs").longValue());
-            count(Kind.USAGE_RECORDS, deleted.path("usage_records").longValue());
-            metrics.counter("chatkeep.retention.deleted", "kind", "cache_entries")
-                    .increment(deleted.path("cache_entries").longValue());
+            count(Kind.ACTIVITY_LOGS.field, deleted.path("activity_logs").longValue());
+            count(Kind.USAGE_RECORDS.field, deleted.path("usage_records").longValue());
+            count("cache_entries", deleted.path("cache_entries").longValue());
             deleted.put("activity_logs", deleted.path("activity_logs").longValue() + activity);
             deleted.put("usage_records", deleted.path("usage_records").longValue() + usage);
             deleted.put("conversations", conversations);
@@ -141,7 +142,13 @@ public class Retention {
         }
     }
 
-    private void count(Kind kind, long rows) {
-        metrics.counter("chatkeep.retention.deleted", "kind", kind.field).increment(rows);
+    private void count(String kind, long rows) {
+        Counter.builder("chatkeep.retention.deleted").description("Rows that the retention has deleted").tag("kind", kind)
+                .register(metrics).increment(rows);
+    }
+
+    private void countRun(String outcome) {
+        Counter.builder("chatkeep.retention.runs").description("Runs of the retention").tag("outcome", outcome)
+                .register(metrics).increment();
     }
 }
