@@ -9,7 +9,8 @@ begin
     if current_setting('chatkeep.first_upload', true) = 'on' then
         return new;
     end if;
-    new.updated_at := greatest(now(), old.updated_at);
+    -- A transaction that waited for another one may have begun before it; a time in the future is nobody's.
+    new.updated_at := greatest(now(), least(old.updated_at, clock_timestamp()));
     new.last_activity := new.updated_at;
     return new;
 end

@@ -68,6 +68,13 @@ create table chatkeep.catalog_version (
 );
 insert into chatkeep.catalog_version default values;
 
+-- Answers write times with four digits of the year, as those of messages are already.
+alter table public.chat_sessions
+    add constraint chat_sessions_times_range
+        check (created_at >= '0001-01-01 00:00:00+00' and created_at < '10000-01-01 00:00:00+00'
+               and updated_at >= '0001-01-01 00:00:00+00' and updated_at < '10000-01-01 00:00:00+00'
+               and last_activity >= '0001-01-01 00:00:00+00' and last_activity < '10000-01-01 00:00:00+00');
+
 create index chat_messages_errors_idx on public.chat_messages (message_timestamp) where error_message is not null;
 
 revoke all on chatkeep.usage_by_model, chatkeep.data_requests, chatkeep.job_runs, chatkeep.catalog_version
