@@ -60,13 +60,14 @@ begin
 end
 $$;
 
--- Who is acting, for the activity log: the role that speaks and the user behind it, if any.
+-- Who is acting, for the activity log: the role that speaks and the user behind it, if any. The id is written
+-- as the database writes it, however the token does: an erasure looks for it.
 create or replace function chatkeep.actor() returns jsonb
     language sql stable set search_path = ''
 as $$
     select jsonb_build_object('actor', jsonb_build_object(
                'role', case when chatkeep.is_admin() then 'admin' else chatkeep.caller_role()::text end,
-               'id', chatkeep.claims() ->> 'sub'))
+               'id', (chatkeep.claims() ->> 'sub')::uuid))
 $$;
 
 -- How an account is known once it is erased.

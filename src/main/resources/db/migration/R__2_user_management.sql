@@ -88,12 +88,21 @@ begin
 end
 $$;
 
+-- A user who was erased comes back by signing in, not by whatever else changes the row of Supabase Auth.
 create or replace function public.handle_user_profile_sync() returns trigger
     language plpgsql security definer set search_path = ''
 as $$
 declare
-    v_result jsonb := chatkeep.sync_profile(new.id, new.email, new.raw_user_meta_data);
+    v_result jsonb;
 begin
+    if tg_op = 'UPDATE'
+        and exists (select from chatkeep.data_requests r
+                     where r.kind = 'erasure' and r.account = chatkeep.account_hash(new.id)
+                       and r.requested_at > coalesce(new.last_sign_in_at, '-infinity'))
+        and not exists (select from public.profiles p where p.id = new.id) then
+        return null;
+    end if;
+    v_result := chatkeep.sync_profile(new.id, new.email, new.raw_user_meta_data);
     if (v_result ->> 'created')::boolean then
         perform public.log_user_activity(new.id, 'profile_created', 'profile', new.id::text);
     elsif v_result -> 'changes' ? 'email'
@@ -122,6 +131,7 @@ declare
     v_result   jsonb;
 begin
     perform chatkeep.require_caller(user_uuid);
+    perform chatkeep.require_account(); -- or else a token from before an erasure would make a profile again
     select u.email, u.raw_user_meta_data into v_email, v_metadata from auth.users u where u.id = user_uuid;
     if not found then
         return jsonb_build_object('success', false, 'error', 'There is no such user.');

@@ -24,6 +24,7 @@ as $$
 declare
     v_rank int;
 begin
+    perform chatkeep.require_caller(p_user_id);
     if cardinality(p_models) = 0 then
         return;
     end if;

@@ -17,6 +17,7 @@ import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
 
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
@@ -95,7 +96,7 @@ public class AdminResource {
     @Path("/health")
     @Operation(summary = "Read the health of the database", description = "Sizes, rows and index use, as the database function"
             + " `analyze_database_health` returns them.")
-    @APIResponse(responseCode = "200", description = "The figures")
+    @APIResponse(responseCode = "200", description = "The figures", content = @Content(schema = @Schema(type = SchemaType.OBJECT)))
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     public Uni<String> health() {
         return transaction.adminRead(HEALTH);

@@ -100,7 +100,7 @@ public class AdminUserResource {
     @GET
     @Path("/{id}/usage")
     @Operation(summary = "Read one user's usage of each day", description = "As `GET /api/usage/daily`.")
-    @APIResponse(responseCode = "200", description = "The days")
+    @APIResponse(responseCode = "200", description = "The days", content = @Content(schema = @Schema(ref = "UsageDays")))
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
     @APIResponse(responseCode = "422", description = "The range is not valid")

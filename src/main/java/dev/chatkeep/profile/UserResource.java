@@ -11,6 +11,7 @@ import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
 
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
@@ -95,7 +96,7 @@ public class UserResource {
     @Path("/profile")
     @Operation(summary = "Read the complete profile", description = "The profile with preferences, models and usage, as the"
             + " database function `get_user_complete_profile` returns it.")
-    @APIResponse(responseCode = "200", description = "The complete profile")
+    @APIResponse(responseCode = "200", description = "The complete profile", content = @Content(schema = @Schema(type = SchemaType.OBJECT)))
     public Uni<String> profile() {
         Uni<String> first = transaction.write(CHANGE, NO_CHANGE);
         Uni<String> profile = transaction.read(PROFILE);

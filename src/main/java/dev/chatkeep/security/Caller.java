@@ -30,14 +30,15 @@ public record Caller(UUID userId, String role, String claims, String address, St
     /** The service itself, for what no request asked for. */
     static final Caller SERVICE = new Caller(null, SERVICE_ROLE, "{\"role\":\"service_role\"}", "", "");
 
-    /** The caller of the current request; its token has been verified. */
+    /** The caller of the current request, if there is one; its token has been verified. */
     static Caller of(SecurityIdentity identity, RoutingContext exchange) {
         JsonWebToken token = (JsonWebToken) identity.getPrincipal();
         String payload = token.getRawToken().split("\\.", 3)[1];
         String subject = token.getSubject();
         return new Caller(subject == null ? null : UUID.fromString(subject), token.getClaim("role").toString(),
                 new String(Base64.getUrlDecoder().decode(payload), StandardCharsets.UTF_8),
-                address(exchange.request().remoteAddress()), userAgent(exchange));
+                exchange == null ? "" : address(exchange.request().remoteAddress()),
+                exchange == null ? "" : userAgent(exchange));
     }
 
     /** The user behind the token; 403 where it is a service's token, which has none. */

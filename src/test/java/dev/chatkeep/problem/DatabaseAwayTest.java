@@ -96,7 +96,7 @@ class DatabaseAwayTest {
         assertThat(answer.statusCode()).isEqualTo(503);
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
                 {"status": "DOWN", "checks": [{"name": "Database schema", "status": "DOWN",
-                                               "data": {"expected": 5, "problem": "the database does not answer"}}]}
+                                               "data": {"expected": 6, "problem": "the database does not answer"}}]}
                 """));
     }
 

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.UUID;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,7 +32,22 @@ class OpenApiTest {
     private static final Set<String> CALLS = Set.of("POST /api/auth/session", "GET /api/chat/sessions",
             "POST /api/chat/sessions",
             "PATCH /api/chat/sessions", "DELETE /api/chat/sessions", "POST /api/chat/session", "GET /api/chat/messages",
-            "POST /api/chat/messages", "GET /api/chat/sync", "POST /api/chat/sync", "DELETE /api/chat/clear-all");
+            "POST /api/chat/messages", "GET /api/chat/sync", "POST /api/chat/sync", "DELETE /api/chat/clear-all",
+            "GET /api/user/data", "PUT /api/user/data", "GET /api/user/profile", "POST /api/user/sync",
+            "GET /api/user/activity",
+            "GET /api/user/export", "DELETE /api/user", "GET /api/models", "GET /api/models/{id}/access",
+            "GET /api/usage/daily", "GET /api/usage/models", "GET /api/usage/summary", "GET /api/admin/health",
+            "GET /api/admin/stats", "GET /api/admin/overview", "POST /api/admin/maintenance/cleanup", "GET /api/admin/users",
+            "GET /api/admin/users/{id}", "GET /api/admin/users/{id}/usage", "PATCH /api/admin/users/{id}",
+            "GET /api/admin/models", "POST /api/admin/models", "PATCH /api/admin/models/{id}",
+            "DELETE /api/admin/models/{id}", "PUT /api/admin/models/catalog");
+
+    /** Answers that are what a function of the database returns, described with the schema of the database. */
+    private static final Set<String> OF_THE_DATABASE = Set.of("GET /api/admin/health 200", "GET /api/user/profile 200");
+
+    /** Calls whose bodies may leave out everything. */
+    private static final Set<String> WITHOUT_REQUIRED_FIELDS = Set.of("PUT /api/user/data", "PATCH /api/admin/users/{id}",
+            "PATCH /api/admin/models/{id}", "POST /api/admin/maintenance/cleanup");
 
     @Test
     void everyCallIsDescribed() {
@@ -52,7 +68,15 @@ class OpenApiTest {
 
         assertThat(answers).hasSize(CALLS.size()).allSatisfy((answer, response) -> {
             assertThat(response.path("description").textValue()).isNotBlank();
-            assertThat(schema(document, response, "application/json").path("properties")).as(answer).isNotEmpty();
+            if (OF_THE_DATABASE.contains(answer)) {
+                assertThat(schema(document, response, "application/json")).as(answer)
+                        .isEqualTo(Json.of("{\"type\": \"object\"}"));
+            } else if (answer.equals("GET /api/user/export 200")) {
+                assertThat(response.path("content").fieldNames()).toIterable().containsExactly("application/json",
+                        "application/x-ndjson");
+            } else {
+                assertThat(schema(document, response, "application/json").path("properties")).as(answer).isNotEmpty();
+            }
         });
     }
 
@@ -68,8 +92,14 @@ class OpenApiTest {
         });
 
         assertThat(bodies.keySet()).containsExactlyInAnyOrder("POST /api/chat/sessions", "PATCH /api/chat/sessions",
-                "POST /api/chat/session", "POST /api/chat/messages", "POST /api/chat/sync");
-        assertThat(bodies).allSatisfy((call, body) -> assertThat(body.path("required")).as(call).isNotEmpty());
+                "POST /api/chat/session", "POST /api/chat/messages", "POST /api/chat/sync", "PUT /api/user/data",
+                "DELETE /api/user",
+                "POST /api/admin/maintenance/cleanup", "PATCH /api/admin/users/{id}", "POST /api/admin/models",
+                "PATCH /api/admin/models/{id}", "PUT /api/admin/models/catalog");
+        assertThat(bodies).allSatisfy((call, body) -> {
+            assertThat(body.path("properties")).as(call).isNotEmpty();
+            assertThat(body.path("required").isEmpty()).as(call).isEqualTo(WITHOUT_REQUIRED_FIELDS.contains(call));
+        });
     }
 
     @Test
@@ -95,7 +125,8 @@ class OpenApiTest {
         Map<String, JsonNode> operations = operations();
 
         assertThat(operations).allSatisfy((call, operation) -> {
-            assertThat(operation.path("security")).as(call).isEqualTo(Json.of("[{\"bearer\": []}]"));
+            assertThat(operation.path("security")).as(call).isEqualTo(Json.of(
+                    call.contains(" /api/admin/") ? "[{\"bearer\": [\"administrator\"]}]" : "[{\"bearer\": []}]"));
             assertThat(operation.path("responses").has("401")).as(call).isTrue();
         });
         assertThat(Json.without(document.at("/components/securitySchemes/bearer"), "description"))
@@ -124,7 +155,7 @@ class OpenApiTest {
         Map<String, String> answers = new TreeMap<>();
         operations.keySet().forEach(call -> {
             Response answer = RestAssured.given().contentType("application/json").body("{}")
-                    .request(call.split(" ")[0], call.split(" ")[1]);
+                    .request(call.split(" ")[0], call.split(" ")[1].replace("{id}", UUID.randomUUID().toString()));
             answers.put(call, answer.statusCode() + " " + answer.path("code") + " " + answer.header("WWW-Authenticate"));
         });
 

@@ -372,7 +372,21 @@ class FunctionsTest {
             database.service().rows("select public.update_user_tier(?, 'pro')", id);
 
             assertThat(user.rows("select details from public.user_activity_log where action = 'tier_updated'"))
-                    .containsExactly(Map.of("details", json("{'old_tier': 'free', 'new_tier': 'pro'}")));
+                    .containsExactly(Map.of("details", json("""
+                            {'old_tier': 'free', 'new_tier': 'pro', 'actor': {'role': 'service_role', 'id': null}}
+                            """)));
+        }
+
+        @Test
+        void namesTheAdministratorInTheLog() {
+            UUID adminId = database.newUser();
+
+            database.admin(adminId).rows("select public.update_user_tier(?, 'pro')", id);
+
+            assertThat(user.rows("select details from public.user_activity_log where action = 'tier_updated'"))
+                    .containsExactly(Map.of("details", json("""
+                            {'old_tier': 'free', 'new_tier': 'pro', 'actor': {'role': 'admin', 'id': '%s'}}
+                            """.formatted(adminId))));
         }
 
         @Test
@@ -677,22 +691,43 @@ class FunctionsTest {
         @Test
         void holdsEverythingOfTheUser() {
             conversation();
+            deletedConversation(id, "mine");
             UUID otherId = database.newUser();
             database.user(otherId).rows("select chatkeep.create_session(?, 'other', 'Of somebody else')", otherId);
+            deletedConversation(otherId, "theirs");
+            JsonNode account = superuser.value("select to_jsonb(u) from auth.users u where u.id = ?", id);
 
             JsonNode export = user.value("select public.export_user_data(?) - 'exported_at'", id);
 
-            assertThat(export).isEqualTo(user.value("""
-                    select jsonb_build_object(
-                        'profile', (select to_jsonb(p) from public.profiles p),
-                        'conversations', (
-                            select jsonb_agg(to_jsonb(s) || jsonb_build_object('messages', (
-                                       select jsonb_agg(to_jsonb(m) order by m.message_timestamp) from public.chat_messages m)))
-                              from public.chat_sessions s),
-                        'activity_log', (select jsonb_agg(to_jsonb(l) order by l.timestamp) from public.user_activity_log l),
-                        'usage', (select jsonb_agg(to_jsonb(u)) from public.user_usage_daily u))
-                    """));
+            assertThat(export).isEqualTo(user.value(
+                    """
+                            select jsonb_build_object(
+                                'account', ?::jsonb,
+                                'profile', (select to_jsonb(p) from public.profiles p),
+                                'conversations', (
+                                    select jsonb_agg(to_jsonb(s) || jsonb_build_object('messages', (
+                                               select jsonb_agg(to_jsonb(m) order by m.message_timestamp) from public.chat_messages m)))
+                                      from public.chat_sessions s),
+                                'activity_log', (select jsonb_agg(to_jsonb(l) order by l.timestamp) from public.user_activity_log l),
+                                'usage', (select jsonb_agg(to_jsonb(u)) from public.user_usage_daily u),
+                                'usage_by_model', (select jsonb_agg(to_jsonb(b) order by b.model) from chatkeep.usage_by_model b),
+                                'counted_sessions', (select jsonb_agg(to_jsonb(c)) from chatkeep.counted_sessions c),
+                                'counted_messages', (select jsonb_agg(to_jsonb(c) order by c.message_id) from chatkeep.counted_messages c))
+                            """,
+                    account.toString()));
+            assertThat(export.get("usage_by_model").findValuesAsText("model")).containsExactly("mine");
+            assertThat(export.get("counted_sessions").findValuesAsText("session_id")).containsExactly("mine");
+            assertThat(export.get("counted_messages").findValuesAsText("message_id")).containsExactly("mine");
             assertThat(export.get("conversations").findValuesAsText("content")).containsExactly("first", "second", "third");
+        }
+
+        /** It leaves usage of a model of that name, and the memory of what was counted. */
+        private void deletedConversation(UUID owner, String name) {
+            SqlCaller caller = database.user(owner);
+            caller.rows("select public.sync_user_conversations(?, ?::jsonb)", owner, json("""
+                    [{'id': 'NAME', 'messages': [{'id': 'NAME', 'role': 'assistant', 'content': 'a', 'model': 'NAME'}]}]
+                    """.replace("NAME", name)).toString());
+            caller.rows("delete from public.chat_sessions where id = ?", name);
         }
 
         @Test

@@ -154,10 +154,22 @@ class MaintenanceFunctionsTest {
     }
 
     @Test
-    void administratorsMayNotCleanUp() {
-        String state = database.admin(database.newUser()).state("select public.cleanup_old_data()");
+    void administratorsMayCleanUpToo() {
+        userWithHistory();
+
+        JsonNode result = database.admin(database.newUser()).value("select public.cleanup_old_data() -> 'deleted_records'");
+
+        assertThat(result).isEqualTo(json("{'activity_logs': 2, 'usage_records': 2, 'cache_entries': 1}"));
+    }
+
+    @Test
+    void usersMayNotCleanUp() {
+        UUID id = userWithHistory();
+
+        String state = database.user(id).state("select public.cleanup_old_data()");
 
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
+        assertThat(superuser.rows("select from public.user_usage_daily")).hasSize(8);
     }
 
     @Test

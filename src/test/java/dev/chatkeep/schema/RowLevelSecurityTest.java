@@ -71,6 +71,7 @@ class RowLevelSecurityTest {
             "public.user_usage_daily, user_id",
             "chatkeep.counted_messages, user_id",
             "chatkeep.counted_sessions, user_id",
+            "chatkeep.usage_by_model, user_id",
             "public.api_user_summary, user_id" })
     void usersSeeTheirRowsAlone(String table, String owner) {
         List<UUID> owners = ann.column("select distinct " + owner + " from " + table);
@@ -88,7 +89,7 @@ class RowLevelSecurityTest {
                 """);
 
         assertThat(tables).containsExactlyInAnyOrder("user_activity_log", "chat_sessions", "chat_messages", "user_usage_daily",
-                "api_user_summary", "chatkeep.counted_messages", "chatkeep.counted_sessions");
+                "api_user_summary", "chatkeep.counted_messages", "chatkeep.counted_sessions", "chatkeep.usage_by_model");
     }
 
     @ParameterizedTest
@@ -150,7 +151,8 @@ class RowLevelSecurityTest {
     @ParameterizedTest
     @ValueSource(strings = {
             "public.profiles", "public.user_activity_log", "public.chat_sessions", "public.chat_messages",
-            "public.user_usage_daily", "chatkeep.counted_messages", "chatkeep.counted_sessions", "public.api_user_summary" })
+            "public.user_usage_daily", "chatkeep.counted_messages", "chatkeep.counted_sessions", "chatkeep.usage_by_model",
+            "public.api_user_summary" })
     void withoutClaimsThereIsNothingToSee(String table) {
         SqlCaller nobody = database.as("authenticated", "");
 

@@ -24,6 +24,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import com.fasterxml.jackson.databind.JsonNode;
+
 import dev.chatkeep.testsupport.OlderPostgres;
 import dev.chatkeep.testsupport.PostgresServer;
 
@@ -262,6 +264,95 @@ class SupabaseDatabaseTest {
                 union all select 'counted message' from chatkeep.counted_messages where user_id = ?1
                 union all select 'counted session' from chatkeep.counted_sessions where user_id = ?1
                 """.replace("?1", "'" + id + "'"))).isEmpty();
+    }
+
+    @Test
+    void erasingAnAccountDeletesEverythingButTheUserOfSupabase() {
+        UUID id = signUp("lea@example.org", "{\"full_name\": \"Lea\"}");
+        SqlCaller user = database.user(id);
+        user.rows("select chatkeep.create_session(?, 's1', 'Gone soon')", id);
+        user.rows("select chatkeep.append_message(?, 's1', '{\"id\": \"m1\", \"role\": \"assistant\", \"content\": \"a\","
+                + " \"model\": \"gpt\"}')", id);
+        user.rows("select chatkeep.create_session(?, 's2', 'Deleted')", id);
+        user.rows("delete from public.chat_sessions where id = 's2'");
+        String before = rowVersion(id);
+
+        JsonNode deleted = user.value("select chatkeep.erase_account(?) -> 'deleted'", id);
+
+        assertThat(deleted).isEqualTo(json(
+                "{'profiles': 1, 'sessions': 1, 'messages': 1, 'activity_logs': 1, 'usage_records': 1, 'accounts': 0}"));
+        assertThat(rowVersion(id)).isEqualTo(before);
+        assertThat(database.superuser().rows("""
+                select 'profile' from public.profiles where id = ?1
+                union all select 'log' from public.user_activity_log where user_id = ?1
+                union all select 'session' from public.chat_sessions where user_id = ?1
+                union all select 'message' from public.chat_messages where user_id = ?1
+                union all select 'usage' from public.user_usage_daily where user_id = ?1
+                union all select 'usage by model' from chatkeep.usage_by_model where user_id = ?1
+                union all select 'counted message' from chatkeep.counted_messages where user_id = ?1
+                union all select 'counted session' from chatkeep.counted_sessions where user_id = ?1
+                """.replace("?1", "'" + id + "'"))).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+            "select chatkeep.create_session('%s', 's1', 'Too late')",
+            "select chatkeep.sign_in()",
+            "select public.sync_user_conversations('%s', '[{\"id\": \"s1\"}]')",
+            "select public.sync_profile_from_auth('%s')" })
+    void anErasedUserWithAnOldTokenIsRefusedAndGetsNoProfile(String sql) {
+        UUID id = signUp(UUID.randomUUID() + "@example.org", "{}");
+        database.user(id).rows("select chatkeep.erase_account(?)", id);
+
+        String state = database.user(id).state(sql.formatted(id));
+
+        assertThat(state).isEqualTo("PT401");
+        assertThat(database.superuser().rows("select from public.profiles where id = ?", id)).isEmpty();
+    }
+
+    @Test
+    void anErasedUserWithANewTokenStartsAfresh() {
+        UUID id = signUp("nia@example.org", "{\"full_name\": \"Nia\"}");
+        database.user(id).rows("select chatkeep.create_session(?, 's1', 'Of before')", id);
+        database.user(id).rows("select chatkeep.erase_account(?)", id);
+        SqlCaller back = database.as("authenticated", "{\"sub\": \"" + id + "\", \"role\": \"authenticated\", \"iat\": "
+                + (System.currentTimeMillis() / 1000 + 60) + "}");
+
+        back.rows("select chatkeep.create_session(?, 's2', 'Of after')", id);
+
+        assertThat(back.rows("select p.full_name, s.id from public.profiles p join public.chat_sessions s on s.user_id = p.id"))
+                .containsExactly(Map.of("full_name", "Nia", "id", "s2"));
+        assertThat(log(id)).containsExactly("profile_created");
+    }
+
+    @Test
+    void anErasedUserDoesNotComeBackWithAnotherChangeOfTheirRow() {
+        UUID id = signUp("pia@example.org", "{}");
+        database.user(id).rows("select chatkeep.erase_account(?)", id);
+
+        database.superuser().rows("update auth.users set raw_user_meta_data = '{\"full_name\": \"Pia\"}' where id = ?", id);
+
+        assertThat(database.superuser().rows("select from public.profiles where id = ?", id)).isEmpty();
+    }
+
+    @Test
+    void anErasedUserComesBackBySigningIn() {
+        UUID id = signUp("rea@example.org", "{}");
+        database.user(id).rows("select chatkeep.erase_account(?)", id);
+
+        database.superuser().rows("update auth.users set last_sign_in_at = now() + interval '1 second' where id = ?", id);
+
+        assertThat(log(id)).containsExactly("profile_created");
+    }
+
+    @Test
+    void theUserOfSupabaseIsNoPartOfAnExport() {
+        UUID id = signUp("oda@example.org", "{}");
+
+        JsonNode export = database.user(id).value("select public.export_user_data(?)", id);
+
+        assertThat(export.get("account").isNull()).isTrue();
+        assertThat(export.at("/profile/email").textValue()).isEqualTo("oda@example.org");
     }
 
     @Test

@@ -1,0 +1,95 @@
+package dev.chatkeep.maintenance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+import jakarta.inject.Inject;
+
+import org.junit.jupiter.api.Test;
+
+import dev.chatkeep.maintenance.RetentionScheduleTest.EverySecond;
+import dev.chatkeep.testsupport.Caller;
+import dev.chatkeep.testsupport.DatabaseResource;
+import dev.chatkeep.testsupport.Sql;
+import io.quarkus.scheduler.Scheduler;
+import io.quarkus.scheduler.Trigger;
+import io.quarkus.test.common.TestResourceScope;
+import io.quarkus.test.common.WithTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusTestProfile;
+import io.quarkus.test.junit.TestProfile;
+
+/** With a job that is due every second. */
+@QuarkusTest
+@TestProfile(EverySecond.class)
+@WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+class RetentionScheduleTest {
+
+    private static final long PATIENCE_SECONDS = 60;
+
+    public static class EverySecond implements QuarkusTestProfile {
+        @Override
+        public Map<String, String> getConfigOverrides() {
+            return Map.of("chatkeep.retention.schedule", "* * * * * ?");
+        }
+    }
+
+    @Inject
+    Scheduler scheduler;
+
+    @Test
+    void theJobIsScheduled() {
+        List<Trigger> jobs = scheduler.getScheduledJobs();
+
+        assertThat(jobs).extracting(Trigger::getId).containsExactly("retention");
+    }
+
+    @Test
+    void theJobDeletesWhatHasGrownOld() {
+        Caller caller = Caller.fresh();
+        caller.signIn().then().statusCode(200);
+
+        Sql.rows(
+                "insert into public.user_activity_log (user_id, action, timestamp) values (?, 'old', now() - interval '91 days')",
+                caller.id());
+
+        await("select not exists (select from public.user_activity_log where action = 'old' and user_id = '" + caller.id()
+                + "')");
+    }
+
+    @Test
+    void theJobRunsOnceForEachTimeAtWhichItIsDue() {
+        Sql.rows("delete from chatkeep.job_runs");
+
+        await("select count(finished_at) >= 3 from chatkeep.job_runs");
+
+        assertThat(Sql.rows("""
+                select r.job, r.due_at = date_trunc('second', r.due_at) as whole_second,
+                       (select count(*) from public.user_activity_log l
+                         where l.user_id is null and l.action = 'retention_run'
+                           and l.timestamp between r.started_at and r.finished_at) as events
+                  from chatkeep.job_runs r
+                 where r.finished_at is not null
+                """)).hasSizeGreaterThanOrEqualTo(3)
+                .containsOnly(Map.of("job", "retention", "whole_second", true, "events", 1L));
+    }
+
+    private static void await(String condition) {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+        while (!Sql.<Boolean> value(condition)) {
+            assertThat(System.nanoTime()).as(condition).isLessThan(end);
+            pause();
+        }
+    }
+
+    private static void pause() {
+        try {
+            Thread.sleep(50);
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

@@ -1,0 +1,319 @@
+package dev.chatkeep.schema;
+
+import static dev.chatkeep.schema.SqlCaller.INSUFFICIENT_PRIVILEGE;
+import static dev.chatkeep.schema.SqlCaller.SUCCESS;
+import static dev.chatkeep.schema.SqlCaller.json;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+import dev.chatkeep.testsupport.PostgresServer;
+
+/** Who may call what of schema chatkeep, beyond what {@link RowLevelSecurityTest} has of conversations. */
+class FunctionRightsTest {
+
+    private static MigratedDatabase database;
+
+    private UUID annId;
+    private UUID bobId;
+    private SqlCaller ann;
+
+    @BeforeAll
+    static void migrate() {
+        database = MigratedDatabase.create();
+        database.superuser()
+                .rows("insert into public.model_access (model_id, tier, input_cost_per_token) values ('gpt', 'pro', 2)");
+    }
+
+    @BeforeEach
+    void twoUsers() {
+        annId = database.newUser();
+        bobId = database.newUser("pro");
+        ann = database.user(annId);
+        database.user(bobId).rows("select public.sync_user_conversations(?, ?::jsonb)", bobId, json("""
+                [{'id': 's1', 'messages': [{'id': 'm1', 'role': 'assistant', 'content': 'a', 'model': 'gpt'}]}]
+                """).toString());
+    }
+
+    /** Functions about one user, whose id is the parameter. */
+    static List<String> functionsOfAUser() {
+        return List.of(
+                "select * from chatkeep.unit_costs(?, '{gpt}')",
+                "select chatkeep.account(?)",
+                "select chatkeep.record_export(?)",
+                "select chatkeep.erase_account(?)",
+                "select chatkeep.put_user_data(?, '{\"ui\": {\"theme\": \"dark\"}}')",
+                "select chatkeep.models_of_user(?)",
+                "select chatkeep.access_to_model(?, 'gpt')",
+                "select chatkeep.usage_by_day(?, '2026-01-01', '2026-01-02')",
+                "select chatkeep.usage_of_models(?, '2026-01-01', '2026-01-02')",
+                "select chatkeep.usage_summary(?)");
+    }
+
+    /** Functions about others or about the system; a user's id stands in for %1$s. */
+    static List<String> functionsOfAdministrators() {
+        return List.of(
+                "select chatkeep.admin_users(null, null, 10, null, null)",
+                "select chatkeep.admin_user('%1$s')",
+                "select chatkeep.admin_change_user('%1$s', 'enterprise', 5)",
+                "select chatkeep.admin_models(null, null, 10, null, null)",
+                "select chatkeep.admin_create_model(jsonb_build_object('model_id', gen_random_uuid(), 'tier', 'free'))",
+                "select chatkeep.admin_change_model((select id from public.model_access where model_id = 'gpt'), '{\"daily_limit\": 3}')",
+                "select chatkeep.admin_import_models('free', '[]')",
+                "select chatkeep.admin_stats('2026-01-01', '2026-01-02')",
+                "select chatkeep.admin_overview('2026-01-01', '2026-01-02')",
+                "select chatkeep.cleanup_activity_batch('-infinity', '-infinity', 1)",
+                "select chatkeep.cleanup_usage_batch('-infinity', '-infinity', 1)",
+                "select chatkeep.cleanup_conversations_batch('-infinity', '-infinity', 1)",
+                "select chatkeep.claim_job('of %1$s', now())",
+                "select chatkeep.finish_job('of %1$s', now(), '{}')",
+                "select chatkeep.log_system_event('tested', null, null, '{}')",
+                "select public.log_user_activity(null, 'tested')");
+    }
+
+    /** Functions that others are built of. */
+    static List<String> functionsOfNobody() {
+        return List.of(
+                "select chatkeep.account_hash('%1$s')",
+                "select chatkeep.models_of_tier('free')",
+                "select chatkeep.limit_left(1, 1, now()::timestamp)",
+                "select chatkeep.usage_figures('{}')",
+                "select chatkeep.usage_by_model_kept_from(now())",
+                "select chatkeep.record_system_stats()",
+                "select chatkeep.model_json(null)",
+                "select chatkeep.catalog_changed()");
+    }
+
+    static Stream<String> allFunctions() {
+        return Stream.of(functionsOfAUser(), functionsOfAdministrators(), functionsOfNobody()).flatMap(List::stream);
+    }
+
+    /** What users may call besides: about nobody but the caller, or tested in {@link RowLevelSecurityTest}. */
+    private static final Set<String> OTHERS = Set.of("claims", "caller_role", "is_service", "is_admin", "require_caller",
+            "require_admin", "require_account", "actor", "iso", "cursor", "tier_rank", "schema_version", "json_bytes", "charge",
+            "read_messages", "sign_in", "user_data", "check_conversations", "sync_batch", "sync_isolating", "store_messages",
+            "uncounted_sessions", "begin_write", "create_session", "append_message", "record_usage");
+
+    @ParameterizedTest
+    @MethodSource("functionsOfAUser")
+    void noUserActsForAnother(String sql) {
+        Map<String, Object> before = rowsOf(bobId);
+
+        String state = ann.state(sql, bobId);
+
+        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
+        assertThat(rowsOf(bobId)).isEqualTo(before);
+    }
+
+    @ParameterizedTest
+    @MethodSource("functionsOfAUser")
+    void aMissingUserIsNotTheCaller(String sql) {
+        SqlCaller nobody = database.as("authenticated", "{}");
+
+        String state = nobody.state(sql, (Object) null);
+
+        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
+    }
+
+    @ParameterizedTest
+    @MethodSource("functionsOfAUser")
+    void usersActForThemselves(String sql) {
+        String state = database.user(bobId).state(sql, bobId);
+
+        assertThat(state).isEqualTo(SUCCESS);
+    }
+
+    @ParameterizedTest
+    @MethodSource("functionsOfAUser")
+    void administratorsActForUsers(String sql) {
+        String state = database.admin(annId).state(sql, bobId);
+
+        assertThat(state).isEqualTo(SUCCESS);
+    }
+
+    @ParameterizedTest
+    @MethodSource("functionsOfAUser")
+    void theServiceActsForUsers(String sql) {
+        String state = database.service().state(sql, bobId);
+
+        assertThat(state).isEqualTo(SUCCESS);
+    }
+
+    @ParameterizedTest
+    @MethodSource("functionsOfAdministrators")
+    void usersAreNoAdministrators(String sql) {
+        Map<String, Object> before = rowsOf(annId);
+
+        String state = ann.state(sql.formatted(annId));
+
+        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
+        assertThat(rowsOf(annId)).isEqualTo(before);
+    }
+
+    @ParameterizedTest
+    @MethodSource("functionsOfAdministrators")
+    void theTierNamedAdminMakesNoAdministrator(String sql) {
+        UUID id = database.newUser("admin");
+
+        String state = database.user(id).state(sql.formatted(id));
+
+        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
+    }
+
+    @ParameterizedTest
+    @MethodSource("functionsOfAdministrators")
+    void administratorsMayCallWhatIsForThem(String sql) {
+        String state = database.admin(annId).state(sql.formatted(bobId));
+
+        assertThat(state).isEqualTo(SUCCESS);
+    }
+
+    @ParameterizedTest
+    @MethodSource("functionsOfAdministrators")
+    void theServiceMayCallWhatIsForAdministrators(String sql) {
+        String state = database.service().state(sql.formatted(bobId));
+
+        assertThat(state).isEqualTo(SUCCESS);
+    }
+
+    @ParameterizedTest
+    @MethodSource("functionsOfNobody")
+    void noUserCallsWhatOthersAreBuiltOf(String sql) {
+        String state = ann.state(sql.formatted(annId));
+
+        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
+    }
+
+    @ParameterizedTest
+    @MethodSource("functionsOfNobody")
+    void noAdministratorCallsWhatOthersAreBuiltOf(String sql) {
+        String state = database.admin(annId).state(sql.formatted(annId));
+
+        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
+    }
+
+    @ParameterizedTest
+    @MethodSource("functionsOfNobody")
+    void notEvenTheServiceCallsWhatOthersAreBuiltOf(String sql) {
+        String state = database.service().state(sql.formatted(annId));
+
+        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
+    }
+
+    @ParameterizedTest
+    @MethodSource("allFunctions")
+    void nothingWorksWithoutClaims(String sql) {
+        SqlCaller nobody = database.as("authenticated", "");
+
+        String state = nobody.state(with(sql, bobId));
+
+        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
+    }
+
+    @ParameterizedTest
+    @MethodSource("allFunctions")
+    void nothingWorksWithoutTakingOnARole(String sql) {
+        SqlCaller login = database.login(PostgresServer.LOGIN);
+
+        String state = login.state(with(sql, bobId));
+
+        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
+    }
+
+    @ParameterizedTest
+    @MethodSource("allFunctions")
+    void nothingWorksForAnon(String sql) {
+        SqlCaller anon = new SqlCaller(database.server(), database.name(), "postgres", "anon", "{\"role\": \"anon\"}");
+
+        String state = anon.state(with(sql, bobId));
+
+        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+            "select chatkeep.cached('a')",
+            "select chatkeep.cache('a', '1', null)",
+            "select chatkeep.forget('')" })
+    void theCacheIsForTheServiceAlone(String sql) {
+        List<SqlCaller> callers = List.of(ann, database.admin(annId), database.as("authenticated", ""), database.service());
+
+        List<String> states = callers.stream().map(caller -> caller.state(sql)).toList();
+
+        assertThat(states).containsExactly(INSUFFICIENT_PRIVILEGE, INSUFFICIENT_PRIVILEGE, INSUFFICIENT_PRIVILEGE, SUCCESS);
+    }
+
+    @Test
+    void nobodyIsShownTheDataOfAnother() {
+        Object data = ann.value("select chatkeep.user_data(?)", bobId);
+
+        assertThat(data).isNull();
+    }
+
+    @Test
+    void usersCannotMakeThemselvesAdministratorsThroughPreferences() {
+        JsonNode data = ann.value("""
+                select chatkeep.put_user_data(?, '{"model": {"subscription_tier": "admin", "credits": 1000}}') -> 'profile'
+                """, annId);
+
+        assertThat(data.get("subscription_tier")).isEqualTo(json("'free'"));
+        assertThat(data.get("credits")).isEqualTo(json("0"));
+    }
+
+    @Test
+    void everyFunctionThatUsersMayCallIsAmongThoseTestedHere() {
+        Set<String> tested = Stream.of(functionsOfAUser(), functionsOfAdministrators()).flatMap(List::stream)
+                .filter(sql -> sql.contains("chatkeep.")).map(FunctionRightsTest::name)
+                .collect(Collectors.toSet());
+        tested.addAll(OTHERS);
+
+        List<String> granted = database.superuser().column("""
+                select distinct proname::text from pg_proc
+                 where pronamespace = 'chatkeep'::regnamespace and has_function_privilege('authenticated', oid, 'execute')
+                """);
+
+        assertThat(granted).containsExactlyInAnyOrderElementsOf(tested);
+    }
+
+    /** The name of the function that a statement calls. */
+    private static String name(String sql) {
+        Matcher call = Pattern.compile("chatkeep\\.([a-z_]+)\\(").matcher(sql);
+        return call.find() ? call.group(1) : sql;
+    }
+
+    private static String with(String sql, UUID id) {
+        return sql.replace("?", "'" + id + "'").replace("%1$s", id.toString());
+    }
+
+    private static Map<String, Object> rowsOf(UUID id) {
+        return database.superuser()
+                .rows("""
+                        select to_jsonb(p) as profile,
+                               (select jsonb_agg(to_jsonb(l) order by l.id) from public.user_activity_log l where l.user_id = p.id) as log,
+                               (select jsonb_agg(to_jsonb(s)) from public.chat_sessions s where s.user_id = p.id) as sessions,
+                               (select jsonb_agg(to_jsonb(m)) from public.chat_messages m where m.user_id = p.id) as messages,
+                               (select jsonb_agg(to_jsonb(u)) from chatkeep.usage_by_model u where u.user_id = p.id) as usage,
+                               (select count(*) from chatkeep.data_requests r where r.account = chatkeep.account_hash(p.id)) as requests
+                          from public.profiles p
+                         where p.id = ?
+                        """,
+                        id)
+                .get(0);
+    }
+}
