@@ -35,8 +35,8 @@ public final class UserExport {
                   from (select $2::text::jsonb as key) k
             ), sessions as (
                 select s.id
-                  from (select s.id, sum(s.message_count + 1) over (order by s.id) - s.message_count as rows_before
-                          from (select s.id, s.message_count
+                  from (select s.id, sum(s.rows) over (order by s.id) - s.rows as rows_before
+                          from (select s.id, case when s.id = r.session_id then 0 else s.message_count + 1 end as rows
                                   from public.chat_sessions s, reached r
                                  where s.user_id = $1 and s.id >= r.session_id
                                  order by s.id

@@ -1,0 +1,463 @@
+package dev.chatkeep.profile;
+
+import static dev.chatkeep.testsupport.Problems.assertFields;
+import static dev.chatkeep.testsupport.Problems.assertProblem;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import dev.chatkeep.testsupport.Caller;
+import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.Stored;
+import dev.chatkeep.testsupport.Tokens;
+import io.quarkus.test.junit.QuarkusTest;
+import io.restassured.RestAssured;
+import io.restassured.http.ContentType;
+import io.restassured.response.Response;
+import io.restassured.specification.RequestSpecification;
+
+@QuarkusTest
+class DataRightsResourceTest {
+
+    /** Every list of the document, with the key by which its entries can be told apart. */
+    private static final Map<String, String> LISTS = Map.of("conversations", "id", "activity_log", "id", "usage", "id",
+            "usage_by_model", "model", "counted_sessions", "session_id", "counted_messages", "message_id");
+
+    private static final Map<String, String> TYPES = Map.of("activity", "activity_log", "usage", "usage", "usage_by_model",
+            "usage_by_model", "counted_session", "counted_sessions", "counted_message", "counted_messages");
+
+    private static final int ODD_MESSAGES = 2_300;
+
+    // ---- Export
+
+    @Test
+    void theDocumentHoldsEverythingThatTheDatabaseDoes() {
+        Caller caller = userWithHistory();
+        userWithHistory();
+
+        Response export = caller.request().get("/api/user/export");
+
+        assertThat(export.statusCode()).isEqualTo(200);
+        assertThat(export.contentType()).isEqualTo("application/json");
+        assertThat(export.header("Content-Disposition")).matches("attachment; filename=\"chatkeep-export-[0-9-]{10}\\.json\"");
+        assertThat(export.header("Cache-Control")).isEqualTo("no-store");
+        assertThat(sorted(Json.of(export))).isEqualTo(sorted(inTheDatabase(caller)));
+    }
+
+    @Test
+    void theLinesHoldTheSame() {
+        Caller caller = userWithHistory();
+
+        Response export = caller.request().queryParam("format", "ndjson").get("/api/user/export");
+
+        assertThat(export.contentType()).isEqualTo("application/x-ndjson");
+        assertThat(sorted(document(export.asString()))).isEqualTo(sorted(inTheDatabase(caller)));
+    }
+
+    @Test
+    void manyConversationsAreAllThereOnceInTheOrderOfTheirIds() {
+        Caller caller = Caller.fresh();
+        List<Map<String, ?>> conversations = new ArrayList<>();
+        List<String> ids = new ArrayList<>();
+        for (int i = 0; i < 2_500; i++) {
+            String id = "conversation-%05d".formatted(i);
+            ids.add(id);
+            conversations.add(Map.of("id", id, "messages", List.of(message(id + "-q", "user", "What?"))));
+        }
+        caller.upload(conversations);
+
+        JsonNode export = Json.of(caller.request().get("/api/user/export"));
+
+        assertThat(Json.texts(export.path("conversations"), "id")).isEqualTo(ids);
+        export.path("conversations").forEach(conversation -> assertThat(Json.texts(conversation.path("messages"), "id"))
+                .containsExactly(conversation.path("id").textValue() + "-q"));
+    }
+
+    @Test
+    void messagesStandInTimeOrderAcrossPages() {
+        Caller caller = Caller.fresh();
+        List<Map<String, ?>> messages = new ArrayList<>();
+        List<String> ids = new ArrayList<>();
+        for (int i = 0; i < ODD_MESSAGES; i++) {
+            String id = "m%04d".formatted((i * 7) % ODD_MESSAGES);
+            ids.add(id);
+            messages.add(Map.of("id", id, "role", "user", "content", "x", "timestamp",
+                    Instant.ofEpochSecond(1_700_000_000 + i / 3).toString()));
+        }
+        caller.upload(List.of(Map.of("id", "long", "messages", messages), Map.of("id", "short")));
+
+        JsonNode export = Json.of(caller.request().get("/api/user/export"));
+
+        List<String> stored = new ArrayList<>();
+        for (Map<String, Object> row : Sql
+                .rows("select id from public.chat_messages where user_id = ? order by message_timestamp,"
+                        + " id", caller.id())) {
+            stored.add((String) row.get("id"));
+        }
+        assertThat(stored).hasSameElementsAs(ids);
+        assertThat(Json.texts(export.at("/conversations/0/messages"), "id")).isEqualTo(stored);
+        assertThat(export.at("/conversations/1/id").textValue()).isEqualTo("short");
+    }
+
+    @Test
+    void contentsOfManyMegabytesComeBackToTheLetter() {
+        Caller caller = Caller.fresh();
+        caller.createSession("large", "Large");
+        List<String> contents = new ArrayList<>();
+        for (int i = 0; i < 7; i++) {
+            String content = (i + "\"\\\n\t\u2028🙂") + "é".repeat(500_000);
+            contents.add(content);
+            caller.post("large", message("m" + i, "user", content)).then().statusCode(201);
+        }
+
+        JsonNode export = Json.of(caller.request().get("/api/user/export"));
+
+        assertThat(Json.texts(export.at("/conversations/0/messages"), "content")).hasSameElementsAs(contents);
+    }
+
+    @Test
+    void whoHasNothingExportsAnEmptyDocument() {
+        Caller caller = Caller.fresh();
+
+        JsonNode export = Json.of(caller.request().get("/api/user/export"));
+
+        assertThat(export.path("profile").path("id").textValue()).isEqualTo(caller.id().toString());
+        assertThat(export.path("conversations")).isEqualTo(Json.of("[]"));
+        assertThat(Json.texts(export.path("activity_log"), "action")).containsExactly("profile_created", "data_exported");
+    }
+
+    @Test
+    void anExportLeavesATraceWithoutAName() {
+        Caller caller = Caller.fresh();
+        caller.signIn();
+
+        caller.request().get("/api/user/export").then().statusCode(200);
+
+        assertThat(Stored.of(caller, "activity").findValuesAsText("action")).containsExactly("profile_created",
+                "data_exported");
+        assertThat(traces(caller)).containsExactly("export");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "xml", "JSON" })
+    void anotherFormatIsRefused(String format) {
+        Response export = Caller.fresh().request().queryParam("format", format).get("/api/user/export");
+
+        assertFields(export, 422, "format must be json or ndjson");
+    }
+
+    @Test
+    void withoutATokenNothingIsExported() {
+        Response export = RestAssured.get("/api/user/export");
+
+        assertProblem(export, 401, "unauthorized");
+    }
+
+    // ---- Erasure
+
+    @ParameterizedTest
+    @CsvSource({ "'{\"confirm\": \"yes\"}', 422, confirm must be \"erase\"",
+            "'{\"confirm\": \"ERASE\"}', 422, confirm must be \"erase\"",
+            "'{\"confirm\": true}', 422, confirm has the wrong type", "'{}', 400, confirm is missing" })
+    void withoutTheRightConfirmationNothingIsErased(String body, int status, String complaint) {
+        Caller caller = userWithHistory();
+        String before = Stored.versions(caller);
+
+        Response erased = caller.request().body(body).delete("/api/user");
+
+        assertFields(erased, status, complaint);
+        assertThat(Stored.versions(caller)).isEqualTo(before);
+    }
+
+    @Test
+    void withoutABodyNothingIsErased() {
+        Caller caller = userWithHistory();
+
+        Response erased = caller.request().delete("/api/user");
+
+        assertProblem(erased, 400, "missing_field");
+        assertThat(mentions(caller)).isNotEmpty();
+    }
+
+    @Test
+    void anErasureSaysWhatItDeleted() {
+        Caller caller = userWithHistory();
+        JsonNode expected = Json.of("""
+                {"profiles": 1, "accounts": 1, "sessions": %d, "messages": %d, "activity_logs": %d, "usage_records": 1}""",
+                count("public.chat_sessions", caller), count("public.chat_messages", caller),
+                count("public.user_activity_log", caller));
+
+        Response erased = erase(caller);
+
+        assertThat(erased.statusCode()).isEqualTo(200);
+        assertThat(Json.of(erased).path("success").booleanValue()).isTrue();
+        assertThat(Json.of(erased).path("erased_at").textValue()).endsWith("Z");
+        assertThat(Json.of(erased).path("deleted")).isEqualTo(expected);
+    }
+
+    @Test
+    void nothingInAnyTableNamesWhoWasErased() {
+        Caller caller = userWithHistory();
+        assertThat(mentions(caller)).contains("auth.users", "public.profiles", "public.chat_messages");
+
+        erase(caller);
+
+        assertThat(mentions(caller)).isEmpty();
+        assertThat(traces(caller)).containsExactly("erasure");
+    }
+
+    @Test
+    void whatAnErasedAdministratorChangedNoLongerNamesThem() {
+        Caller administrator = Caller.fresh();
+        Caller user = Caller.fresh();
+        user.signIn();
+        as(Tokens.claims(administrator.id()).claim("app_metadata", Map.of("role", "admin")).sign(Tokens.secretKey()))
+                .body(Map.of("subscription_tier", "pro")).patch("/api/admin/users/" + user.id()).then().statusCode(200);
+        assertThat(mentions(administrator)).containsExactly("public.user_activity_log");
+
+        erase(administrator);
+
+        assertThat(mentions(administrator)).isEmpty();
+        assertThat(Stored.of(user, "activity").at("/1/details")).isEqualTo(Json.of("""
+                {"old_tier": "free", "new_tier": "pro", "actor": {"role": "admin", "id": null}}"""));
+    }
+
+    @Test
+    void anotherUserKeepsEverything() {
+        Caller caller = userWithHistory();
+        Caller other = userWithHistory();
+        String before = Stored.versions(other);
+
+        erase(caller);
+
+        assertThat(Stored.versions(other)).isEqualTo(before);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+            "GET, /api/chat/sessions, ",
+            "POST, /api/chat/sessions, '{\"id\": \"s\"}'",
+            "PATCH, /api/chat/sessions, '{\"id\": \"s\", \"title\": \"t\"}'",
+            "DELETE, /api/chat/sessions?id=s, ",
+            "DELETE, /api/chat/clear-all, ",
+            "GET, /api/chat/messages?session_id=s, ",
+            "POST, /api/chat/messages, '{\"sessionId\": \"s\", \"message\": {\"id\": \"m\", \"role\": \"user\", \"content\": \"x\"}}'",
+            "GET, /api/chat/sync, ",
+            "POST, /api/chat/sync, '{\"conversations\": [{\"id\": \"s\"}]}'",
+            "POST, /api/auth/session, ",
+            "GET, /api/user/data, ",
+            "PUT, /api/user/data, '{\"ui\": {\"a\": 1}}'",
+            "GET, /api/user/profile, ",
+            "POST, /api/user/sync, ",
+            "GET, /api/user/activity, ",
+            "GET, /api/user/export, ",
+            "DELETE, /api/user, '{\"confirm\": \"erase\"}'",
+            "GET, /api/models, ",
+            "GET, /api/models/a/b/access, ",
+            "GET, /api/usage/daily, ",
+            "GET, /api/usage/models, ",
+            "GET, /api/usage/summary, " })
+    void aTokenFromBeforeIsRefusedEverywhereAndBringsNobodyBack(String method, String path, String body) {
+        Caller caller = userWithHistory();
+        erase(caller);
+
+        RequestSpecification request = caller.request();
+        Response answer = (body == null ? request : request.body(body)).request(method, path);
+
+        assertProblem(answer, 401, "account_erased");
+        assertThat(answer.header("WWW-Authenticate")).isEqualTo("Bearer error=\"invalid_token\"");
+        assertThat(mentions(caller)).isEmpty();
+    }
+
+    @Test
+    void aTokenThatDoesNotSayWhenItWasIssuedIsRefusedToo() {
+        Caller caller = userWithHistory();
+        erase(caller);
+
+        Response answer = as(Tokens.claims(caller.id()).remove("iat").sign(Tokens.secretKey())).get("/api/chat/sessions");
+
+        assertProblem(answer, 401, "account_erased");
+    }
+
+    @Test
+    void whoSignsInAgainStartsAfresh() {
+        Caller caller = userWithHistory();
+        erase(caller);
+
+        Response data = as(later(caller)).get("/api/user/data");
+
+        assertThat(data.statusCode()).isEqualTo(200);
+        assertThat(Json.of(data).path("allTime").path("total_messages").intValue()).isZero();
+        assertThat(Stored.of(caller, "sessions")).isEqualTo(Json.of("[]"));
+        assertThat(Json.texts(Stored.of(caller, "activity"), "action")).containsExactly("profile_created");
+    }
+
+    @Test
+    void theOldTokenStaysRefusedAfterTheUserHasComeBack() {
+        Caller caller = userWithHistory();
+        erase(caller);
+        as(later(caller)).post("/api/auth/session").then().statusCode(200);
+
+        Response answer = caller.listSessions();
+
+        assertProblem(answer, 401, "account_erased");
+    }
+
+    @Test
+    void whatIsSentWhileTheAccountIsErasedDoesNotStay() throws Exception {
+        Caller caller = userWithHistory();
+        caller.createSession("busy", "Busy");
+        CountDownLatch posting = new CountDownLatch(80);
+        ExecutorService executor = Executors.newFixedThreadPool(8);
+        List<Future<List<Integer>>> devices = new ArrayList<>();
+        for (int device = 0; device < 8; device++) {
+            int number = device;
+            devices.add(executor.submit(() -> {
+                List<Integer> statuses = new ArrayList<>();
+                for (int i = 0; i < 1_000 && !statuses.contains(401); i++) {
+                    statuses.add(caller.post("busy", message("d" + number + "-" + i, "user", "x")).statusCode());
+                    posting.countDown();
+                }
+                return statuses;
+            }));
+        }
+
+        posting.await();
+
+        int status = erase(caller).statusCode();
+
+        assertThat(status).isEqualTo(200);
+        for (Future<List<Integer>> device : devices) {
+            List<Integer> statuses = device.get();
+            assertThat(statuses).containsOnlyOnce(401).endsWith(401).isSubsetOf(201, 401);
+        }
+        executor.shutdown();
+        assertThat(mentions(caller)).isEmpty();
+    }
+
+    // ---- What they have in common
+
+    /** Sessions with odd titles, messages of all kinds, what is counted of deleted ones, preferences. */
+    private static Caller userWithHistory() {
+        Caller caller = Caller.fresh();
+        caller.upload(List.of(
+                Map.of("id", "a \"quoted\" id", "title", "Zeile\n2 \\ 🙂", "messages", List.of(
+                        message("q1", "user", "Tell me of " + Tokens.email(caller.id())),
+                        Map.of("id", "a1", "role", "assistant", "content", "{\"not\": [\"json\"]}", "model", "m/x:free",
+                                "output_tokens", 7, "user_message_id", "q1", "elapsed_time", 1.25),
+                        Map.of("id", "e1", "role", "assistant", "content", "", "error", true))),
+                Map.of("id", "empty", "messages", List.of()),
+                Map.of("id", "gone", "messages", List.of(message("g1", "user", "deleted later")))))
+                .then().statusCode(200);
+        caller.delete("gone").then().statusCode(200);
+        caller.request()
+                .body("{\"ui\": {\"theme\": \"dark\", \"n\": [1, null, {\"deep\": true}]}, \"model\": {\"temperature\": 1}}")
+                .put("/api/user/data").then().statusCode(200);
+        return caller;
+    }
+
+    private static Map<String, ?> message(String id, String role, String content) {
+        return Map.of("id", id, "role", role, "content", content, "input_tokens", 3);
+    }
+
+    private static Response erase(Caller caller) {
+        return caller.request().body(Map.of("confirm", "erase")).delete("/api/user");
+    }
+
+    private static RequestSpecification as(String token) {
+        return RestAssured.given().auth().oauth2(token).contentType(ContentType.JSON);
+    }
+
+    /** Tokens say when they were issued in whole seconds; this one was issued after any erasure of this second. */
+    private static String later(Caller caller) {
+        return Tokens.claims(caller.id()).issuedAt(Instant.now().plusSeconds(2)).sign(Tokens.secretKey());
+    }
+
+    private static JsonNode inTheDatabase(Caller caller) {
+        return Json.of(Sql.<String> value("select public.export_user_data(?)::text", caller.id()));
+    }
+
+    /** Puts the messages of lines into their conversations. */
+    private static JsonNode document(String lines) {
+        var document = Json.of("{}").<ObjectNode> deepCopy();
+        LISTS.keySet().forEach(document::putArray);
+        for (String line : lines.strip().split("\n")) {
+            JsonNode item = Json.of(line);
+            JsonNode content = Json.without(item, "type");
+            String type = item.path("type").textValue();
+            switch (type) {
+                case "export" -> document.setAll((ObjectNode) content);
+                case "conversation" -> document.withArray("conversations").add(content);
+                case "message" -> {
+                    var conversations = document.withArray("conversations");
+                    ((ObjectNode) conversations.get(conversations.size() - 1))
+                            .withArray("messages").add(content);
+                }
+                default -> document.withArray(TYPES.get(type)).add(content);
+            }
+        }
+        document.withArray("conversations").forEach(
+                conversation -> ((ObjectNode) conversation).withArray("messages"));
+        return document;
+    }
+
+    /** Without the moment of the export, and with its lists as sets: their order is not that of the function. */
+    private static Map<String, Object> sorted(JsonNode export) {
+        Map<String, Object> document = new TreeMap<>();
+        Json.without(export, "exported_at").fields().forEachRemaining(field -> {
+            String key = LISTS.get(field.getKey());
+            if (key == null) {
+                document.put(field.getKey(), field.getValue());
+                return;
+            }
+            Map<String, JsonNode> entries = new TreeMap<>();
+            field.getValue().forEach(entry -> entries.put(entry.path(key).textValue(), entry));
+            assertThat(entries).hasSize(field.getValue().size());
+            document.put(field.getKey(), entries);
+        });
+        return document;
+    }
+
+    private static long count(String table, Caller caller) {
+        return Sql.<Long> value("select count(*) from " + table + " where user_id = ?", caller.id());
+    }
+
+    private static List<String> traces(Caller caller) {
+        List<String> kinds = new ArrayList<>();
+        Sql.rows("select kind from chatkeep.data_requests where account = sha256(convert_to(?, 'UTF8')) order by requested_at",
+                caller.id().toString()).forEach(row -> kinds.add((String) row.get("kind")));
+        return kinds;
+    }
+
+    /** Every table that has a row in which the user's id or e-mail address stands, in whatever column. */
+    private static List<String> mentions(Caller caller) {
+        List<String> tables = new ArrayList<>();
+        for (Map<String, Object> table : Sql.rows("select format('%I.%I', schemaname, tablename) as name from pg_tables"
+                + " where schemaname in ('public', 'auth', 'chatkeep') order by 1")) {
+            String name = (String) table.get("name");
+            long rows = Sql.<Long> value("select count(*) from " + name + " t where t::text ilike ? or t::text ilike ?",
+                    "%" + caller.id() + "%", "%" + Tokens.email(caller.id()) + "%");
+            if (rows > 0) {
+                tables.add(name);
+            }
+        }
+        return tables;
+    }
+}
