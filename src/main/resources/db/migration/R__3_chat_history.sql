@@ -254,6 +254,21 @@ as $$
                 else jsonb_build_object('unit_cost', p_unit_cost, 'cost', trim_scale(p_unit_cost * coalesce(p_tokens, 0))) end
 $$;
 
+-- What a token of a question that names no model costs with each answer to it: answers note the price of their
+-- model. The comparison of rows is for the planner: it can only be looked up in the index that begins with the question,
+-- whereas two equalities let it read all that a user has, if it does not know yet that this is much.
+create or replace function chatkeep.answer_costs(p_user_id uuid, p_question text)
+    returns table (id text, model text, unit_cost numeric)
+    language sql stable security definer set search_path = ''
+as $$
+    select chatkeep.require_caller(p_user_id);
+    select a.id, a.model::text, (a.metadata ->> 'question_unit_cost')::numeric
+      from public.chat_messages a
+     where (a.user_message_id, a.user_id) >= (p_question, p_user_id)
+       and (a.user_message_id, a.user_id) <= (p_question, p_user_id)
+       and a.user_message_id is not null and a.role = 'assistant' and a.error_message is null and a.model is not null
+$$;
+
 -- Stores messages of sessions that exist: new ones are inserted, changed ones updated, the same ones
 -- left alone; what a re-sent message does not say is kept. A total that a client leaves out is the sum of
 -- what it counts. Returns what usage has to count, grouped by
@@ -262,10 +277,11 @@ $$;
 --
 -- A message costs its counted tokens at the price that its model has when it is stored; both stand in its
 -- metadata (cost, unit_cost), so that a correction is charged at the same price. A question that names no
--- model is charged with each answer to it, at the answer's price (question_tokens).
+-- model is charged with each answer to it (question_tokens), at the answer's price, which the answer notes
+-- (question_unit_cost): whichever of them comes first, fails at first or is corrected later.
 --
--- Stored rows are looked up one by one by their key (lateral, limit 1): left to itself the planner may
--- prefer to read all that the user has.
+-- Stored rows are looked up one by one by their key (lateral, limit 1), and updated where they were found: left to
+-- itself the planner may prefer to read all that the user has.
 create or replace function chatkeep.store_messages(p_user_id uuid, p_messages chatkeep.incoming_message[]) returns jsonb
     language plpgsql set search_path = '' set jit = off
 as $$
@@ -273,7 +289,17 @@ declare
     v_inserted jsonb;
     v_updated  jsonb;
     v_count    int;
+    v_sent     jsonb;
+    v_stored   jsonb;
 begin
+    -- The questions among the messages: their tokens, or false where they name a model or failed. Maps, as joins of what
+    -- is unnested would go through all of it for each of it.
+    select coalesce(jsonb_object_agg(m.id, case when m.model is null and m.error_message is null
+                                                then coalesce(to_jsonb(m.input_tokens), 'null') else 'false' end), '{}')
+      into v_sent
+      from unnest(p_messages) m
+     where m.role = 'user';
+
     with units as materialized (
         select * from chatkeep.unit_costs(p_user_id, array(select distinct m.model from unnest(p_messages) m
                                                             where m.model is not null))
@@ -289,6 +315,8 @@ begin
                chatkeep.charge(case m.role when 'user' then u.input_cost when 'assistant' then u.output_cost end,
                                case m.role when 'user' then m.input_tokens when 'assistant' then m.output_tokens end
                                    * case when m.error_message is null then 1 end)
+                   || case when m.role = 'assistant' and m.user_message_id is not null and u.input_cost is not null
+                           then jsonb_build_object('question_unit_cost', u.input_cost) else '{}' end
           from unnest(p_messages) m
           left join units u on u.model = m.model
          order by m.conversation, m.position
@@ -296,7 +324,7 @@ begin
         returning id, role, model, input_tokens, output_tokens, error_message, user_message_id,
                   (metadata ->> 'unit_cost')::numeric as unit_cost
     ), counted as (
-        select s.role, s.model, s.unit_cost, s.user_message_id, c.message_id is null as is_new,
+        select s.id, s.role, s.model, s.unit_cost, s.user_message_id, c.message_id is null as is_new,
                case when s.role = 'user' then coalesce(s.input_tokens, 0) else 0 end - coalesce(c.input_tokens, 0) as input_tokens,
                case when s.role = 'assistant' then coalesce(s.output_tokens, 0) else 0 end - coalesce(c.output_tokens, 0) as output_tokens
           from stored s
@@ -304,17 +332,25 @@ begin
                               where c.user_id = p_user_id and c.message_id = s.id limit 1) c on true
          where s.error_message is null
     ), questions as (
-        select a.model, sum(coalesce(n.input_tokens, q.input_tokens)) as tokens,
-               sum(coalesce(n.input_tokens, q.input_tokens) * u.input_cost) as cost
-          from counted a
+        select a.model, sum(coalesce(nullif(a.question, 'null')::int, q.input_tokens)) as tokens,
+               sum(coalesce(nullif(a.question, 'null')::int, q.input_tokens) * u.input_cost) as cost
+          from (select c.model, c.user_message_id, v_sent -> c.user_message_id as question
+                  from counted c
+                 where c.role = 'assistant' and c.is_new and c.model is not null and c.user_message_id is not null) a
           left join units u on u.model = a.model
-          left join (select * from unnest(p_messages) n where n.role = 'user') n on n.id = a.user_message_id
-          left join lateral (select q.model, q.input_tokens from public.chat_messages q
+          left join lateral (select q.id, q.model, q.input_tokens from public.chat_messages q
                               where q.user_id = p_user_id and q.id = a.user_message_id and q.role = 'user'
                                 and q.error_message is null
                               limit 1) q on true
-         where a.role = 'assistant' and a.is_new and a.model is not null and a.user_message_id is not null
-           and coalesce(n.model, q.model) is null and n.error_message is null
+         where q.model is null and a.question is distinct from 'false' and (a.question is not null or q.id is not null)
+         group by a.model
+    ), late as (
+        -- Questions that come after their answers.
+        select a.model, 0 as sent, 0 as received, 0 as input_tokens, 0 as output_tokens,
+               sum(c.input_tokens) as question_tokens, sum(c.input_tokens * a.unit_cost) as cost
+          from counted c
+         cross join lateral chatkeep.answer_costs(p_user_id, c.id) a
+         where c.role = 'user' and c.model is null and c.input_tokens <> 0
          group by a.model
     ), grouped as (
         select c.model, count(*) filter (where c.is_new and c.role = 'user') as sent,
@@ -326,8 +362,9 @@ begin
           left join questions q on q.model = c.model
          group by c.model
     )
-    select (select count(*) from stored), (select coalesce(jsonb_agg(to_jsonb(g)), '[]') from grouped g)
-      into v_count, v_inserted;
+    select (select count(*) from stored), (select coalesce(jsonb_object_agg(s.id, true), '{}') from stored s),
+           (select coalesce(jsonb_agg(to_jsonb(g)), '[]') from (select * from grouped union all select * from late) g)
+      into v_count, v_stored, v_inserted;
 
     if v_count = cardinality(p_messages) then
         return v_inserted;
@@ -361,7 +398,7 @@ begin
                coalesce(n.message_timestamp, o.message_timestamp) as message_timestamp,
                o as old
           from unnest(p_messages) n
-         cross join lateral (select o.* from public.chat_messages o
+         cross join lateral (select o.*, o.ctid as place from public.chat_messages o
                               where o.user_id = p_user_id and o.id = n.id limit 1) o
           left join lateral (select c.* from chatkeep.counted_messages c
                               where c.user_id = p_user_id and c.message_id = n.id limit 1) c on true
@@ -380,22 +417,30 @@ begin
                          when (d.was_counted or d.was_remembered) and (d.old).model = d.model and (d.old).role = d.role
                              then ((d.old).metadata ->> 'unit_cost')::numeric
                          else case d.role when 'user' then u.input_cost when 'assistant' then u.output_cost end
-                    end as unit_cost
+                    end as unit_cost,
+               case when d.role <> 'assistant' or d.user_message_id is null then null
+                    when (d.was_counted or d.was_remembered) and (d.old).model = d.model and (d.old).role = d.role
+                        then ((d.old).metadata ->> 'question_unit_cost')::numeric
+                    else u.input_cost
+               end as question_unit_cost
           from different d
           left join units u on u.model = d.model
     ), changed as (
         update public.chat_messages m
            set metadata = m.metadata || chatkeep.charge(
-                   n.unit_cost, case n.role when 'user' then n.input_tokens when 'assistant' then n.output_tokens end),
+                   n.unit_cost, case n.role when 'user' then n.input_tokens when 'assistant' then n.output_tokens end)
+                   || case when n.question_unit_cost is null then '{}'
+                           else jsonb_build_object('question_unit_cost', n.question_unit_cost) end,
                role = n.role, content = n.content, error_message = n.error_message, model = n.model,
                total_tokens = n.total_tokens, input_tokens = n.input_tokens, output_tokens = n.output_tokens,
                user_message_id = n.user_message_id, content_type = n.content_type, elapsed_ms = n.elapsed_ms,
                completion_id = n.completion_id, message_timestamp = n.message_timestamp
           from priced n
-         where m.user_id = p_user_id and m.id = any (array(select d.id from different d)) and m.id = n.id
+         where m.user_id = p_user_id and m.ctid = any (array(select (d.old).place from different d)) and m.id = n.id
         returning n.*
     ), counted as (
-        select c.role, c.model, not (c.was_counted or c.was_remembered) as is_new, c.unit_cost,
+        select c.id, c.role, c.model, not (c.was_counted or c.was_remembered) as is_new, c.unit_cost,
+               c.user_message_id, c.question_unit_cost, c.old_input, (c.old).model as old_model,
                (c.old_input + c.old_output) * coalesce(((c.old).metadata ->> 'unit_cost')::numeric, 0) as old_cost,
                case c.role when 'user' then coalesce(c.input_tokens, 0) when 'assistant' then coalesce(c.output_tokens, 0)
                            else 0 end as tokens,
@@ -403,6 +448,24 @@ begin
                case when c.role = 'assistant' then coalesce(c.output_tokens, 0) else 0 end - c.old_output as output_tokens
           from changed c
          where c.error_message is null
+    ), questions as (
+        -- Of answers that are counted only now.
+        select a.model, coalesce(nullif(a.question, 'null')::int, q.input_tokens) as tokens, a.question_unit_cost as unit_cost
+          from (select c.model, c.user_message_id, c.question_unit_cost, v_sent -> c.user_message_id as question
+                  from counted c
+                 where c.role = 'assistant' and c.is_new and c.model is not null and c.user_message_id is not null) a
+          left join lateral (select q.id, q.model, q.input_tokens from public.chat_messages q
+                              where q.user_id = p_user_id and q.id = a.user_message_id and q.role = 'user'
+                                and q.error_message is null
+                              limit 1) q on true
+         where q.model is null and a.question is distinct from 'false' and (a.question is not null or q.id is not null)
+        union all
+        -- Whose tokens change, or which name a model at last, after their answers were counted.
+        select a.model, case when c.model is null then c.tokens else 0 end
+                        - case when c.old_model is null then c.old_input else 0 end, a.unit_cost
+          from counted c
+         cross join lateral chatkeep.answer_costs(p_user_id, c.id) a
+         where not v_stored ? a.id and c.role = 'user' and c.old_model is null and (c.input_tokens <> 0 or c.model is not null)
     ), grouped as (
         select model, count(*) filter (where is_new and role = 'user') as sent,
                count(*) filter (where is_new and role = 'assistant') as received,
@@ -411,7 +474,12 @@ begin
           from counted
          group by model
     )
-    select coalesce(jsonb_agg(to_jsonb(g)), '[]') into v_updated from grouped g;
+    select coalesce(jsonb_agg(to_jsonb(g)), '[]')
+      into v_updated
+      from (select g.*, 0 as question_tokens from grouped g
+            union all
+            select q.model, 0, 0, 0, 0, sum(q.tokens * q.unit_cost), sum(q.tokens) from questions q
+             group by q.model having sum(q.tokens) <> 0) g;
 
     return v_inserted || v_updated;
 end
@@ -484,9 +552,9 @@ $$;
 -- Stores a batch of conversations, [{ord, conversation}], each id at most once in it, and returns an
 -- entry for each: [{ord, conversationId, status, messageCount} or {ord, conversationId, error}]. A
 -- conversation that holds a message of another one is refused here; one that breaks a constraint fails
--- the batch.
+-- the batch. Plans are made for the batch at hand: one that does for any size joins a large one row by row.
 create or replace function chatkeep.sync_batch(p_user_id uuid, p_batch jsonb) returns jsonb
-    language plpgsql set search_path = '' set jit = off
+    language plpgsql set search_path = '' set jit = off set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_messages chatkeep.incoming_message[];
@@ -686,7 +754,7 @@ grant execute on function public.get_user_recent_sessions(uuid, int), public.get
     public.sync_user_conversations(uuid, jsonb) to authenticated, service_role;
 
 revoke execute on all functions in schema chatkeep from public;
-grant execute on function chatkeep.read_messages(int, text, jsonb), chatkeep.charge(numeric, bigint),
+grant execute on function chatkeep.read_messages(int, text, jsonb), chatkeep.charge(numeric, bigint), chatkeep.answer_costs(uuid, text),
     chatkeep.store_messages(uuid, chatkeep.incoming_message[]),
     chatkeep.uncounted_sessions(uuid, text[]), chatkeep.create_session(uuid, text, text),
     chatkeep.append_message(uuid, text, jsonb), chatkeep.sync_batch(uuid, jsonb), chatkeep.sync_isolating(uuid, jsonb),

@@ -48,6 +48,8 @@ create or replace function chatkeep.record_usage(
     language plpgsql security definer set search_path = ''
 as $$
 declare
+    -- What the column holds. A price that is wrong by orders of magnitude must not keep messages from being stored.
+    c_most_cost constant numeric := 99999999.999999;
     v_sent     bigint;
     v_received bigint;
     v_input    bigint;
@@ -106,7 +108,8 @@ begin
         user_id, usage_date, messages_sent, messages_received, input_tokens, output_tokens, total_tokens, models_used,
         sessions_created, active_minutes, estimated_cost)
     values (p_user_id, v_today, v_sent, v_received, v_input, v_output,
-            v_input + v_output, v_models, p_sessions_created, least(v_minutes, 1440), v_cost)
+            v_input + v_output, v_models, p_sessions_created, least(v_minutes, 1440),
+            least(greatest(v_cost, -c_most_cost), c_most_cost))
     on conflict (user_id, usage_date) do update
         set messages_sent = u.messages_sent + excluded.messages_sent,
             messages_received = u.messages_received + excluded.messages_received,
@@ -116,7 +119,8 @@ begin
             models_used = chatkeep.add_counts(u.models_used, excluded.models_used),
             sessions_created = u.sessions_created + excluded.sessions_created,
             estimated_cost = case when v_cost = 0 then u.estimated_cost
-                                  else (select sum(m.cost) from chatkeep.usage_by_model m
+                                  else (select least(greatest(sum(m.cost), -c_most_cost), c_most_cost)
+                                          from chatkeep.usage_by_model m
                                          where m.user_id = p_user_id and m.usage_date = v_today) end,
             active_minutes = least(1440, u.active_minutes + v_minutes
                 - case when date_trunc('minute', u.updated_at) >= date_trunc('minute', clock_timestamp()) then 1 else 0 end),

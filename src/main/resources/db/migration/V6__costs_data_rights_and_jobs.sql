@@ -75,6 +75,8 @@ alter table public.chat_sessions
                and updated_at >= '0001-01-01 00:00:00+00' and updated_at < '10000-01-01 00:00:00+00'
                and last_activity >= '0001-01-01 00:00:00+00' and last_activity < '10000-01-01 00:00:00+00');
 
+-- The answers to a question: see answer_costs.
+create index chat_messages_answers_idx on public.chat_messages (user_message_id, user_id) where user_message_id is not null;
 create index chat_messages_errors_idx on public.chat_messages (message_timestamp) where error_message is not null;
 
 revoke all on chatkeep.usage_by_model, chatkeep.data_requests, chatkeep.job_runs, chatkeep.catalog_version

@@ -2,10 +2,12 @@ package dev.chatkeep.catalog;
 
 import java.io.IOException;
 import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
@@ -43,6 +45,8 @@ class CatalogImport {
 
     private static final String IMPORT = "select chatkeep.admin_import_models($1, $2::text::jsonb)::text";
     private static final String NO_TEXT = "text";
+    /** Of a price in model_access. */
+    private static final int DECIMALS = 12;
 
     /** OpenRouter's list of models: {@code GET https://openrouter.ai/api/v1/models}. */
     @Schema(name = "Catalog")
@@ -80,7 +84,7 @@ class CatalogImport {
     record Row(String modelId, String modelName, String modelDescription,
             @NotNull @DecimalMin(value = "0", message = "has no fixed price") @DecimalMax("1000") BigDecimal inputCostPerToken,
             @NotNull @DecimalMin(value = "0", message = "has no fixed price") @DecimalMax("1000") BigDecimal outputCostPerToken,
-            Set<String> modelTags, Integer contextLength) {
+            @Size(max = 100) List<@Text(min = 1, max = 100) String> modelTags, Integer contextLength) {
     }
 
     @Schema(name = "CatalogImported")
@@ -165,7 +169,7 @@ class CatalogImport {
     private static Row row(Listed model) {
         Set<String> tags = new TreeSet<>();
         if (model.architecture() != null && model.architecture().inputModalities() != null) {
-            tags.addAll(model.architecture().inputModalities());
+            model.architecture().inputModalities().stream().filter(Objects::nonNull).forEach(tags::add);
             tags.remove(NO_TEXT);
         }
         if (model.supportedParameters() != null) {
@@ -173,13 +177,21 @@ class CatalogImport {
         }
         Pricing pricing = model.pricing() == null ? new Pricing(null, null) : model.pricing();
         return new Row(model.id(), shortened(model.name(), 255), shortened(model.description(), 4_000),
-                price(pricing.prompt()), price(pricing.completion()), tags, model.contextLength());
+                price(pricing.prompt()), price(pricing.completion()), List.copyOf(tags), model.contextLength());
     }
 
-    /** Null where it is no number; OpenRouter says -1 where the price depends on what a request is routed to. */
+    /**
+     * Null where it is no number; OpenRouter says -1 where the price depends on what a request is routed to. What is too
+     * small for the column is zero before it is read further: with an exponent of any size, PostgreSQL refuses it.
+     */
     private static BigDecimal price(String text) {
         try {
-            return text == null ? null : new BigDecimal(text);
+            BigDecimal price = text == null ? null : new BigDecimal(text);
+            if (price == null || price.scale() <= DECIMALS && price.signum() != 0) {
+                return price;
+            }
+            boolean vanishes = price.signum() == 0 || (long) price.precision() - price.scale() < -DECIMALS;
+            return vanishes ? BigDecimal.ZERO : price.setScale(DECIMALS, RoundingMode.HALF_UP);
         } catch (NumberFormatException e) {
             return null;
         }

@@ -6,7 +6,6 @@ import java.time.LocalDate;
 import java.util.List;
 
 import jakarta.annotation.security.RolesAllowed;
-import jakarta.validation.Valid;
 import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
 import jakarta.ws.rs.Consumes;
@@ -21,6 +20,7 @@ import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.RestQuery;
@@ -32,6 +32,8 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.chatkeep.security.Administrators;
 import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.DayRange;
+import dev.chatkeep.wire.StrictJson;
+import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 
 /** The system as a whole, for administrators. */
@@ -47,6 +49,7 @@ public class AdminResource {
 
     @Schema(name = "Cleanup")
     @JsonNaming(SnakeCaseStrategy.class)
+    @RegisterForReflection // read by StrictJson
     record Cleanup(
             @Schema(description = "As `chatkeep.retention.days` by default", examples = "90") @Min(1) @Max(36_500) Integer daysToKeep) {
     }
@@ -86,10 +89,12 @@ public class AdminResource {
 
     private final CallerTransaction transaction;
     private final Retention retention;
+    private final StrictJson strictJson;
 
-    public AdminResource(CallerTransaction transaction, Retention retention) {
+    public AdminResource(CallerTransaction transaction, Retention retention, StrictJson strictJson) {
         this.transaction = transaction;
         this.retention = retention;
+        this.strictJson = strictJson;
     }
 
     @GET
@@ -132,12 +137,15 @@ public class AdminResource {
     @Cancellable(false)
     @Operation(summary = "Run the retention now", description = "It is answered when all is deleted, which may take minutes;"
             + " it goes on if the client goes away.")
+    @RequestBody(content = @Content(schema = @Schema(implementation = Cleanup.class)))
     @APIResponse(responseCode = "200", description = "What was deleted", content = @Content(schema = @Schema(implementation = CleanedUp.class)))
     @APIResponse(responseCode = "400", description = "The body is malformed")
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
-    @APIResponse(responseCode = "422", description = "The days are not valid")
-    public Uni<String> cleanup(@Valid Cleanup cleanup) {
-        return cleanup == null || cleanup.daysToKeep() == null ? retention.run(transaction.administration())
-                : retention.run(transaction.administration(), cleanup.daysToKeep());
+    @APIResponse(responseCode = "422", description = "The days are not valid, or a field is not known")
+    public Uni<String> cleanup(byte[] body) {
+        Integer days = body == null || body.length == 0 ? null
+                : strictJson.readOptions(body, Cleanup.class).value().daysToKeep();
+        return days == null ? retention.run(transaction.administration())
+                : retention.run(transaction.administration(), days);
     }
 }

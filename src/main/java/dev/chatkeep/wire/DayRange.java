@@ -28,7 +28,7 @@ public record DayRange(LocalDate from, LocalDate to) {
             throw RequestProblems.ofField("from", "must not be after to");
         }
         if (ChronoUnit.DAYS.between(first, last) >= MOST_DAYS) {
-            throw RequestProblems.ofField("from", "must be at most " + MOST_DAYS + " days before to");
+            throw RequestProblems.ofField("from", "must be at most " + (MOST_DAYS - 1) + " days before to");
         }
         return new DayRange(first, last);
     }

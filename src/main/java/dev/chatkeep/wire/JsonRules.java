@@ -34,6 +34,8 @@ import io.quarkus.jackson.ObjectMapperCustomizer;
 @Singleton
 public class JsonRules implements ObjectMapperCustomizer {
 
+    private static final char REPLACEMENT = '\uFFFD';
+
     /** After Quarkus' own, whose module for times would otherwise win. */
     @Override
     public int priority() {
@@ -88,30 +90,29 @@ public class JsonRules implements ObjectMapperCustomizer {
         }
     }
 
-    private static final class WellFormed extends StringDeserializer {
+    /** The text itself, or a copy in which no half of a surrogate pair stands alone. */
+    static String wellFormed(String text) {
+        StringBuilder mended = null;
+        for (int i = 0; text != null && i < text.length(); i++) {
+            if (!Character.isSurrogate(text.charAt(i))) {
+                continue;
+            }
+            if (Character.isHighSurrogate(text.charAt(i)) && i + 1 < text.length()
+                    && Character.isLowSurrogate(text.charAt(i + 1))) {
+                i++;
+                continue;
+            }
+            mended = mended == null ? new StringBuilder(text) : mended;
+            mended.setCharAt(i, REPLACEMENT);
+        }
+        return mended == null ? text : mended.toString();
+    }
 
-        private static final char REPLACEMENT = '\uFFFD';
+    private static final class WellFormed extends StringDeserializer {
 
         @Override
         public String deserialize(JsonParser parser, DeserializationContext context) throws IOException {
             return wellFormed(super.deserialize(parser, context));
-        }
-
-        private static String wellFormed(String text) {
-            StringBuilder mended = null;
-            for (int i = 0; text != null && i < text.length(); i++) {
-                if (!Character.isSurrogate(text.charAt(i))) {
-                    continue;
-                }
-                if (Character.isHighSurrogate(text.charAt(i)) && i + 1 < text.length()
-                        && Character.isLowSurrogate(text.charAt(i + 1))) {
-                    i++;
-                    continue;
-                }
-                mended = mended == null ? new StringBuilder(text) : mended;
-                mended.setCharAt(i, REPLACEMENT);
-            }
-            return mended == null ? text : mended.toString();
         }
     }
 }

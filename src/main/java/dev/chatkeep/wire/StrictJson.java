@@ -61,7 +61,17 @@ public class StrictJson {
         this.validator = validator;
     }
 
+    /** A change, which names something. */
     public <T> Change<T> read(byte[] body, Class<T> type) {
+        Change<T> change = readOptions(body, type);
+        if (change.tree().isEmpty()) {
+            throw RequestProblems.ofField("", "must name something to change");
+        }
+        return change;
+    }
+
+    /** What may be left out as a whole. */
+    public <T> Change<T> readOptions(byte[] body, Class<T> type) {
         if (body != null && body.length > MOST_BYTES) {
             throw Problem.of(Status.REQUEST_ENTITY_TOO_LARGE, "too_large",
                     "The request has more than " + MOST_BYTES + " bytes.");
@@ -71,13 +81,15 @@ public class StrictJson {
             if (tree == null || tree.isNull() || tree.isMissingNode()) {
                 throw RequestProblems.ofMissingBody();
             }
+            String text = tree.toString();
+            String wellFormed = JsonRules.wellFormed(text);
+            if (!wellFormed.equals(text)) {
+                tree = strict.readTree(wellFormed); // the tree itself is stored, too
+            }
             T value = strict.forType(type).readValue(tree);
             Set<ConstraintViolation<T>> violations = validator.validate(value);
             if (!violations.isEmpty()) {
                 throw new ConstraintViolationException(violations);
-            }
-            if (tree.isEmpty()) {
-                throw RequestProblems.ofField("", "must name something to change");
             }
             return new Change<>(value, (ObjectNode) tree);
         } catch (MismatchedInputException e) {

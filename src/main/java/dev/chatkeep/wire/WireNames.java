@@ -14,6 +14,7 @@ import org.hibernate.validator.BaseHibernateValidatorConfiguration;
 import org.hibernate.validator.spi.nodenameprovider.JavaBeanProperty;
 import org.hibernate.validator.spi.nodenameprovider.Property;
 import org.hibernate.validator.spi.nodenameprovider.PropertyNodeNameProvider;
+import org.jboss.resteasy.reactive.RestPath;
 import org.jboss.resteasy.reactive.RestQuery;
 
 import com.fasterxml.jackson.databind.BeanDescription;
@@ -71,10 +72,12 @@ public class WireNames implements ValidatorFactoryCustomizer {
 
         private static String name(Parameter parameter) {
             RestQuery query = parameter.getAnnotation(RestQuery.class);
-            if (query == null) {
+            RestPath path = parameter.getAnnotation(RestPath.class);
+            if (query == null && path == null) {
                 return "body";
             }
-            return query.value().isEmpty() ? parameter.getName() : query.value();
+            String name = query != null ? query.value() : path.value();
+            return name.isEmpty() ? parameter.getName() : name;
         }
     }
 }

@@ -1,0 +1,612 @@
+package dev.chatkeep.catalog;
+
+import static dev.chatkeep.testsupport.Problems.assertFields;
+import static dev.chatkeep.testsupport.Problems.assertProblem;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+import dev.chatkeep.testsupport.Administrator;
+import dev.chatkeep.testsupport.Caller;
+import dev.chatkeep.testsupport.Chat;
+import dev.chatkeep.testsupport.DatabaseResource;
+import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.Models;
+import dev.chatkeep.testsupport.Sql;
+import io.quarkus.test.common.TestResourceScope;
+import io.quarkus.test.common.WithTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import io.restassured.RestAssured;
+import io.restassured.response.Response;
+
+@QuarkusTest
+@WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+class ModelResourceTest {
+
+    private static final String[] TIERS = { "free", "pro", "enterprise", "admin" };
+    private static final String UNLIMITED = "{\"daily\": null, \"monthly\": null}";
+
+    @Test
+    void aModelIsAnsweredWithEverythingThatAFrontEndShows() {
+        Caller caller = Caller.fresh();
+        String model = Models.freshId();
+        Administrator.service().request().body("""
+                {"model_id": "%s", "tier": "free", "model_name": "A name", "model_description": "What it is for",
+                 "model_tags": ["tools", "image"], "input_cost_per_token": 0.0000005, "output_cost_per_token": 0.000001500,
+                 "context_length": 163840}
+                """.formatted(model)).post("/api/admin/models").then().statusCode(201);
+
+        Response answer = caller.request().get("/api/models");
+
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
+        assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
+        assertThat(find(Json.of(answer), model)).isEqualTo(Json.of("""
+                {"id": "%s", "name": "A name", "description": "What it is for", "tags": ["tools", "image"], "tier": "free",
+                 "input_cost_per_token": 0.0000005, "output_cost_per_token": 0.0000015, "context_length": 163840,
+                 "is_default": false, "limits": %s}
+                """, model, UNLIMITED));
+    }
+
+    @Test
+    void aModelOfWhichNothingIsKnownIsCalledByItsId() {
+        Caller caller = Caller.fresh();
+        String model = Models.open("free", "0", "0");
+
+        Response answer = caller.request().get("/api/models");
+
+        assertThat(find(Json.of(answer), model)).isEqualTo(Json.of("""
+                {"id": "%1$s", "name": "%1$s", "description": null, "tags": [], "tier": "free", "input_cost_per_token": 0,
+                 "output_cost_per_token": 0, "context_length": null, "is_default": false, "limits": %2$s}
+                """, model, UNLIMITED));
+    }
+
+    @Test
+    void theAnswerCountsTheModelsAndNamesTheTier() {
+        Caller caller = known("enterprise");
+        Models.open("free", "0", "0");
+
+        JsonNode answer = Json.of(caller.request().get("/api/models"));
+
+        assertThat(answer.path("subscription_tier").textValue()).isEqualTo("enterprise");
+        assertThat(answer.path("count").intValue()).isEqualTo(answer.path("models").size()).isPositive();
+        assertThat(answer.fieldNames()).toIterable().containsExactlyInAnyOrder("models", "count", "subscription_tier");
+    }
+
+    @Test
+    void whoHasNeverWrittenAnythingMayUseWhatIsFree() {
+        Caller caller = Caller.fresh();
+        String free = Models.open("free", "0", "0");
+        String pro = Models.open("pro", "0", "0");
+
+        JsonNode answer = Json.of(caller.request().get("/api/models"));
+
+        assertThat(answer.path("subscription_tier").textValue()).isEqualTo("free");
+        assertThat(Json.texts(answer.path("models"), "id")).contains(free).doesNotContain(pro);
+        assertThat(Sql.rows("select id from profiles where id = ?", caller.id())).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "free, 1", "pro, 2", "enterprise, 3", "admin, 4" })
+    void aTierSeesItselfAndAllBelow(String tier, int visible) {
+        Caller caller = known(tier);
+        List<String> models = new ArrayList<>();
+        for (String opened : TIERS) {
+            models.add(Models.open(opened, "0", "0"));
+        }
+
+        Response answer = caller.request().get("/api/models");
+
+        List<String> seen = ids(answer);
+        assertThat(models).filteredOn(seen::contains).isEqualTo(models.subList(0, visible));
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "free, free, 1", "pro, free, 1", "enterprise, enterprise, 3", "admin, admin, 4" })
+    void aModelOfSeveralTiersIsThereOnceAsTheHighestThatTheUserReaches(String tier, String shown, int price) {
+        Caller caller = known(tier);
+        String model = Models.freshId();
+        Models.open(model, "free", "1", "1");
+        Models.open(model, "admin", "4", "4");
+        Models.open(model, "enterprise", "3", "3");
+
+        JsonNode answer = Json.of(caller.request().get("/api/models"));
+
+        assertThat(Json.texts(answer.path("models"), "id")).containsOnlyOnce(model);
+        assertThat(find(answer, model).path("tier").textValue()).isEqualTo(shown);
+        assertThat(find(answer, model).path("input_cost_per_token").intValue()).isEqualTo(price);
+    }
+
+    @Test
+    void aModelThatIsNotActiveIsNotThere() {
+        Caller caller = known("admin");
+        String model = Models.freshId();
+        String row = Models.open(model, "free", "0", "0");
+        Models.change(row, "{\"is_active\": false}");
+
+        Response answer = caller.request().get("/api/models");
+
+        assertThat(ids(answer)).doesNotContain(model);
+    }
+
+    @Test
+    void aModelThatIsNotActiveInOneTierIsThereAsTheNextLowerOne() {
+        Caller caller = known("pro");
+        String model = Models.freshId();
+        Models.open(model, "free", "1", "1");
+        Models.change(Models.open(model, "pro", "2", "2"), "{\"is_active\": false}");
+
+        JsonNode answer = Json.of(caller.request().get("/api/models"));
+
+        assertThat(find(answer, model).path("tier").textValue()).isEqualTo("free");
+    }
+
+    @Test
+    void theDefaultComesFirst() {
+        Caller caller = known("free");
+        Models.open("0-" + Models.freshId(), "free", "0", "0");
+        String model = "zzz/" + Models.freshId();
+        Models.open(model, "free", "0", "0");
+        setDefault(caller, model);
+
+        JsonNode models = Json.of(caller.request().get("/api/models")).path("models");
+
+        assertThat(models.get(0).path("id").textValue()).isEqualTo(model);
+        assertThat(models.get(0).path("is_default").booleanValue()).isTrue();
+        assertThat(Json.texts(models, "id").subList(1, models.size())).isSorted();
+        assertThat(models).filteredOn(each -> each.path("is_default").booleanValue()).hasSize(1);
+    }
+
+    @Test
+    void aDefaultThatTheTierDoesNotOpenAnyMoreIsNotThere() {
+        Caller caller = known("pro");
+        String model = Models.open("pro", "0", "0");
+        setDefault(caller, model);
+        Administrator.service().setTier(caller, "free");
+
+        JsonNode answer = Json.of(caller.request().get("/api/models"));
+
+        assertThat(Json.texts(answer.path("models"), "id")).doesNotContain(model);
+        assertThat(answer.path("models")).noneMatch(each -> each.path("is_default").booleanValue());
+    }
+
+    @Test
+    void theDefaultOfOneUserIsNotThatOfAnother() {
+        Caller ada = known("free");
+        Caller bob = known("free");
+        String model = Models.open("free", "0", "0");
+        setDefault(ada, model);
+
+        JsonNode answer = Json.of(bob.request().get("/api/models"));
+
+        assertThat(find(answer, model).path("is_default").booleanValue()).isFalse();
+    }
+
+    @Test
+    void whatIsLeftOfALimitIsWhatHasNotBeenAnswered() {
+        Caller caller = Chat.started();
+        String model = limited("3", "100");
+        Chat.store(caller, Chat.question("q1", model, 1));
+        Chat.store(caller, Chat.answer("a1", "q1", model, 1));
+        Chat.store(caller, Chat.answer("a2", "q1", model, 1));
+        Chat.store(caller, Chat.failed(Chat.answer("a3", "q1", model, 1)));
+
+        JsonNode answer = Json.of(caller.request().get("/api/models"));
+
+        JsonNode limits = find(answer, model).path("limits");
+        assertThat(Json.without(limits.path("daily"), "resets_at"))
+                .isEqualTo(Json.of("{\"limit\": 3, \"used\": 2, \"remaining\": 1}"));
+        assertThat(Json.without(limits.path("monthly"), "resets_at"))
+                .isEqualTo(Json.of("{\"limit\": 100, \"used\": 2, \"remaining\": 98}"));
+    }
+
+    @Test
+    void limitsStartAfreshAtMidnightAndOnTheFirstOfTheMonth() {
+        Caller caller = known("free");
+        String model = limited("3", "100");
+        List<Map<String, Object>> before = nextDayAndMonth();
+
+        JsonNode answer = Json.of(caller.request().get("/api/models"));
+
+        JsonNode limits = find(answer, model).path("limits");
+        assertThat(Map.of("day", limits.at("/daily/resets_at").textValue(), "month",
+                limits.at("/monthly/resets_at").textValue())).isIn(before.get(0), nextDayAndMonth().get(0));
+    }
+
+    @Test
+    void aLimitOfTheMonthCountsAllItsDaysAndNoOthers() {
+        Caller caller = known("free");
+        String model = limited("5", "100");
+        Sql.rows("""
+                insert into chatkeep.usage_by_model (user_id, usage_date, model, messages_received)
+                select ?, d.day, ?, d.n
+                  from (select date_trunc('month', now() at time zone 'UTC')::date as first) m,
+                       (values (0, 7), (-1, 50)) as v (days, n),
+                       lateral (select m.first + v.days as day, v.n) d
+                """, caller.id(), model);
+
+        JsonNode answer = Json.of(caller.request().get("/api/models"));
+
+        assertThat(find(answer, model).at("/limits/monthly/used").intValue()).isEqualTo(7);
+        assertThat(find(answer, model).at("/limits/monthly/remaining").intValue()).isEqualTo(93);
+    }
+
+    @Test
+    void ofALimitThatIsUsedUpNothingIsLeft() {
+        Caller caller = Chat.started();
+        String model = limited("1", "0");
+        Chat.store(caller, Chat.answer("a1", null, model, 1));
+        Chat.store(caller, Chat.answer("a2", null, model, 1));
+
+        JsonNode answer = Json.of(caller.request().get("/api/models"));
+
+        JsonNode limits = find(answer, model).path("limits");
+        assertThat(Json.without(limits.path("daily"), "resets_at"))
+                .isEqualTo(Json.of("{\"limit\": 1, \"used\": 2, \"remaining\": 0}"));
+        assertThat(Json.without(limits.path("monthly"), "resets_at"))
+                .isEqualTo(Json.of("{\"limit\": 0, \"used\": 2, \"remaining\": 0}"));
+    }
+
+    @Test
+    void whatOthersUsedDoesNotCount() {
+        Caller ada = known("free");
+        Caller bob = Chat.started();
+        String model = limited("3", "3");
+        Chat.store(bob, Chat.answer("a1", null, model, 1));
+
+        JsonNode answer = Json.of(ada.request().get("/api/models"));
+
+        assertThat(find(answer, model).at("/limits/daily/remaining").intValue()).isEqualTo(3);
+    }
+
+    @Test
+    void theListIsKeptInTheCacheForTheTier() {
+        Caller caller = known("enterprise");
+        String model = Models.open("enterprise", "0", "0");
+
+        Response answer = caller.request().get("/api/models");
+
+        assertThat(ids(answer)).contains(model);
+        JsonNode cached = Json.of(Sql.<String> value("""
+                select c.cache_value::text from system_cache c, chatkeep.catalog_version v
+                 where c.cache_key = 'models:enterprise:' || v.version and c.expires_at > now()
+                """));
+        assertThat(Json.texts(cached, "id")).contains(model);
+    }
+
+    @Test
+    void theListIsReadFromTheCache() {
+        Caller caller = known("free");
+        String model = Models.open("free", "0", "0");
+        caller.request().get("/api/models").then().statusCode(200);
+        Sql.rows("""
+                update system_cache c set cache_value = '[{"id": "kept", "tier": "free"}]'
+                  from chatkeep.catalog_version v where c.cache_key = 'models:free:' || v.version
+                """);
+
+        Response answer = caller.request().get("/api/models");
+
+        assertThat(ids(answer)).containsExactly("kept");
+        Sql.rows("select chatkeep.forget('models:')");
+        assertThat(ids(caller.request().get("/api/models"))).contains(model);
+    }
+
+    @Test
+    void aListPastItsTimeIsReadAnew() {
+        Caller caller = known("free");
+        String model = Models.open("free", "0", "0");
+        caller.request().get("/api/models").then().statusCode(200);
+        Sql.rows("""
+                update system_cache c set cache_value = '[]', expires_at = now()
+                  from chatkeep.catalog_version v where c.cache_key = 'models:free:' || v.version
+                """);
+
+        Response answer = caller.request().get("/api/models");
+
+        assertThat(ids(answer)).contains(model);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "{\"model_name\": \"Another name\"}", "{\"is_active\": false}", "{\"daily_limit\": 1}",
+            "{\"input_cost_per_token\": 1}" })
+    void aChangeOfAModelShowsAtOnce(String change) {
+        Caller caller = known("free");
+        String model = Models.freshId();
+        String row = Models.open(model, "free", "0", "0");
+        JsonNode before = find(Json.of(caller.request().get("/api/models")), model);
+        Models.change(row, change);
+
+        Response answer = caller.request().get("/api/models");
+
+        assertThat(find(Json.of(answer), model)).isNotEqualTo(before);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "insert into model_access (model_id, tier) values (?, 'free')",
+            "insert into model_access (model_id, tier) values (?, 'free') on conflict (model_id, tier) do nothing" })
+    void aModelThatSomebodyAddsBesideTheServiceShowsAtOnce(String sql) {
+        Caller caller = known("free");
+        caller.request().get("/api/models").then().statusCode(200);
+        String model = Models.freshId();
+        Sql.rows(sql, model);
+
+        Response answer = caller.request().get("/api/models");
+
+        assertThat(ids(answer)).contains(model);
+    }
+
+    @Test
+    void aModelThatSomebodyDeletesBesideTheServiceIsGoneAtOnce() {
+        Caller caller = known("free");
+        String model = Models.open("free", "0", "0");
+        caller.request().get("/api/models").then().statusCode(200);
+        Sql.rows("delete from model_access where model_id = ?", model);
+
+        Response answer = caller.request().get("/api/models");
+
+        assertThat(ids(answer)).doesNotContain(model);
+    }
+
+    @Test
+    void aTierChangeShowsAtOnce() {
+        Caller caller = known("free");
+        String model = Models.open("pro", "0", "0");
+        assertThat(ids(caller.request().get("/api/models"))).doesNotContain(model);
+        Administrator.service().setTier(caller, "pro");
+
+        Response answer = caller.request().get("/api/models");
+
+        assertThat(ids(answer)).contains(model);
+    }
+
+    @Test
+    void aTierThatIsTakenAwayClosesAtOnce() {
+        Caller caller = known("enterprise");
+        String model = Models.open("enterprise", "0", "0");
+        assertThat(ids(caller.request().get("/api/models"))).contains(model);
+        Administrator.service().setTier(caller, "pro");
+
+        Response answer = caller.request().get("/api/models");
+
+        assertThat(ids(answer)).doesNotContain(model);
+    }
+
+    @Test
+    void aModelOfTheTierMayBeUsed() {
+        Caller caller = known("free");
+        String model = Models.open("free", "0", "0");
+
+        Response answer = access(caller, model);
+
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
+        assertThat(Json.of(answer)).isEqualTo(Json.of("""
+                {"model_id": "%s", "allowed": true, "reason": null, "required_tier": "free", "limits": %s}
+                """, model, UNLIMITED));
+    }
+
+    @Test
+    void aModelOfAHigherTierMayNotBeUsedAndTheAnswerSaysWhichOpensIt() {
+        Caller caller = known("free");
+        String model = Models.freshId();
+        Models.open(model, "admin", "0", "0");
+        Models.open(model, "enterprise", "0", "0");
+
+        Response answer = access(caller, model);
+
+        assertThat(Json.of(answer)).isEqualTo(Json.of("""
+                {"model_id": "%s", "allowed": false, "reason": "tier", "required_tier": "enterprise", "limits": null}
+                """, model));
+    }
+
+    @Test
+    void aModelThatNobodyKnowsMayNotBeUsed() {
+        Caller caller = known("admin");
+        String model = Models.freshId();
+
+        Response answer = access(caller, model);
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(Json.of(answer)).isEqualTo(Json.of("""
+                {"model_id": "%s", "allowed": false, "reason": "unknown_model", "required_tier": null, "limits": null}
+                """, model));
+    }
+
+    @Test
+    void aModelThatIsNotActiveIsNotKnown() {
+        Caller caller = known("admin");
+        String model = Models.freshId();
+        Models.change(Models.open(model, "free", "0", "0"), "{\"is_active\": false}");
+
+        Response answer = access(caller, model);
+
+        assertThat(answer.<String> path("reason")).isEqualTo("unknown_model");
+    }
+
+    @Test
+    void theAnswerSaysWhatIsLeftOfTheLimits() {
+        Caller caller = Chat.started();
+        String model = limited("3", "100");
+        Chat.store(caller, Chat.answer("a1", null, model, 1));
+
+        JsonNode answer = Json.of(access(caller, model));
+
+        assertThat(answer.path("allowed").booleanValue()).isTrue();
+        assertThat(answer.at("/limits/daily/remaining").intValue()).isEqualTo(2);
+        assertThat(answer.at("/limits/monthly/remaining").intValue()).isEqualTo(99);
+    }
+
+    @Test
+    void whoHasNeverWrittenAnythingMayAskAsWell() {
+        Caller caller = Caller.fresh();
+        String model = Models.open("pro", "0", "0");
+
+        Response answer = access(caller, model);
+
+        assertThat(answer.<String> path("reason")).isEqualTo("tier");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            deepseek/deepseek-r1-0528:free     | deepseek/deepseek-r1-0528:free
+            deepseek%2Fdeepseek-r1-0528%3Afree | deepseek/deepseek-r1-0528:free
+            deepseek%2fdeepseek-r1-0528:free   | deepseek/deepseek-r1-0528:free
+            plain                              | plain
+            a/b/c/d                            | a/b/c/d
+            a/access                           | a/access
+            access                             | access
+            a/access/b                         | a/access/b
+            a%20b                              | a b
+            a+b                                | a+b
+            a%2Bb                              | a+b
+            100%25                             | 100%
+            a%252Fb                            | a%2Fb
+            %C3%BC/%E5%AD%97                   | ü/字
+            %F0%9F%98%80                       | 😀
+            a%27%20or%201=1                    | a' or 1=1
+            a%3Bb                              | a;b
+            a%3Fb                              | a?b
+            a,b@c!$&*()                        | a,b@c!$&*()
+            """)
+    void anIdStandsInThePathAsItIsOrEncoded(String path, String model) {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.request().urlEncodingEnabled(false).get("/api/models/" + path + "/access");
+
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
+        assertThat(Json.of(answer).path("model_id").textValue()).isEqualTo(model);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "/", "%2F", "%2f" })
+    void aSlashFindsTheModelAsItIsOrEncoded(String slash) {
+        Caller caller = known("free");
+        String model = Models.open("free", "0", "0");
+        String path = model.replace("/", slash);
+
+        Response answer = caller.request().urlEncodingEnabled(false).get("/api/models/" + path + "/access");
+
+        assertThat(Json.of(answer).path("allowed").booleanValue()).isTrue();
+    }
+
+    @Test
+    void anIdHas100CharactersAtTheMost() {
+        Caller caller = Caller.fresh();
+        String id = "\u5B57".repeat(100);
+
+        Response answer = access(caller, id);
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(Json.of(answer).path("model_id").textValue()).isEqualTo(id);
+    }
+
+    @Test
+    void anIdOf101CharactersIsRefused() {
+        Caller caller = Caller.fresh();
+
+        Response answer = access(caller, "x".repeat(101));
+
+        assertFields(answer, 422, "id must have at most 100 characters");
+    }
+
+    @Test
+    void anIdWithTheCharacterNulIsRefused() {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.request().urlEncodingEnabled(false).get("/api/models/a%00b/access");
+
+        assertFields(answer, 422, "id must not hold the character NUL");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "/api/models/access", "/api/models//access", "/api/models/a/b:free",
+            "/api/models/a/b:free/acces" })
+    void noOtherPathIsAnswered(String path) {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.request().urlEncodingEnabled(false).get(path);
+
+        assertProblem(answer, 404, "not_found");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "/api/models/", "/api/models/a/b:free/access/" })
+    void aSlashAtTheEndOfThePathIsAccepted(String path) {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.request().get(path);
+
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "/api/models", "/api/models/a/b:free/access" })
+    void withoutATokenNothingIsAnswered(String path) {
+        String url = path;
+
+        Response answer = RestAssured.given().get(url);
+
+        assertProblem(answer, 401, "unauthorized");
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "POST, /api/models", "DELETE, /api/models", "PUT, /api/models/a/access" })
+    void modelsAreReadOnlyHere(String method, String path) {
+        Caller caller = Caller.fresh();
+
+        Response answer = caller.request().request(method, path);
+
+        assertProblem(answer, 405, "method_not_allowed");
+    }
+
+    private static Caller known(String tier) {
+        Caller caller = Caller.fresh();
+        caller.signIn().then().statusCode(200);
+        Administrator.service().setTier(caller, tier);
+        return caller;
+    }
+
+    private static String limited(String daily, String monthly) {
+        String model = Models.freshId();
+        Models.change(Models.open(model, "free", "0", "0"),
+                "{\"daily_limit\": " + daily + ", \"monthly_limit\": " + monthly + "}");
+        return model;
+    }
+
+    private static void setDefault(Caller caller, String model) {
+        caller.request().body(Map.of("model", Map.of("default_model", model))).put("/api/user/data").then().statusCode(200);
+    }
+
+    private static Response access(Caller caller, String model) {
+        return caller.request().urlEncodingEnabled(true).pathParam("id", model).get("/api/models/{id}/access");
+    }
+
+    private static List<String> ids(Response answer) {
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
+        return Json.texts(Json.of(answer).path("models"), "id");
+    }
+
+    private static JsonNode find(JsonNode answer, String model) {
+        for (JsonNode each : answer.path("models")) {
+            if (each.path("id").textValue().equals(model)) {
+                return each;
+            }
+        }
+        return Json.of("null");
+    }
+
+    private static List<Map<String, Object>> nextDayAndMonth() {
+        return Sql.rows("""
+                select to_char(t + interval '1 day', 'YYYY-MM-DD"T00:00:00.000Z"') as day,
+                       to_char(t + interval '1 month', 'YYYY-MM-01"T00:00:00.000Z"') as month
+                  from (select now() at time zone 'UTC' as t) n
+                """);
+    }
+}

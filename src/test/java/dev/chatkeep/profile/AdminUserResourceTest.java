@@ -1,0 +1,604 @@
+package dev.chatkeep.profile;
+
+import static dev.chatkeep.testsupport.Problems.assertFields;
+import static dev.chatkeep.testsupport.Problems.assertProblem;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+import dev.chatkeep.testsupport.Administrator;
+import dev.chatkeep.testsupport.Caller;
+import dev.chatkeep.testsupport.Chat;
+import dev.chatkeep.testsupport.DatabaseResource;
+import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.Models;
+import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.Stored;
+import dev.chatkeep.testsupport.Tokens;
+import io.quarkus.test.common.TestResourceScope;
+import io.quarkus.test.common.WithTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import io.restassured.RestAssured;
+import io.restassured.response.Response;
+
+@QuarkusTest
+@WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+class AdminUserResourceTest {
+
+    private static final String[] TIMES = { "created_at", "updated_at", "last_active" };
+    private static final Administrator SERVICE = Administrator.service();
+
+    @Test
+    void aUserOfTheListIsAnsweredWithWhatAdministratorsNeed() {
+        Caller user = known();
+
+        Response answer = search(Tokens.email(user.id()));
+
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
+        assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
+        JsonNode found = Json.of(answer).at("/users/0");
+        assertThat(Json.without(found, TIMES)).isEqualTo(Json.of("""
+                {"id": "%1$s", "email": "%1$s@example.org", "full_name": "User %1$s", "avatar_url": null,
+                 "subscription_tier": "free", "credits": 0}
+                """, user.id()));
+        assertThat(Sql.rows("""
+                select email from profiles
+                 where id = ? and created_at = ?::timestamptz and updated_at = ?::timestamptz and last_active = ?::timestamptz
+                """, user.id(), found.path(TIMES[0]).textValue(), found.path(TIMES[1]).textValue(),
+                found.path(TIMES[2]).textValue())).hasSize(1);
+        assertThat(Json.without(Json.of(answer), "users")).isEqualTo(Json.of("{\"count\": 1, \"next_cursor\": null}"));
+    }
+
+    @Test
+    void aPartOfTheAddressFindsAUserInCapitalsAsWell() {
+        Caller user = known();
+
+        Response answer = search(user.id().toString().substring(3, 30).toUpperCase());
+
+        assertThat(ids(answer)).containsExactly(user.id().toString());
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            %      | a%b@x.org
+            _      | a_b@x.org
+            a%     | a%b@x.org
+            a_b    | a_b@x.org
+            %b@    | a%b@x.org
+            \\     | a\\b@x.org
+            \\b    | a\\b@x.org
+            a'b    | a'b@x.org
+            ü      | ü@x.org
+            (.*)   | (.*)@x.org
+            a+b    | a+b@x.org
+            """)
+    void everyCharacterIsTakenLiterally(String part, String address) {
+        String name = UUID.randomUUID().toString();
+        List<String> addresses = List.of("a%b@x.org", "a_b@x.org", "a\\b@x.org", "a'b@x.org", "ü@x.org", "(.*)@x.org",
+                "a+b@x.org", "axb@x.org");
+        addresses.forEach(each -> knownAs(name + each));
+
+        Response answer = search(name + part);
+
+        List<String> expected = addresses.stream().filter(each -> each.startsWith(part)).map(each -> name + each).toList();
+        assertThat(emails(answer)).containsExactlyInAnyOrderElementsOf(expected).allMatch(email -> email.contains(part));
+        assertThat(emails(SERVICE.request().queryParam("email", part).queryParam("limit", 1000).get("/api/admin/users")))
+                .contains(name + address).doesNotContain(name + "axb@x.org");
+    }
+
+    @Test
+    void whoIsNotThereIsNotFoundInTheList() {
+        String nobody = UUID.randomUUID().toString();
+
+        Response answer = search(nobody);
+
+        assertThat(Json.of(answer)).isEqualTo(Json.of("{\"users\": [], \"count\": 0, \"next_cursor\": null}"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "free, 1", "pro, 1", "enterprise, 0", "admin, 1" })
+    void theListCanBeFilteredByTier(String tier, int count) {
+        String name = UUID.randomUUID().toString();
+        knownAs(name + "free@x.org");
+        SERVICE.setTier(knownAs(name + "pro@x.org"), "pro");
+        SERVICE.setTier(knownAs(name + "admin@x.org"), "admin");
+
+        Response answer = SERVICE.request().queryParam("email", name).queryParam("tier", tier).get("/api/admin/users");
+
+        assertThat(emails(answer)).isEqualTo(count == 0 ? List.of() : List.of(name + tier + "@x.org"));
+    }
+
+    @Test
+    void thePagesHoldEveryUserOnceInOrder() {
+        String name = UUID.randomUUID().toString();
+        List<Caller> users = new ArrayList<>();
+        for (int i = 0; i < 5; i++) {
+            users.add(knownAs(name + "@x.org")); // all with one address
+        }
+
+        List<String> ids = new ArrayList<>();
+        List<Integer> counts = new ArrayList<>();
+        String cursor = null;
+        do {
+            Response page = SERVICE.request().queryParam("email", name).queryParam("limit", 2)
+                    .queryParams(cursor == null ? Map.of() : Map.of("cursor", cursor)).get("/api/admin/users");
+            ids.addAll(ids(page));
+            counts.add(page.path("count"));
+            cursor = page.path("next_cursor");
+        } while (cursor != null);
+
+        assertThat(counts).containsExactly(2, 2, 1);
+        assertThat(ids).containsExactlyElementsOf(users.stream().map(user -> user.id().toString()).sorted().toList());
+    }
+
+    @Test
+    void aCursorWorksWithAddressesOfAllKinds() {
+        String name = UUID.randomUUID().toString();
+        List.of("\"@x.org", "Ü@x.org", "z@x.org", "A@x.org", "a@x.org", "\uD83D\uDE00@x.org", "' or 1=1@x.org")
+                .forEach(each -> knownAs(name + each));
+        List<String> all = emails(search(name));
+
+        List<String> paged = new ArrayList<>();
+        String cursor = null;
+        do {
+            Response page = SERVICE.request().queryParam("email", name).queryParam("limit", 1)
+                    .queryParams(cursor == null ? Map.of() : Map.of("cursor", cursor)).get("/api/admin/users");
+            paged.addAll(emails(page));
+            cursor = page.path("next_cursor");
+        } while (cursor != null);
+
+        assertThat(paged).hasSize(7).isEqualTo(all);
+    }
+
+    @Test
+    void aPageThatIsExactlyFullIsTheLastOne() {
+        String name = UUID.randomUUID().toString();
+        knownAs(name + "1@x.org");
+        knownAs(name + "2@x.org");
+
+        Response answer = SERVICE.request().queryParam("email", name).queryParam("limit", 2).get("/api/admin/users");
+
+        assertThat(answer.<Integer> path("count")).isEqualTo(2);
+        assertThat(answer.<String> path("next_cursor")).isNull();
+    }
+
+    @Test
+    void byDefaultAPageHasFiftyUsers() {
+        String name = UUID.randomUUID().toString();
+        Sql.rows("""
+                insert into auth.users (id, email) select gen_random_uuid(), ? || i || '@x.org' from generate_series(1, 51) i
+                """, name);
+
+        Response answer = search(name);
+
+        assertThat(answer.<Integer> path("count")).isEqualTo(50);
+        assertThat(answer.<String> path("next_cursor")).isNotBlank();
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            limit=0       | limit must be greater than or equal to 1
+            limit=1001    | limit must be less than or equal to 1000
+            tier=gold     | tier must be free, pro, enterprise or admin
+            tier=Pro      | tier must be free, pro, enterprise or admin
+            email=%00     | email must not hold the character NUL
+            """)
+    void aWrongParameterIsRefused(String query, String complaint) {
+        String path = "/api/admin/users?" + query;
+
+        Response answer = SERVICE.request().urlEncodingEnabled(false).get(path);
+
+        assertFields(answer, 422, complaint);
+    }
+
+    @Test
+    void anAddressHas255CharactersAtTheMost() {
+        String address = "x".repeat(256);
+
+        Response answer = search(address);
+
+        assertFields(answer, 422, "email must have at most 255 characters");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "x", "W10", "e30", "WyJhIl0", "WyJhIiwiYiJd", "WzEsMl0", "%00", "null" })
+    void aWrongCursorIsRefused(String cursor) {
+        String path = "/api/admin/users?cursor=" + cursor;
+
+        Response answer = SERVICE.request().urlEncodingEnabled(false).get(path);
+
+        assertProblem(answer, 422, "invalid_cursor");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "limit=x", "limit=1.5", "limit=99999999999" })
+    void aLimitThatIsNoNumberIsRefused(String query) {
+        String path = "/api/admin/users?" + query;
+
+        Response answer = SERVICE.request().get(path);
+
+        assertProblem(answer, 422, "invalid_parameter");
+    }
+
+    @Test
+    void oneUserIsAnsweredWithProfileAndUsage() {
+        Caller user = Chat.started();
+        String model = Models.open("free", "0.01", "0.1");
+        Chat.store(user, Chat.question("q1", model, 3));
+        Chat.store(user, Chat.answer("a1", "q1", model, 5));
+
+        Response answer = SERVICE.request().get("/api/admin/users/" + user.id());
+
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
+        JsonNode body = Json.of(answer);
+        assertThat(body.fieldNames()).toIterable().containsExactlyInAnyOrder("profile", "usage");
+        assertThat(body.path("profile")).isEqualTo(Json.of(user.request().get("/api/user/profile")));
+        assertThat(body.path("usage")).isEqualTo(Chat.usage(user, "summary"));
+        assertThat(body.at("/usage/all_time/estimated_cost").decimalValue()).isEqualByComparingTo("0.53");
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "GET, ''", "GET, /usage", "PATCH, ''" })
+    void whoIsNotThereIsNotFound(String method, String suffix) {
+        String path = "/api/admin/users/" + UUID.randomUUID() + suffix;
+
+        Response answer = SERVICE.request().body("{\"credits\": 1}").request(method, path);
+
+        assertProblem(answer, 404, "user_not_found");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "x", "1", "%27%20or%201=1", "00000000-0000-0000-0000-00000000000x", "x/usage" })
+    void whatIsNoIdOfAUserIsRefused(String id) {
+        String path = "/api/admin/users/" + id;
+
+        Response answer = SERVICE.request().urlEncodingEnabled(false).get(path);
+
+        assertProblem(answer, 422, "invalid_parameter");
+    }
+
+    @Test
+    void theUsageOfOneUserIsThatOfTheUserThemselves() {
+        Caller user = known();
+        Caller other = known();
+        insertDay(user, "2025-03-02", 1);
+        insertDay(other, "2025-03-02", 10);
+
+        Response answer = SERVICE.request().get("/api/admin/users/" + user.id() + "/usage?from=2025-03-01&to=2025-03-03");
+
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
+        assertThat(Json.of(answer)).isEqualTo(Json.of(user.request().get("/api/usage/daily?from=2025-03-01&to=2025-03-03")));
+        assertThat(Json.of(answer).at("/total/messages_sent").intValue()).isEqualTo(1);
+        assertThat(Json.of(answer).path("days")).hasSize(3);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            from=2025-01-02&to=2025-01-01 | from must not be after to
+            from=2024-01-01&to=2025-01-01 | from must be at most 365 days before to
+            to=1969-12-31                 | to must be a day from 1970-01-01 to 9999-12-31
+            """)
+    void whatIsNoRangeIsRefused(String range, String complaint) {
+        Caller user = known();
+
+        Response answer = SERVICE.request().get("/api/admin/users/" + user.id() + "/usage?" + range);
+
+        assertFields(answer, 422, complaint);
+    }
+
+    @Test
+    void tierAndCreditsAreChangedTogether() {
+        Caller user = known();
+
+        Response answer = SERVICE.change(user, "{\"subscription_tier\": \"pro\", \"credits\": 100}");
+
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
+        JsonNode body = Json.of(answer);
+        assertThat(Json.without(body, "user")).isEqualTo(Json.of("""
+                {"success": true, "old_tier": "free", "old_credits": 0}
+                """));
+        assertThat(Json.without(body.path("user"), TIMES)).isEqualTo(Json.of("""
+                {"id": "%1$s", "email": "%1$s@example.org", "full_name": "User %1$s", "avatar_url": null,
+                 "subscription_tier": "pro", "credits": 100}
+                """, user.id()));
+        assertThat(tierAndCredits(user)).isEqualTo("pro 100");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "free", "pro", "enterprise", "admin" })
+    void everyTierCanBeGiven(String tier) {
+        Caller user = known();
+        SERVICE.change(user, "{\"subscription_tier\": \"enterprise\", \"credits\": 7}").then().statusCode(200);
+
+        Response answer = SERVICE.change(user, "{\"subscription_tier\": \"" + tier + "\"}");
+
+        assertThat(answer.<String> path("old_tier")).isEqualTo("enterprise");
+        assertThat(tierAndCredits(user)).isEqualTo(tier + " 7");
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = { 0, 1, Integer.MAX_VALUE })
+    void creditsAreWholeNumbers(int credits) {
+        Caller user = known();
+        SERVICE.setTier(user, "pro");
+
+        Response answer = SERVICE.change(user, "{\"credits\": " + credits + "}");
+
+        assertThat(answer.<Integer> path("user.credits")).isEqualTo(credits);
+        assertThat(tierAndCredits(user)).isEqualTo("pro " + credits);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            {"subscription_tier": "gold"}             | subscription_tier must be free, pro, enterprise or admin
+            {"subscription_tier": "Pro"}              | subscription_tier must be free, pro, enterprise or admin
+            {"subscription_tier": ""}                 | subscription_tier must be free, pro, enterprise or admin
+            {"subscription_tier": 1}                  | subscription_tier has the wrong type
+            {"subscription_tier": ["pro"]}            | subscription_tier has the wrong type
+            {"subscription_tier": null}               | subscription_tier must not be null
+            {"credits": -1}                           | credits must be greater than or equal to 0
+            {"credits": 2147483648}                   | credits has the wrong type
+            {"credits": 1.5}                          | credits has the wrong type
+            {"credits": 1e2}                          | credits has the wrong type
+            {"credits": "5"}                          | credits has the wrong type
+            {"credits": true}                         | credits has the wrong type
+            {"credits": null}                         | credits must not be null
+            {"credits": 5, "subscription_tier": null} | subscription_tier must not be null
+            {"credits": 5, "email": "x@x.org"}        | email is not known
+            {"id": "x"}                               | id is not known
+            {"subscriptionTier": "pro"}               | subscriptionTier is not known
+            {"tier": "pro"}                           | tier is not known
+            {}                                        | must name something to change
+            []                                        | has the wrong type
+            5                                         | has the wrong type
+            "pro"                                     | has the wrong type
+            """)
+    void aWrongChangeIsRefusedAndChangesNothing(String body, String complaint) {
+        Caller user = known();
+        String before = Stored.versions(user);
+
+        Response answer = SERVICE.change(user, body);
+
+        assertFields(answer, 422, complaint);
+        assertThat(Stored.versions(user)).isEqualTo(before);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "", "null" })
+    void aChangeWithoutABodyIsRefused(String body) {
+        Caller user = known();
+
+        Response answer = SERVICE.change(user, body);
+
+        assertFields(answer, 400, "body is missing");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "{", "credits=5", "{\"credits\": 5}}", "{\"credits\": 05}", "{\"credits\": 5,}" })
+    void whatIsNoJsonIsRefused(String body) {
+        Caller user = known();
+
+        Response answer = SERVICE.change(user, body);
+
+        assertProblem(answer, 400, "invalid_request");
+        assertThat(tierAndCredits(user)).isEqualTo("free 0");
+    }
+
+    @Test
+    void aChangeIsInTheUsersLogWithWhoMadeIt() {
+        Caller user = known();
+        Administrator administrator = Administrator.fresh();
+
+        administrator.change(user, "{\"subscription_tier\": \"pro\", \"credits\": 100}").then().statusCode(200);
+
+        JsonNode activity = Stored.of(user, "activity");
+        assertThat(activity.get(1)).isEqualTo(Json.of("""
+                {"action": "tier_updated", "resource_type": "profile", "resource_id": "%s",
+                 "details": {"old_tier": "free", "new_tier": "pro", "actor": {"role": "admin", "id": "%s"}}}
+                """, user.id(), administrator.id()));
+        assertThat(activity.get(2)).isEqualTo(Json.of("""
+                {"action": "credits_updated", "resource_type": "profile", "resource_id": "%s",
+                 "details": {"old_credits": 0, "new_credits": 100, "actor": {"role": "admin", "id": "%s"}}}
+                """, user.id(), administrator.id()));
+        assertThat(activity).hasSize(3);
+        assertThat(Json.texts(Json.of(user.request().get("/api/user/activity")).path("activities"), "action"))
+                .containsExactly("credits_updated", "tier_updated", "profile_created");
+    }
+
+    @Test
+    void aChangeByTheServiceIsLoggedAsItsOwn() {
+        Caller user = known();
+
+        SERVICE.change(user, "{\"credits\": 100}").then().statusCode(200);
+
+        assertThat(Stored.of(user, "activity").get(1).at("/details/actor"))
+                .isEqualTo(Json.of("{\"role\": \"service_role\", \"id\": null}"));
+    }
+
+    @Test
+    void whoChangesSomebodyHasNothingInTheirOwnLog() {
+        Caller user = known();
+        Administrator administrator = Administrator.fresh();
+        administrator.request().post("/api/auth/session").then().statusCode(200);
+
+        administrator.change(user, "{\"credits\": 100}").then().statusCode(200);
+
+        assertThat(Json.texts(Stored.of(new Caller(administrator.id()), "activity"), "action"))
+                .containsExactly("profile_created");
+    }
+
+    @Test
+    void anAdministratorWhoIsNoUserYetDoesNotBecomeOne() {
+        Caller user = known();
+        Administrator administrator = Administrator.fresh();
+
+        administrator.change(user, "{\"credits\": 100}").then().statusCode(200);
+
+        assertThat(Sql.rows("select id from profiles where id = ?", administrator.id())).isEmpty();
+    }
+
+    @Test
+    void administratorsMayChangeThemselves() {
+        Administrator administrator = Administrator.fresh();
+        Caller self = new Caller(administrator.id());
+        self.signIn().then().statusCode(200);
+
+        Response answer = administrator.change(self, "{\"subscription_tier\": \"enterprise\"}");
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(tierAndCredits(self)).isEqualTo("enterprise 0");
+    }
+
+    @Test
+    void othersAreLeftAsTheyAre() {
+        Caller user = known();
+        Caller other = known();
+        String before = Stored.versions(other);
+
+        SERVICE.change(user, "{\"subscription_tier\": \"pro\", \"credits\": 100}").then().statusCode(200);
+
+        assertThat(Stored.versions(other)).isEqualTo(before);
+    }
+
+    @Test
+    void theUserSeesTheChangeAtOnce() {
+        Caller user = known();
+
+        SERVICE.change(user, "{\"subscription_tier\": \"pro\", \"credits\": 100}").then().statusCode(200);
+
+        JsonNode profile = Json.of(user.request().get("/api/user/data")).path("profile");
+        assertThat(profile.path("subscription_tier").textValue()).isEqualTo("pro");
+        assertThat(profile.path("credits").intValue()).isEqualTo(100);
+    }
+
+    @Test
+    void signingInAgainKeepsTierAndCredits() {
+        Caller user = known();
+        SERVICE.change(user, "{\"subscription_tier\": \"pro\", \"credits\": 100}").then().statusCode(200);
+
+        Response answer = user.signIn();
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(tierAndCredits(user)).isEqualTo("pro 100");
+    }
+
+    @Test
+    void changesAtTheSameTimeAreLoggedOneAfterTheOther() throws Exception {
+        Caller user = known();
+        List<Callable<Integer>> changes = new ArrayList<>();
+        IntStream.rangeClosed(1, 8).forEach(i -> changes
+                .add(() -> SERVICE.change(user, "{\"credits\": " + i + "}").statusCode()));
+
+        List<Integer> answers = allAtOnce(changes);
+
+        assertThat(answers).containsOnly(200);
+        List<Integer> expected = new ArrayList<>(List.of(0));
+        List<Integer> old = new ArrayList<>();
+        for (JsonNode entry : Stored.of(user, "activity")) {
+            if (entry.path("action").textValue().equals("credits_updated")) {
+                old.add(entry.at("/details/old_credits").intValue());
+                expected.add(entry.at("/details/new_credits").intValue());
+            }
+        }
+        assertThat(old).isEqualTo(expected.subList(0, 8));
+        assertThat(tierAndCredits(user)).isEqualTo("free " + expected.get(8));
+    }
+
+    @Test
+    void tierAndCreditsAtTheSameTimeAreBothKept() throws Exception {
+        Caller user = known();
+        List<Callable<Integer>> changes = List.of(
+                () -> SERVICE.change(user, "{\"credits\": 100}").statusCode(),
+                () -> SERVICE.change(user, "{\"subscription_tier\": \"pro\"}").statusCode(),
+                () -> user.createSession("s1", "A title").statusCode());
+
+        List<Integer> answers = allAtOnce(changes);
+
+        assertThat(answers).containsExactly(200, 200, 201);
+        assertThat(tierAndCredits(user)).isEqualTo("pro 100");
+    }
+
+    @Test
+    void onlyJsonIsRead() {
+        Caller user = known();
+
+        Response answer = SERVICE.request().contentType("text/plain").body("{\"credits\": 5}")
+                .patch("/api/admin/users/" + user.id());
+
+        assertProblem(answer, 415, "unsupported_media_type");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "PUT", "DELETE", "POST" })
+    void usersAreNotMadeOrDeletedHere(String method) {
+        Caller user = known();
+
+        Response answer = SERVICE.request().request(method, "/api/admin/users/" + user.id());
+
+        assertProblem(answer, 405, "method_not_allowed");
+    }
+
+    private static Caller known() {
+        Caller user = Caller.fresh();
+        user.signIn().then().statusCode(200);
+        return user;
+    }
+
+    private static Caller knownAs(String email) {
+        Caller user = Caller.fresh();
+        String token = Tokens.claims(user.id()).claim("email", email).sign(Tokens.secretKey());
+        RestAssured.given().auth().oauth2(token).post("/api/auth/session").then().statusCode(200);
+        return user;
+    }
+
+    private static Response search(String email) {
+        return SERVICE.request().queryParam("email", email).get("/api/admin/users");
+    }
+
+    private static List<String> ids(Response list) {
+        assertThat(list.statusCode()).as(list.asString()).isEqualTo(200);
+        return Json.texts(Json.of(list).path("users"), "id");
+    }
+
+    private static List<String> emails(Response list) {
+        assertThat(list.statusCode()).as(list.asString()).isEqualTo(200);
+        return Json.texts(Json.of(list).path("users"), "email");
+    }
+
+    private static String tierAndCredits(Caller user) {
+        return Sql.value("select subscription_tier || ' ' || credits from profiles where id = ?", user.id());
+    }
+
+    private static void insertDay(Caller user, String day, int messages) {
+        Sql.rows("insert into user_usage_daily (user_id, usage_date, messages_sent) values (?, ?::date, ?)", user.id(), day,
+                messages);
+    }
+
+    private static <T> List<T> allAtOnce(List<Callable<T>> calls) throws Exception {
+        ExecutorService executor = Executors.newFixedThreadPool(calls.size());
+        try {
+            List<T> results = new ArrayList<>();
+            for (Future<T> result : executor.invokeAll(calls)) {
+                results.add(result.get());
+            }
+            return results;
+        } finally {
+            executor.shutdownNow();
+        }
+    }
+}

@@ -1,0 +1,92 @@
+package dev.chatkeep.testsupport;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.math.BigDecimal;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+import io.restassured.response.Response;
+
+/** Questions and answers that cost something, and what they cost. */
+public final class Chat {
+
+    private static final String TIME = "2026-03-01T10:00:00Z";
+
+    private Chat() {
+    }
+
+    /** A new user with the session {@code s1}. */
+    public static Caller started() {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "A title").then().statusCode(201);
+        return caller;
+    }
+
+    /** @param model may be null: many front ends name it with the answer only */
+    public static Map<String, Object> question(String id, String model, int inputTokens) {
+        Map<String, Object> message = message(id, "user", model);
+        message.put("input_tokens", inputTokens);
+        return message;
+    }
+
+    /** @param question may be null */
+    public static Map<String, Object> answer(String id, String question, String model, int outputTokens) {
+        Map<String, Object> message = message(id, "assistant", model);
+        message.put("output_tokens", outputTokens);
+        if (question != null) {
+            message.put("user_message_id", question);
+        }
+        return message;
+    }
+
+    public static Map<String, Object> failed(Map<String, Object> message) {
+        Map<String, Object> failed = new LinkedHashMap<>(message);
+        failed.put("error", true);
+        return failed;
+    }
+
+    /** Stores a message in {@code s1}. */
+    public static void store(Caller caller, Map<String, Object> message) {
+        caller.post("s1", message).then().statusCode(201);
+    }
+
+    /** The conversation {@code s1} as a device uploads it. */
+    @SafeVarargs
+    public static Response upload(Caller caller, Map<String, Object>... messages) {
+        return caller.upload(List.of(Map.of("id", "s1", "title", "A title", "messages", List.of(messages))));
+    }
+
+    /** What all that the user did so far comes to: to the user, day by day. */
+    public static BigDecimal cost(Caller caller) {
+        return usage(caller, "daily").at("/total/estimated_cost").decimalValue();
+    }
+
+    /** The exact cost of one model. */
+    public static BigDecimal cost(Caller caller, String model) {
+        for (JsonNode used : usage(caller, "models").path("models")) {
+            if (used.path("model").textValue().equals(model)) {
+                return used.path("estimated_cost").decimalValue();
+            }
+        }
+        throw new AssertionError("The model was not used: " + model);
+    }
+
+    public static JsonNode usage(Caller caller, String what) {
+        Response answer = caller.request().get("/api/usage/" + what);
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
+        return Json.of(answer);
+    }
+
+    private static Map<String, Object> message(String id, String role, String model) {
+        Map<String, Object> message = new LinkedHashMap<>(
+                Map.of("id", id, "role", role, "content", "Message " + id, "timestamp", TIME));
+        if (model != null) {
+            message.put("model", model);
+        }
+        return message;
+    }
+}
