@@ -55,6 +55,7 @@ class FunctionRightsTest {
     static List<String> functionsOfAUser() {
         return List.of(
                 "select * from chatkeep.unit_costs(?, '{gpt}')",
+                "select * from chatkeep.answer_costs(?, 'q')",
                 "select chatkeep.account(?)",
                 "select chatkeep.record_export(?)",
                 "select chatkeep.erase_account(?)",
