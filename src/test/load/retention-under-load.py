@@ -6,7 +6,7 @@ it messages, first in peace and then while POST /api/admin/maintenance/cleanup d
 and 99th percentile of both and their ratio.
 
     PGPASSWORD=... retention-under-load.py --db-port 5432 --db-name chatkeep --db-user chatkeep_owner \\
-        --url http://127.0.0.1:8080 --token-file .chatkeep/token --admin-token-file admin.token
+        --url http://127.0.0.1:8080 --token-file .chatkeep/token --admin-token-file .chatkeep/admin-token
 
 What it needs:
   - Python 3.9 and psql; nothing else.
