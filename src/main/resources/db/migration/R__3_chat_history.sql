@@ -280,6 +280,9 @@ $$;
 -- model is charged with each answer to it (question_tokens), at the answer's price, which the answer notes
 -- (question_unit_cost): whichever of them comes first, fails at first or is corrected later.
 --
+-- Of an answer that the service itself received, and of its question (metadata.completion), it knows best what the
+-- tokens were, which model it was, and whether it failed; a device that has seen less of the text takes none away.
+--
 -- Stored rows are looked up one by one by their key (lateral, limit 1), and updated where they were found: left to
 -- itself the planner may prefer to read all that the user has.
 create or replace function chatkeep.store_messages(p_user_id uuid, p_messages chatkeep.incoming_message[]) returns jsonb
@@ -381,16 +384,18 @@ begin
                case when o.error_message is null
                     then case when o.role = 'assistant' then coalesce(o.output_tokens, 0) else 0 end
                     else coalesce(c.output_tokens, 0) end as old_output,
-               n.role, n.content,
-               case when n.error_message is not null then coalesce(o.error_message, n.error_message) end as error_message,
-               coalesce(n.model, o.model) as model,
-               coalesce(n.total_tokens,
-                        case when coalesce(n.input_tokens, o.input_tokens) is distinct from o.input_tokens
-                               or coalesce(n.output_tokens, o.output_tokens) is distinct from o.output_tokens
-                             then coalesce(n.input_tokens, o.input_tokens, 0) + coalesce(n.output_tokens, o.output_tokens, 0)
+               n.role,
+               case when s.seen and o.role = 'assistant' and starts_with(o.content, n.content) then o.content else n.content end as content,
+               case when s.seen then o.error_message
+                    when n.error_message is not null then coalesce(o.error_message, n.error_message) end as error_message,
+               coalesce(case when s.seen then o.model end, n.model, o.model) as model,
+               coalesce(s.total_tokens,
+                        case when coalesce(s.input_tokens, o.input_tokens) is distinct from o.input_tokens
+                               or coalesce(s.output_tokens, o.output_tokens) is distinct from o.output_tokens
+                             then coalesce(s.input_tokens, o.input_tokens, 0) + coalesce(s.output_tokens, o.output_tokens, 0)
                              else o.total_tokens end) as total_tokens,
-               coalesce(n.input_tokens, o.input_tokens) as input_tokens,
-               coalesce(n.output_tokens, o.output_tokens) as output_tokens,
+               coalesce(s.input_tokens, o.input_tokens) as input_tokens,
+               coalesce(s.output_tokens, o.output_tokens) as output_tokens,
                coalesce(n.user_message_id, o.user_message_id) as user_message_id,
                coalesce(n.content_type, o.content_type) as content_type,
                coalesce(n.elapsed_ms, o.elapsed_ms) as elapsed_ms,
@@ -400,6 +405,10 @@ begin
           from unnest(p_messages) n
          cross join lateral (select o.*, o.ctid as place from public.chat_messages o
                               where o.user_id = p_user_id and o.id = n.id limit 1) o
+         cross join lateral (select o.metadata ? 'completion' as seen,
+                                    case when not o.metadata ? 'completion' then n.total_tokens end as total_tokens,
+                                    case when not o.metadata ? 'completion' then n.input_tokens end as input_tokens,
+                                    case when not o.metadata ? 'completion' then n.output_tokens end as output_tokens) s
           left join lateral (select c.* from chatkeep.counted_messages c
                               where c.user_id = p_user_id and c.message_id = n.id limit 1) c on true
     ), different as (
@@ -536,6 +545,7 @@ begin
         raise sqlstate 'PT404' using message = 'session_not_found: There is no such session.';
     end if;
     select array_agg(m) into v_messages from chatkeep.read_messages(1, p_session_id, jsonb_build_array(p_message)) m;
+    v_messages := chatkeep.recognise_answers(p_user_id, v_messages);
     perform from public.chat_messages m
       where m.user_id = p_user_id and m.id = v_messages[1].id and m.session_id <> p_session_id;
     if found then
@@ -573,6 +583,7 @@ begin
              cross join lateral chatkeep.read_messages((b.item ->> 'ord')::int, b.item -> 'conversation' ->> 'id',
                                                        coalesce(nullif(b.item -> 'conversation' -> 'messages', 'null'), '[]')) r
              order by r.conversation, r.id, r.position desc) m;
+    v_messages := chatkeep.recognise_answers(p_user_id, v_messages);
 
     -- An id can stand in one session only: the stored one, or else that of the first conversation which
     -- names it and is not refused itself. Refusing one can free the ids that it named, so this goes by

@@ -469,11 +469,7 @@ begin
                    'count', count(*),
                    'subscription_tier', coalesce(v_tier, 'free'))
           from jsonb_array_elements(chatkeep.models_of_tier(coalesce(v_tier, 'free'))) with ordinality as m (model, ord)
-          left join (select b.model, sum(b.messages_received) filter (where b.usage_date = v_today) as daily,
-                            sum(b.messages_received) as monthly
-                       from chatkeep.usage_by_model b
-                      where b.user_id = p_user_id and b.usage_date >= v_month
-                      group by b.model) u on u.model = m.model ->> 'id');
+          left join chatkeep.answers_used(p_user_id) u on u.model = m.model ->> 'id');
 end
 $$;
 

@@ -34,10 +34,10 @@ import dev.chatkeep.problem.Problem.FieldError;
 import dev.chatkeep.problem.RequestProblems;
 import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.security.Statements;
+import dev.chatkeep.wire.OffEventLoop;
 import dev.chatkeep.wire.Text;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
-import io.smallrye.mutiny.infrastructure.Infrastructure;
 
 /** Brings a provider's catalogue into model_access. Of what a provider says beyond these fields nothing is needed. */
 @ApplicationScoped
@@ -115,16 +115,10 @@ class CatalogImport {
         this.validator = validator;
     }
 
-    /** Reads on a worker thread: a whole catalogue would hold up the event loop. */
+    /** Reads and checks what may be a whole catalogue. */
     Uni<Imported> store(String tier, byte[] body) {
         Statements administration = transaction.administration();
-        return Uni.createFrom().<Checked> emitter(emitter -> {
-            try {
-                emitter.complete(check(body));
-            } catch (IOException | RuntimeException e) {
-                emitter.fail(e);
-            }
-        }).runSubscriptionOn(Infrastructure.getDefaultWorkerPool())
+        return OffEventLoop.run(() -> check(body))
                 .chain(checked -> administration.run(IMPORT, tier, checked.rows())
                         .map(rows -> parse(rows.iterator().next().getString(0)))
                         .map(stored -> new Imported(stored.created(), stored.updated(), stored.unchanged(),

@@ -19,7 +19,7 @@ import io.smallrye.mutiny.Uni;
 public class SchemaHealthCheck implements AsyncHealthCheck {
 
     /** The last versioned migration under db/migration. */
-    static final int EXPECTED_VERSION = 6;
+    static final int EXPECTED_VERSION = 7;
 
     private static final String STATE = "select chatkeep.schema_version() as version, session_user::text as login,"
             + " l.rolsuper or l.rolbypassrls or has_table_privilege(session_user, 'public.chat_messages', 'select') as excessive"

@@ -27,7 +27,7 @@ public record MessageInput(
         @Schema(enumeration = {
                 "user", "assistant", "system",
                 "tool" }) @NotNull @Pattern(regexp = "user|assistant|system|tool", message = "must be user, assistant, system or tool") String role,
-        @Schema(description = "At most 1 MiB", examples = "What should I see in Lisbon?") @NotNull @Text(maxBytes = CONTENT_BYTES) String content,
+        @Schema(description = "At most 16 MiB", examples = "What should I see in Lisbon?") @NotNull @Text(maxBytes = CONTENT_BYTES) String content,
         @Schema(examples = "2026-09-01T08:00:00.000Z") @Timestamp String timestamp,
         @Schema(examples = "openai/gpt-4o-mini") @Text(max = 100) String model,
         @PositiveOrZero Integer totalTokens,
@@ -40,7 +40,8 @@ public record MessageInput(
         @Schema(description = "The provider's id of the answer", examples = "gen-CXosyTZmtJ4QuHqGzAb7qf") @Text(max = 255) String completionId,
         @Schema(description = "The message failed: it is kept and not counted") Boolean error){
 
-    static final int CONTENT_BYTES = 1 << 20;
+    /** What a client may send is bounded by the request already. */
+    public static final int CONTENT_BYTES = 16 << 20;
 
     /** SQL that writes the row {@code m} of chat_messages in this shape. */
     public static final String SQL = "json_strip_nulls(json_build_object('id', m.id, 'role', m.role, 'content', m.content,"

@@ -90,6 +90,12 @@ public final class DatabaseProblems {
         return DatabaseError.in(failure).filter(DatabaseError::isTransient).isPresent();
     }
 
+    /** Whether a failure, translated or not, says that the database is away. */
+    public static boolean isUnavailable(Throwable failure) {
+        return translate(failure) instanceof HttpProblem problem
+                && problem.getStatusCode() == Status.SERVICE_UNAVAILABLE.getStatusCode();
+    }
+
     /** The problem that a client is answered with, or the failure itself where it is none of the database's. */
     public static Throwable translate(Throwable failure) {
         if (failure instanceof HttpProblem) {

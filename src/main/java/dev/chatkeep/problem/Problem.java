@@ -26,9 +26,9 @@ public record Problem(
 
     public static final StatusType UNPROCESSABLE_CONTENT = UnprocessableContent.STATUS;
 
-    static final String CODE = "code";
+    public static final String CODE = "code";
     static final String ERROR = "error";
-    static final String ERRORS = "errors";
+    public static final String ERRORS = "errors";
 
     /** What is wrong with one field; {@code field} is its path in the request, such as {@code message.content}. */
     @Schema(name = "FieldError")

@@ -113,6 +113,18 @@ public class CallerTransaction {
         return reading(caller, caller.requireUserId());
     }
 
+    /** Whose rows this request is about; 403 where a service's token belongs to no user. */
+    public UUID userId() {
+        return caller().requireUserId();
+    }
+
+    /** Statements that may write, as the caller of this request, also when it is over; {@code $1} is the caller's id. */
+    public Statements writing() {
+        Caller caller = caller();
+        UUID userId = caller.requireUserId();
+        return (sql, parameters) -> retried(flight(WRITE, caller, sql, tuple(userId, parameters)));
+    }
+
     /** As {@link #reading()}, by the service for one user. */
     public Statements readingAsService(UUID userId) {
         return reading(Caller.SERVICE, userId);

@@ -27,9 +27,9 @@ import dev.chatkeep.problem.RequestProblems;
 import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.sync.SyncAnswers.Detail;
 import dev.chatkeep.sync.SyncAnswers.Results;
+import dev.chatkeep.wire.OffEventLoop;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
-import io.smallrye.mutiny.infrastructure.Infrastructure;
 
 /** Stores uploaded conversations. What is wrong with one is said in its entry and does not touch the others. */
 @ApplicationScoped
@@ -65,15 +65,9 @@ public class SyncUpload {
         this.validator = validator;
     }
 
-    /** Reads and checks on a worker thread: 16 MiB of JSON would hold up the event loop. */
+    /** Reads and checks what may be 16 MiB. */
     Uni<Results> store(byte[] body) {
-        return Uni.createFrom().<Checked> emitter(emitter -> {
-            try {
-                emitter.complete(check(body));
-            } catch (IOException | RuntimeException e) {
-                emitter.fail(e);
-            }
-        }).runSubscriptionOn(Infrastructure.getDefaultWorkerPool())
+        return OffEventLoop.run(() -> check(body))
                 .chain(checked -> store(checked, accepted -> transaction.write(SYNC, accepted)));
     }
 

@@ -91,7 +91,7 @@ public class JsonRules implements ObjectMapperCustomizer {
     }
 
     /** The text itself, or a copy in which no half of a surrogate pair stands alone. */
-    static String wellFormed(String text) {
+    public static String wellFormed(String text) {
         StringBuilder mended = null;
         for (int i = 0; text != null && i < text.length(); i++) {
             if (!Character.isSurrogate(text.charAt(i))) {

@@ -96,7 +96,7 @@ class TasksIT {
     void eachTaskDoesItsWork(int majorVersion) throws Exception {
         try (Target target = Target.on(majorVersion)) {
             Ended migrated = target.run("migrate");
-            assertThat(migrated).isEqualTo(new Ended(0, "The schema is at version 6.\n", ""));
+            assertThat(migrated).isEqualTo(new Ended(0, "The schema is at version 7.\n", ""));
 
             UUID user = target.newUser();
             Path lines = Files.writeString(directory.resolve("conversations.jsonl"),

@@ -1,0 +1,29 @@
+package dev.chatkeep.completion;
+
+import java.math.BigDecimal;
+
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+/** An answer in the shape that front ends know. */
+@JsonNaming(SnakeCaseStrategy.class)
+@JsonInclude(JsonInclude.Include.NON_NULL)
+@Schema(name = "ChatAnswer")
+record Answer(
+        @Schema(examples = "Start in Alfama, early in the morning.") String response,
+        Usage usage,
+        @Schema(description = "The id of the question", examples = "msg_1752735003369_o159ep4bq") String requestId,
+        @Schema(examples = "2026-09-01T08:00:01.530Z") String timestamp,
+        @Schema(description = "Seconds", examples = "1.53") BigDecimal elapsedTime,
+        @Schema(enumeration = {
+                "text", "markdown" }) @JsonProperty("contentType") String contentType,
+        @Schema(description = "The provider's id of the answer", examples = "gen-CXosyTZmtJ4QuHqGzAb7qf") String id,
+        @Schema(examples = "openai/gpt-4o-mini") String model,
+        @Schema(description = "What `GET /api/chat/streams/{id}` knows it by") String streamId,
+        @Schema(description = "The session that it is stored in") String sessionId,
+        @Schema(description = "The message that it is stored as") String messageId){
+}

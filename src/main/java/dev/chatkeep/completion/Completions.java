@@ -1,0 +1,137 @@
+package dev.chatkeep.completion;
+
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+
+import org.jboss.logging.Logger;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import dev.chatkeep.provider.Provider;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.scheduler.Scheduled;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+
+/** The calls that run on this instance. */
+@ApplicationScoped
+class Completions {
+
+    private static final Logger LOG = Logger.getLogger(Completions.class);
+
+    /** How long an answer that is stored nowhere can be asked for again. */
+    private static final Duration KEPT = Duration.ofMinutes(1);
+    private static final int KEPT_CHARACTERS = 1 << 20;
+    /** How many checkpoints without a call pass between two looks for calls of other instances. */
+    private static final int TICKS_BETWEEN_RECOVERIES = 5;
+    /** What is left of a shutdown after requests had their time. */
+    private static final Duration TO_SETTLE = Duration.ofSeconds(5);
+
+    private record Key(UUID userId, String id) {
+    }
+
+    private final Map<Key, LiveCompletion> running = new ConcurrentHashMap<>();
+    private final Map<Key, LiveCompletion> finished = new ConcurrentHashMap<>();
+    private final Vertx vertx;
+    private final ObjectMapper json;
+    private final Ledger ledger;
+    private final Provider provider;
+    private int ticks;
+
+    Completions(Vertx vertx, ObjectMapper json, Ledger ledger, Provider provider, MeterRegistry metrics) {
+        this.vertx = vertx;
+        this.json = json;
+        this.ledger = ledger;
+        this.provider = provider;
+        metrics.gaugeMapSize("chatkeep.completions.running", List.of(), running);
+    }
+
+    /** Makes a call of the caller's; see {@link LiveCompletion#start}. */
+    Uni<LiveCompletion> start(Ledger.Pages pages, CompletionCall call, LiveCompletion.Reader... present) {
+        return Uni.createFrom()
+                .deferred(() -> new LiveCompletion(vertx, json, pages, call, this::enter).start(provider, present));
+    }
+
+    /** One that runs here, or has just ended. */
+    LiveCompletion find(UUID userId, String id) {
+        Key key = new Key(userId, id);
+        LiveCompletion live = running.get(key);
+        return live != null ? live : finished.get(key);
+    }
+
+    private void enter(LiveCompletion live) {
+        Key key = new Key(live.userId(), live.id());
+        running.put(key, live);
+        live.settled().thenRun(() -> {
+            if (live.admission().sessionId() == null && live.transcript().text().length() <= KEPT_CHARACTERS) {
+                finished.put(key, live);
+                vertx.setTimer(KEPT.toMillis(), id -> finished.remove(key));
+            }
+            running.remove(key);
+        });
+    }
+
+    @Scheduled(every = "{chatkeep.completion.checkpoint-interval}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
+    Uni<Void> tick() {
+        Uni<Void> checkpoint = running.isEmpty() ? Uni.createFrom().voidItem() : checkpoint();
+        boolean recovers = ticks++ % TICKS_BETWEEN_RECOVERIES == 0;
+        return checkpoint.chain(() -> recovers ? ledger.recover().invoke(count -> {
+            if (count > 0) {
+                LOG.infof("Settled %d answers whose instance was gone", count);
+            }
+        }).replaceWithVoid() : Uni.createFrom().voidItem())
+                .onFailure().invoke(failure -> LOG.warnf("Running answers could not be kept: %s", failure.getMessage()))
+                .onFailure().recoverWithNull();
+    }
+
+    private Uni<Void> checkpoint() {
+        List<LiveCompletion> live = List.copyOf(running.values());
+        List<Future<ObjectNode>> parts = live.stream().map(Completions::part).toList();
+        return Uni.createFrom().completionStage(() -> Future.join(parts).toCompletionStage()).chain(all -> {
+            ArrayNode array = json.createArrayNode();
+            parts.stream().map(Future::result).filter(part -> part != null).forEach(array::add);
+            return array.isEmpty() ? Uni.createFrom().voidItem()
+                    : ledger.checkpoint(array).invoke(() -> live.forEach(one -> one.onContext(one::checkpointed)));
+        });
+    }
+
+    private static Future<ObjectNode> part(LiveCompletion live) {
+        Promise<ObjectNode> part = Promise.promise();
+        live.onContext(() -> part.complete(live.checkpoint()));
+        return part.future();
+    }
+
+    /** Requests have had their time to end; what runs now is stored as far as it has come. */
+    void stop(@Observes ShutdownEvent event) {
+        Collection<LiveCompletion> live = running.values();
+        if (live.isEmpty()) {
+            return;
+        }
+        LOG.infof("Storing %d answers that are not complete", live.size());
+        live.forEach(one -> one.onContext(one::interrupt));
+        try {
+            CompletableFuture.allOf(live.stream().map(LiveCompletion::settled).toArray(CompletableFuture[]::new))
+                    .get(TO_SETTLE.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException | ExecutionException e) {
+            LOG.warn("Not all answers could be stored; what was kept of them so far will be");
+        } catch (InterruptedException e) {
+            LOG.warn("The shutdown itself was cut short");
+        }
+    }
+}

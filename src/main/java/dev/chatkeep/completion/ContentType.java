@@ -1,0 +1,21 @@
+package dev.chatkeep.completion;
+
+import java.util.regex.Pattern;
+
+/** How front ends are to show a text. */
+final class ContentType {
+
+    private static final int LOOKED_AT = 20_000;
+
+    /** What gives Markdown away (CommonMark): headings, lists, quotes, fences, tables, emphasis, code, links. */
+    private static final Pattern MARKDOWN = Pattern.compile(
+            "^ {0,3}(?:#{1,6} |[-*+] |\\d{1,9}[.)] |> |```|~~~|\\|.*\\|)|\\*\\*[^*\\n]+\\*\\*|`[^`\\n]+`|\\[[^\\]\\n]+\\]\\([^)\\n]+\\)",
+            Pattern.MULTILINE);
+
+    private ContentType() {
+    }
+
+    static String of(CharSequence text) {
+        return MARKDOWN.matcher(text.subSequence(0, Math.min(text.length(), LOOKED_AT))).find() ? "markdown" : "text";
+    }
+}

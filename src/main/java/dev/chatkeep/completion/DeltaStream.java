@@ -1,0 +1,89 @@
+package dev.chatkeep.completion;
+
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.subscription.MultiEmitter;
+import io.vertx.core.buffer.Buffer;
+
+/**
+ * An answer as events, from any place in it on. It keeps nothing for a client that reads slowly but the place: what has
+ * come meanwhile goes out in one piece.
+ */
+final class DeltaStream implements LiveCompletion.Reader {
+
+    private static final int MOST_CHARACTERS = 32_768;
+
+    private final LiveCompletion live;
+    private final Events events;
+    private MultiEmitter<? super Buffer> client;
+    private int position;
+    private Outcome outcome;
+    private boolean silent;
+
+    private DeltaStream(LiveCompletion live, int position, Events events) {
+        this.live = live;
+        this.position = position;
+        this.events = events;
+    }
+
+    /** @param from how many UTF-16 units of the text the client has already */
+    static Multi<Buffer> of(LiveCompletion live, int from, Events events) {
+        DeltaStream stream = new DeltaStream(live, from, events);
+        return Multi.createFrom().<Buffer> emitter(client -> {
+            client.onTermination(() -> live.onContext(() -> live.detach(stream)));
+            live.onContext(() -> {
+                stream.client = client;
+                stream.position = Math.min(stream.position, live.transcript().text().length());
+                live.attach(stream);
+                stream.pump();
+            });
+        }).onRequest().invoke(() -> live.onContext(stream::pump));
+    }
+
+    @Override
+    public void advanced() {
+        pump();
+    }
+
+    @Override
+    public void idle() {
+        silent = true;
+        pump();
+    }
+
+    @Override
+    public void over(Outcome outcome) {
+        this.outcome = outcome;
+        pump();
+    }
+
+    private void pump() {
+        while (client != null && !client.isCancelled() && client.requested() > 0) {
+            int end = end();
+            if (end > position) {
+                String piece = live.transcript().text().substring(position, end);
+                position = end;
+                silent = false;
+                client.emit(events.delta(live.id(), position, piece));
+            } else if (outcome != null) {
+                MultiEmitter<? super Buffer> last = client;
+                client = null;
+                last.emit(outcome.problem() != null ? events.error(outcome.problem())
+                        : events.done(live.id(), position, outcome.answer()));
+                last.complete();
+            } else if (silent) {
+                silent = false;
+                client.emit(Events.COMMENT);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /** Halves of a surrogate pair go out together. */
+    private int end() {
+        StringBuilder text = live.transcript().text();
+        int end = Math.min(text.length(), position + MOST_CHARACTERS);
+        boolean mayGoOn = end < text.length() || outcome == null;
+        return end > position && mayGoOn && Character.isHighSurrogate(text.charAt(end - 1)) ? end - 1 : end;
+    }
+}

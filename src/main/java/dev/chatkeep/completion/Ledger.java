@@ -1,0 +1,136 @@
+package dev.chatkeep.completion;
+
+import java.util.Map;
+import java.util.UUID;
+
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.ws.rs.core.HttpHeaders;
+import jakarta.ws.rs.core.Response.Status;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import dev.chatkeep.problem.Problem;
+import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.security.Statements;
+import io.quarkiverse.resteasy.problem.HttpProblem;
+import io.smallrye.mutiny.Uni;
+
+/** What the database knows of calls: who may make one, what came of it. */
+@ApplicationScoped
+class Ledger {
+
+    private static final String BEGIN = "select chatkeep.begin_completion($1, $2::text::jsonb)::text";
+    private static final String FINISH = "select chatkeep.finish_completion($1, $2::text::jsonb)::text";
+    private static final String READ = "select chatkeep.completion($1, $2)::text";
+    private static final String CHECKPOINT = "select chatkeep.checkpoint_completions($1::text::jsonb, $2)::text";
+    private static final String RECOVER = "select chatkeep.recover_completions($1)";
+
+    /** A recovery at a time, so that it does not hold on to a connection. */
+    private static final int MOST_RECOVERED = 50;
+
+    private final CallerTransaction transaction;
+    private final ObjectMapper json;
+    private final CompletionConfig config;
+    private final Map<String, Integer> requestsPerMinute;
+
+    Ledger(CallerTransaction transaction, ObjectMapper json, CompletionConfig config, LimitsConfig limits) {
+        this.transaction = transaction;
+        this.json = json;
+        this.config = config;
+        this.requestsPerMinute = limits.allRequestsPerMinute();
+    }
+
+    /** The pages of the caller of this request, who is remembered. */
+    Pages ofCaller() {
+        return new Pages(transaction.userId(), transaction.writing());
+    }
+
+    /** What is known of a stream of the caller; null if there is none. */
+    Uni<JsonNode> read(String id) {
+        return transaction.read(READ, id).map(answer -> answer == null ? null : parse(answer, JsonNode.class));
+    }
+
+    /** @param parts {@code [{user_id, id, position, content}]}, of anybody's calls that run here */
+    Uni<Void> checkpoint(ArrayNode parts) {
+        return transaction.asService(CHECKPOINT, parts.toString(), leaseSeconds()).replaceWithVoid();
+    }
+
+    /** Settles calls whose instance is gone. @return how many there were */
+    Uni<Integer> recover() {
+        return transaction.asService(RECOVER, MOST_RECOVERED).map(row -> row.getInteger(0))
+                .chain(count -> count < MOST_RECOVERED ? Uni.createFrom().item(count) : recover().map(more -> count + more));
+    }
+
+    /** Some checkpoints may be late. */
+    private int leaseSeconds() {
+        return (int) Math.max(10, config.checkpointInterval().toSeconds() * 5);
+    }
+
+    private <T> T parse(String answer, Class<T> type) {
+        try {
+            return json.readValue(answer, type);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("The database answered with something else than " + type.getSimpleName(), e);
+        }
+    }
+
+    /** What one caller's calls are entered in, also after the request is over. */
+    final class Pages {
+
+        private final UUID userId;
+        private final Statements statements;
+
+        private Pages(UUID userId, Statements statements) {
+            this.userId = userId;
+            this.statements = statements;
+        }
+
+        UUID userId() {
+            return userId;
+        }
+
+        /** Admits a call; fails with a problem if it may not be made. */
+        Uni<Admission> begin(CompletionCall call) {
+            ObjectNode entry = json.createObjectNode().put("id", call.id()).put("model", call.model())
+                    .put("fallback_model", config.defaultModel().orElse(null))
+                    .put("session_id", call.sessionId())
+                    .put("wants_context", call.wantsContext())
+                    .put("context_length", config.contextLength())
+                    .put("prompt_tokens", call.promptTokens())
+                    .put("lease_seconds", leaseSeconds());
+            if (call.question() != null) {
+                entry.putObject("question").put("id", call.question().id()).put("content", call.question().content())
+                        .put("timestamp", call.question().timestamp());
+            }
+            entry.set("requests_per_minute", json.valueToTree(requestsPerMinute));
+            return statements.run(BEGIN, entry.toString())
+                    .map(rows -> parse(rows.iterator().next().getString(0), Admission.class))
+                    .invoke(Pages::requireAdmitted);
+        }
+
+        /** @return null if the account is not there any more */
+        Uni<JsonNode> finish(ObjectNode result) {
+            return statements.run(FINISH, result.toString()).map(rows -> {
+                String answer = rows.iterator().next().getString(0);
+                return answer == null ? null : parse(answer, JsonNode.class);
+            });
+        }
+
+        private static void requireAdmitted(Admission admission) {
+            Admission.Refusal refused = admission.refused();
+            if (refused != null) {
+                HttpProblem.Builder problem = HttpProblem.builder(
+                        Problem.of(Status.fromStatusCode(refused.status()), refused.code(), refused.detail()));
+                RateLimit.headers(admission.policies()).forEach(problem::withHeader);
+                if (refused.retryAfter() != null) {
+                    problem.withHeader(HttpHeaders.RETRY_AFTER, refused.retryAfter());
+                }
+                throw problem.build();
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+package dev.chatkeep.completion;
+
+import java.util.ArrayDeque;
+import java.util.Queue;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.subscription.MultiEmitter;
+import io.vertx.core.buffer.Buffer;
+
+/**
+ * An answer as OpenAI streams it: the provider's own chunks, word for word. There is one such reader an answer, and the
+ * provider waits for one that is slow.
+ */
+final class OpenAiStream implements LiveCompletion.Reader {
+
+    private static final int MOST_WAITING_CHARACTERS = 1 << 20;
+    private static final String DONE = "[DONE]";
+
+    private final Events events;
+    private final ObjectMapper json;
+    private final boolean wantsUsage;
+    private final Queue<String> waiting = new ArrayDeque<>();
+    private int waitingCharacters;
+    private LiveCompletion live;
+    private MultiEmitter<? super Buffer> client;
+    private boolean usageSent;
+    private boolean silent;
+    private boolean over;
+
+    /** @param wantsUsage whether the client asked for a chunk with usage; usage itself is always asked for */
+    OpenAiStream(Events events, ObjectMapper json, boolean wantsUsage) {
+        this.events = events;
+        this.json = json;
+        this.wantsUsage = wantsUsage;
+    }
+
+    /** The body of the response; to be read once. */
+    Multi<Buffer> of(LiveCompletion live) {
+        this.live = live;
+        return Multi.createFrom().<Buffer> emitter(client -> {
+            client.onTermination(() -> live.onContext(() -> live.detach(this)));
+            live.onContext(() -> {
+                this.client = client;
+                pump();
+            });
+        }).onRequest().invoke(() -> live.onContext(this::pump));
+    }
+
+    @Override
+    public boolean isFollowing() {
+        return client != null;
+    }
+
+    @Override
+    public void received(String piece, Transcript.Piece kind) {
+        boolean sent = switch (kind) {
+            case CHUNK -> true;
+            case USAGE -> wantsUsage;
+            case LAST, ERROR, MALFORMED -> false;
+        };
+        if (sent) {
+            usageSent |= kind == Transcript.Piece.USAGE;
+            say(piece);
+        }
+    }
+
+    @Override
+    public void idle() {
+        silent = true;
+        pump();
+    }
+
+    @Override
+    public void over(Outcome outcome) {
+        if (outcome.problem() != null) {
+            say(events.write(OpenAiErrors.of(outcome.problem())));
+        } else {
+            if (wantsUsage && !usageSent) {
+                say(usage(outcome.answer()));
+            }
+            say(DONE);
+        }
+        over = true;
+        pump();
+    }
+
+    /** For a provider that does not send it. */
+    private String usage(Answer answer) {
+        ObjectNode chunk = json.createObjectNode().put("id", answer.id()).put("object", "chat.completion.chunk")
+                .put("created", System.currentTimeMillis() / 1000).put("model", answer.model());
+        chunk.putArray("choices");
+        chunk.set("usage", json.valueToTree(answer.usage()));
+        return chunk.toString();
+    }
+
+    private void say(String data) {
+        waiting.add(data);
+        waitingCharacters += data.length();
+        if (waitingCharacters > MOST_WAITING_CHARACTERS && live != null) {
+            live.pause();
+        }
+        pump();
+    }
+
+    private void pump() {
+        while (client != null && !client.isCancelled() && client.requested() > 0) {
+            if (!waiting.isEmpty()) {
+                String data = waiting.remove();
+                waitingCharacters -= data.length();
+                silent = false;
+                client.emit(Events.data(data));
+            } else if (over) {
+                MultiEmitter<? super Buffer> last = client;
+                client = null;
+                last.complete();
+            } else if (silent) {
+                silent = false;
+                client.emit(Events.COMMENT);
+            } else {
+                break;
+            }
+        }
+        if (waitingCharacters <= MOST_WAITING_CHARACTERS / 2 && live != null) {
+            live.resume();
+        }
+    }
+}

@@ -1,0 +1,37 @@
+package dev.chatkeep.completion;
+
+import java.util.Locale;
+
+import io.quarkiverse.resteasy.problem.HttpProblem;
+
+/**
+ * What came of a call.
+ *
+ * @param problem why there is no answer, or only part of one; null if it is complete
+ * @param answer null if there is a problem
+ */
+record Outcome(HttpProblem problem, Answer answer) {
+
+    /** As the database knows them. */
+    enum State {
+        COMPLETE,
+        /** By its client, or by the end of the service. */
+        INTERRUPTED,
+        /** By the provider, in the middle. */
+        FAILED,
+        /** Before there was anything of it. */
+        RELEASED;
+
+        String word() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    static Outcome of(HttpProblem problem) {
+        return new Outcome(problem, null);
+    }
+
+    static Outcome of(Answer answer) {
+        return new Outcome(null, answer);
+    }
+}

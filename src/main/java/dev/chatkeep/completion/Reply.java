@@ -1,0 +1,46 @@
+package dev.chatkeep.completion;
+
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+import jakarta.ws.rs.core.HttpHeaders;
+import jakarta.ws.rs.core.MediaType;
+
+import org.jboss.resteasy.reactive.RestMulti;
+
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.buffer.Buffer;
+
+/** What a client is answered with: a head, and a body in one or more pieces. */
+record Reply(Map<String, String> headers, Multi<Buffer> body) {
+
+    static Reply ofJson(Map<String, String> headers, Buffer document) {
+        return new Reply(with(headers, HttpHeaders.CONTENT_TYPE, MediaType.APPLICATION_JSON),
+                Multi.createFrom().item(document));
+    }
+
+    static Reply ofEvents(Map<String, String> headers, Multi<Buffer> events) {
+        Map<String, String> all = with(headers, HttpHeaders.CONTENT_TYPE, MediaType.SERVER_SENT_EVENTS);
+        all.put(HttpHeaders.CACHE_CONTROL, "no-store");
+        // What proxies collect does not come as it is written.
+        all.put("X-Accel-Buffering", "no");
+        return new Reply(all, events);
+    }
+
+    private static Map<String, String> with(Map<String, String> headers, String name, String value) {
+        Map<String, String> all = new TreeMap<>(headers);
+        all.put(name, value);
+        return all;
+    }
+
+    /** As a method without a declared media type returns it: the framework writes what it is given, as it comes. */
+    static RestMulti<Buffer> answer(Uni<Reply> reply) {
+        return RestMulti.fromUniResponse(reply, Reply::body, ready -> {
+            Map<String, List<String>> headers = new TreeMap<>();
+            ready.headers().forEach((name, value) -> headers.put(name, List.of(value)));
+            return headers;
+        });
+    }
+}

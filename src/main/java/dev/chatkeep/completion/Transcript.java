@@ -1,0 +1,155 @@
+package dev.chatkeep.completion;
+
+import java.util.ArrayList;
+import java.util.List;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import dev.chatkeep.completion.Usage.Reported;
+
+/** An answer as it arrives: chunks of OpenAI's streams, or a whole completion. Of several choices it is the first. */
+final class Transcript {
+
+    /** What one piece of an answer was. */
+    enum Piece {
+        /** Part of the answer, or about it. */
+        CHUNK,
+        /** Usage alone, after the answer. */
+        USAGE,
+        /** The provider's word that this is all. */
+        LAST,
+        /** The provider says that it failed. */
+        ERROR,
+        /** Not what the API allows. */
+        MALFORMED
+    }
+
+    private static final String DONE = "[DONE]";
+
+    private final ObjectMapper json;
+    private final StringBuilder text = new StringBuilder();
+    private final List<ObjectNode> toolCalls = new ArrayList<>();
+    private Reported usage = Reported.NOTHING;
+    private String completionId;
+    private String model;
+    private String finishReason;
+    private boolean done;
+    private int malformed;
+
+    Transcript(ObjectMapper json) {
+        this.json = json;
+    }
+
+    Piece add(String data) {
+        if (data.strip().equals(DONE)) {
+            done = true;
+            return Piece.LAST;
+        }
+        JsonNode chunk;
+        try {
+            chunk = json.readTree(data);
+        } catch (JsonProcessingException e) {
+            malformed++;
+            return Piece.MALFORMED;
+        }
+        if (chunk.hasNonNull("error")) {
+            return Piece.ERROR;
+        }
+        if (!chunk.isObject() || !chunk.path("choices").isArray() && !chunk.path("usage").isObject()) {
+            malformed++;
+            return Piece.MALFORMED;
+        }
+        completionId = first(completionId, chunk.path("id"));
+        model = first(model, chunk.path("model"));
+        if (chunk.path("usage").isObject()) {
+            usage = Reported.of(chunk.path("usage"));
+        }
+        for (JsonNode choice : chunk.path("choices")) {
+            if (choice.path("index").asInt(0) == 0) {
+                add(choice);
+            }
+        }
+        return chunk.path("choices").isEmpty() && chunk.path("usage").isObject() ? Piece.USAGE : Piece.CHUNK;
+    }
+
+    private void add(JsonNode choice) {
+        boolean whole = choice.path("message").isObject();
+        JsonNode delta = whole ? choice.path("message") : choice.path("delta");
+        JsonNode content = delta.path("content");
+        if (content.isTextual()) {
+            text.append(content.textValue());
+        } else if (content.isArray()) {
+            content.forEach(part -> text.append(part.path("text").asText("")));
+        }
+        for (JsonNode call : delta.path("tool_calls")) {
+            addToolCall(call, call.path("index").asInt(toolCalls.size()));
+        }
+        finishReason = first(finishReason, choice.path("finish_reason"));
+        done |= whole;
+    }
+
+    /** Tool calls come in pieces, too: the arguments are to be joined. */
+    private void addToolCall(JsonNode call, int index) {
+        if (!call.isObject() || index > toolCalls.size() || index < 0) {
+            return;
+        }
+        if (index == toolCalls.size()) {
+            ObjectNode started = call.deepCopy();
+            started.remove("index");
+            toolCalls.add(started);
+            return;
+        }
+        JsonNode arguments = call.path("function").path("arguments");
+        if (arguments.isTextual() && toolCalls.get(index).path("function") instanceof ObjectNode function) {
+            function.put("arguments", function.path("arguments").asText("") + arguments.textValue());
+        }
+    }
+
+    private static String first(String known, JsonNode said) {
+        return known == null && said.isTextual() && !said.textValue().isEmpty() ? said.textValue() : known;
+    }
+
+    /** Grows while the answer arrives; not to be changed. */
+    StringBuilder text() {
+        return text;
+    }
+
+    List<ObjectNode> toolCalls() {
+        return toolCalls;
+    }
+
+    boolean isEmpty() {
+        return text.isEmpty() && toolCalls.isEmpty();
+    }
+
+    /** Whether the provider has said that the answer ends here. */
+    boolean isComplete() {
+        return done || finishReason != null;
+    }
+
+    Reported usage() {
+        return usage;
+    }
+
+    /** The provider's id of the answer, or null. */
+    String completionId() {
+        return completionId;
+    }
+
+    /** The model as the provider calls it, or null. */
+    String model() {
+        return model;
+    }
+
+    String finishReason() {
+        return finishReason;
+    }
+
+    /** How many pieces could not be read, and are missing from the text. */
+    int malformed() {
+        return malformed;
+    }
+}

@@ -1,0 +1,49 @@
+package dev.chatkeep.completion;
+
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+import com.fasterxml.jackson.annotation.JsonIgnore;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+/**
+ * What a call took, in tokens.
+ *
+ * @param cachedTokens of the prompt tokens, those that the provider had already; null if it did not say
+ * @param reasoningTokens of the completion tokens, those that nobody sees; likewise
+ * @param estimated whether the provider left something of it to guess
+ */
+@JsonNaming(SnakeCaseStrategy.class)
+@Schema(name = "CompletionUsage")
+record Usage(int promptTokens, int completionTokens, int totalTokens, @JsonIgnore Integer cachedTokens,
+        @JsonIgnore Integer reasoningTokens, @JsonIgnore boolean estimated) {
+
+    /** What a provider said, complete or not: null where it said nothing of use. */
+    record Reported(Integer prompt, Integer completion, Integer cached, Integer reasoning) {
+
+        static final Reported NOTHING = new Reported(null, null, null, null);
+
+        static Reported of(JsonNode usage) {
+            return new Reported(count(usage.path("prompt_tokens")), count(usage.path("completion_tokens")),
+                    count(usage.path("prompt_tokens_details").path("cached_tokens")),
+                    count(usage.path("completion_tokens_details").path("reasoning_tokens")));
+        }
+
+        boolean isComplete() {
+            return prompt != null && completion != null;
+        }
+
+        private static Integer count(JsonNode number) {
+            return number.isNumber() && number.doubleValue() >= 0 ? (int) Math.min(number.longValue(), Integer.MAX_VALUE)
+                    : null;
+        }
+    }
+
+    static Usage of(Reported reported, int estimatedPrompt, int estimatedCompletion) {
+        int prompt = reported.prompt() != null ? reported.prompt() : estimatedPrompt;
+        int completion = reported.completion() != null ? reported.completion() : estimatedCompletion;
+        return new Usage(prompt, completion, (int) Math.min((long) prompt + completion, Integer.MAX_VALUE), reported.cached(),
+                reported.reasoning(), !reported.isComplete());
+    }
+}

@@ -1,0 +1,185 @@
+package dev.chatkeep.provider;
+
+import java.io.IOException;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.format.DateTimeFormatter;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeoutException;
+
+import jakarta.ws.rs.core.HttpHeaders;
+import jakarta.ws.rs.core.Response.Status;
+import jakarta.ws.rs.core.Response.StatusType;
+
+import org.eclipse.microprofile.faulttolerance.exceptions.BulkheadException;
+import org.eclipse.microprofile.faulttolerance.exceptions.CircuitBreakerOpenException;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import dev.chatkeep.problem.Problem;
+import io.quarkiverse.resteasy.problem.HttpProblem;
+import io.vertx.core.VertxException;
+
+/** Why there is no answer, or only part of one. Of what the provider says only what a caller can use is passed on. */
+public final class ProviderFailure extends RuntimeException {
+
+    private static final long serialVersionUID = 1L;
+
+    /** What went wrong, with the status and the code that a caller is answered with. */
+    public enum Kind {
+
+        UNREACHABLE(Status.BAD_GATEWAY, "provider_unreachable", "The model provider cannot be reached."),
+        TIMED_OUT(Status.GATEWAY_TIMEOUT, "provider_timeout", "The model provider took too long."),
+        RATE_LIMITED(Status.TOO_MANY_REQUESTS, "provider_rate_limited", "The model provider has too many requests."),
+        /** 502, 503 and 504. */
+        UNAVAILABLE(Status.BAD_GATEWAY, "provider_unavailable", "The model provider is not available at the moment."),
+        /** The request is at fault: the model is not there, the context is too long. */
+        REJECTED(Status.BAD_REQUEST, "provider_rejected", "The model provider does not accept the request."),
+        /** Any other status, credentials of the service that are refused among them. */
+        FAILED(Status.BAD_GATEWAY, "provider_error", "The model provider failed."),
+        /** In the middle of an answer. */
+        BROKEN_OFF(Status.BAD_GATEWAY, "provider_broke_off", "The model provider broke off its answer."),
+        TOO_LARGE(Status.BAD_GATEWAY, "answer_too_large", "The answer is larger than can be kept."),
+        /** Not the provider's fault. */
+        INTERNAL(Status.INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong on our side."),
+        /** All places of this instance are taken. */
+        BUSY(Status.SERVICE_UNAVAILABLE, "too_busy", "Too many answers are being written at the moment."),
+        /** The circuit breaker is open. */
+        SPARED(Status.SERVICE_UNAVAILABLE, "provider_unavailable", "The model provider is not available at the moment.");
+
+        private final Status status;
+        private final String code;
+        private final String sentence;
+
+        Kind(Status status, String code, String sentence) {
+            this.status = status;
+            this.code = code;
+            this.sentence = sentence;
+        }
+    }
+
+    private static final Map<Integer, Kind> KINDS = Map.of(
+            400, Kind.REJECTED, 404, Kind.REJECTED, 413, Kind.REJECTED, 422, Kind.REJECTED,
+            429, Kind.RATE_LIMITED, 502, Kind.UNAVAILABLE, 503, Kind.UNAVAILABLE, 504, Kind.UNAVAILABLE);
+
+    private static final int RETRY_AFTER_SECONDS = 5;
+    private static final int REASON_CHARACTERS = 500;
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final Kind kind;
+    private final int status;
+    private final Duration retryAfter;
+    private final String reason;
+
+    private ProviderFailure(Kind kind, int status, Duration retryAfter, String reason) {
+        super(kind.code + (status == 0 ? "" : " (" + status + ")"), null, false, false);
+        this.kind = kind;
+        this.status = status;
+        this.retryAfter = retryAfter;
+        this.reason = reason;
+    }
+
+    public static ProviderFailure of(Kind kind) {
+        return new ProviderFailure(kind, 0, null, null);
+    }
+
+    /** What a failed attempt means, whoever noticed it: the provider, the client or the guards around it. */
+    static ProviderFailure of(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof ProviderFailure e) {
+                return e;
+            }
+            if (cause instanceof BulkheadException) {
+                return of(Kind.BUSY);
+            }
+            if (cause instanceof CircuitBreakerOpenException) {
+                return of(Kind.SPARED);
+            }
+            if (cause instanceof TimeoutException) {
+                return of(Kind.TIMED_OUT);
+            }
+            if (cause instanceof IOException || cause instanceof VertxException) {
+                return of(Kind.UNREACHABLE);
+            }
+        }
+        return of(Kind.FAILED);
+    }
+
+    /** @param retryAfter the field as it was sent, or null */
+    static ProviderFailure of(int status, String retryAfter, String body) {
+        Kind kind = KINDS.getOrDefault(status, Kind.FAILED);
+        return new ProviderFailure(kind, status, retryAfter(retryAfter), kind == Kind.REJECTED ? reason(body) : null);
+    }
+
+    /** What OpenAI's errors say for people. */
+    private static String reason(String body) {
+        try {
+            String message = JSON.readTree(body).path("error").path("message").textValue();
+            return message == null || message.length() <= REASON_CHARACTERS ? message : message.substring(0, REASON_CHARACTERS);
+        } catch (JsonProcessingException e) {
+            return null; // a page of something between here and the provider
+        }
+    }
+
+    /** The same without a secret that the provider may have repeated. */
+    ProviderFailure without(String secret) {
+        return reason == null || !reason.contains(secret) ? this
+                : new ProviderFailure(kind, status, retryAfter, reason.replace(secret, "***"));
+    }
+
+    /** Seconds or a date (RFC 9110, section 10.2.3). */
+    private static Duration retryAfter(String header) {
+        if (header == null) {
+            return null;
+        }
+        try {
+            return header.strip().matches("\\d{1,9}") ? Duration.ofSeconds(Long.parseLong(header.strip()))
+                    : Duration.between(Instant.now(), Instant.from(DateTimeFormatter.RFC_1123_DATE_TIME.parse(header.strip())));
+        } catch (DateTimeException e) {
+            return null;
+        }
+    }
+
+    public Kind kind() {
+        return kind;
+    }
+
+    /** The status that the provider answered with; 0 where it did not. */
+    public int status() {
+        return status;
+    }
+
+    /** How long the provider wants to be left alone. */
+    public Optional<Duration> retryAfter() {
+        return Optional.ofNullable(retryAfter);
+    }
+
+    /** Whether another attempt may succeed. */
+    boolean mayPass() {
+        return kind == Kind.RATE_LIMITED || kind == Kind.UNAVAILABLE || kind == Kind.UNREACHABLE;
+    }
+
+    /** Whether it says that the provider is down. */
+    boolean isOutage() {
+        return kind == Kind.UNAVAILABLE || kind == Kind.UNREACHABLE || kind == Kind.TIMED_OUT || status >= 500;
+    }
+
+    public HttpProblem toProblem() {
+        if (kind == Kind.REJECTED) {
+            StatusType same = status == Problem.UNPROCESSABLE_CONTENT.getStatusCode() ? Problem.UNPROCESSABLE_CONTENT
+                    : Status.fromStatusCode(status);
+            return Problem.of(same, kind.code, reason == null ? kind.sentence
+                    : "The model provider does not accept the request: " + reason);
+        }
+        HttpProblem problem = Problem.of(kind.status, kind.code, kind.sentence);
+        boolean passing = kind == Kind.RATE_LIMITED || kind == Kind.BUSY || kind == Kind.SPARED;
+        if (!passing) {
+            return problem;
+        }
+        long seconds = retryAfter().map(pause -> Math.max(1, pause.toSeconds())).orElse((long) RETRY_AFTER_SECONDS);
+        return HttpProblem.builder(problem).withHeader(HttpHeaders.RETRY_AFTER, seconds).build();
+    }
+}
