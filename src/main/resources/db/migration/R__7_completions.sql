@@ -12,23 +12,27 @@ $$;
 -- counted, and calls that are running or broke off after they had produced something.
 create or replace function chatkeep.answers_used(p_user_id uuid, p_model text default null)
     returns table (model text, daily bigint, monthly bigint)
-    language sql stable security definer set search_path = ''
+    language plpgsql stable security definer set search_path = ''
 as $$
-    select chatkeep.require_caller(p_user_id);
-    select a.model, sum(a.answers) filter (where a.day = d.today)::bigint, sum(a.answers)::bigint
-      from (select (now() at time zone 'UTC')::date as today) d
-     cross join lateral (
-           select b.model, b.usage_date as day, b.messages_received as answers
-             from chatkeep.usage_by_model b
-            where b.user_id = p_user_id and b.usage_date >= date_trunc('month', d.today)
-              and (p_model is null or b.model = p_model)
-            union all
-           select c.model, case when c.state = 'running' then d.today else (c.started_at at time zone 'UTC')::date end, 1
-             from chatkeep.completions c
-            where c.user_id = p_user_id and (p_model is null or c.model = p_model)
-              and (c.state = 'running' and c.lease_until > clock_timestamp()
-                   or c.state = 'failed' and c.started_at >= date_trunc('month', d.today) at time zone 'UTC')) a
-     group by a.model
+declare
+    v_today constant date := (now() at time zone 'UTC')::date;
+    v_month constant date := date_trunc('month', v_today);
+begin
+    perform chatkeep.require_caller(p_user_id);
+    return query
+        select a.model, sum(a.answers) filter (where a.day = v_today)::bigint, sum(a.answers)::bigint
+          from (select b.model, b.usage_date as day, b.messages_received as answers
+                  from chatkeep.usage_by_model b
+                 where b.user_id = p_user_id and b.usage_date >= v_month and (p_model is null or b.model = p_model)
+                union all
+                select c.model, case when c.state = 'running' then v_today else (c.started_at at time zone 'UTC')::date end, 1
+                  from chatkeep.completions c
+                 where c.user_id = p_user_id and (p_model is null or c.model = p_model)
+                   and c.state in ('running', 'failed')
+                   and case when c.state = 'running' then c.lease_until > clock_timestamp()
+                            else c.started_at >= v_month at time zone 'UTC' end) a
+         group by a.model;
+end
 $$;
 
 -- Admits a call of a model or refuses it, all in one: may the tier use the model, is there something left of its
@@ -71,6 +75,8 @@ declare
     v_message  record;
     v_context  jsonb[] := '{}';
     v_bytes    bigint := 0;
+    v_created  int := 0;
+    v_sent     int := 0;
 begin
     perform chatkeep.begin_write(p_user_id);
     select * into v_profile from public.profiles p where p.id = p_user_id;
@@ -134,15 +140,17 @@ begin
                            from jsonb_array_elements(v_policies) p));
     end if;
 
+    if v_session is null then
+        -- Nothing of it has to survive the database: a call that it forgets has not been answered.
+        perform set_config('synchronous_commit', 'off', true);
+    end if;
     v_length := coalesce(v_access.context_length, (p_call ->> 'context_length')::int);
     if v_session is not null then
         insert into public.chat_sessions (user_id, id, title)
         values (p_user_id, v_session, chatkeep.title_of(v_question ->> 'content'))
         on conflict (user_id, id) do nothing;
         if found then
-            if chatkeep.uncounted_sessions(p_user_id, array [v_session]) = 1 then
-                perform chatkeep.record_usage(p_user_id, '[]', 1);
-            end if;
+            v_created := chatkeep.uncounted_sessions(p_user_id, array [v_session]);
         else
             select * into v_known from public.chat_sessions s where s.user_id = p_user_id and s.id = v_session;
             select m.* into v_last
@@ -164,20 +172,37 @@ begin
                 v_question := v_question || jsonb_build_object(
                     'timestamp', greatest(v_now, v_last.message_timestamp + interval '1 millisecond'));
             end if;
-            select * into v_asked from public.chat_messages m where m.user_id = p_user_id and m.id = v_question ->> 'id';
-            if not found then
-                v_question := v_question || jsonb_build_object('model', v_model);
-            elsif v_asked.session_id <> v_session then
-                raise sqlstate 'PT409' using message = 'message_in_other_session: A message with this id belongs to another session.';
-            elsif v_asked.role <> 'user' then
-                raise sqlstate 'PT409' using message = 'conflict: A message with this id is not a question.';
+            -- The same as store_messages does with a new message that has no tokens yet, at a fraction of its price.
+            insert into public.chat_messages (
+                user_id, id, session_id, role, content, model, message_timestamp, metadata)
+            values (p_user_id, v_question ->> 'id', v_session, 'user', v_question ->> 'content', v_model,
+                    coalesce((v_question ->> 'timestamp')::timestamptz, v_now), chatkeep.charge(v_access.input_cost_per_token, 0))
+            on conflict (user_id, id) do nothing;
+            if found then
+                perform from chatkeep.counted_messages c where c.user_id = p_user_id and c.message_id = v_question ->> 'id';
+                if not found then
+                    v_sent := 1;
+                end if;
             else
-                -- It was asked before, perhaps of another model; it keeps its time and its price.
-                v_question := v_question - 'timestamp';
+                select * into v_asked from public.chat_messages m where m.user_id = p_user_id and m.id = v_question ->> 'id';
+                if v_asked.session_id <> v_session then
+                    raise sqlstate 'PT409' using
+                        message = 'message_in_other_session: A message with this id belongs to another session.';
+                elsif v_asked.role <> 'user' then
+                    raise sqlstate 'PT409' using message = 'conflict: A message with this id is not a question.';
+                end if;
+                -- It was asked before, perhaps of another model: it keeps its time and its price.
+                select array_agg(m) into v_messages
+                  from chatkeep.read_messages(1, v_session, jsonb_build_array(v_question - 'timestamp' || '{"role": "user"}')) m;
+                perform chatkeep.record_usage(p_user_id, chatkeep.store_messages(p_user_id, v_messages), 0);
             end if;
-            select array_agg(m) into v_messages
-              from chatkeep.read_messages(1, v_session, jsonb_build_array(v_question || '{"role": "user"}')) m;
-            perform chatkeep.record_usage(p_user_id, chatkeep.store_messages(p_user_id, v_messages), 0);
+        end if;
+        if v_sent + v_created > 0 then
+            perform chatkeep.record_usage(
+                p_user_id,
+                case when v_sent = 0 then '[]' else jsonb_build_array(jsonb_build_object(
+                    'model', v_model, 'sent', 1, 'received', 0, 'input_tokens', 0, 'output_tokens', 0, 'cost', 0)) end,
+                v_created);
         end if;
         if v_known.title = 'New Chat' then
             update public.chat_sessions s

@@ -23,6 +23,11 @@ import io.quarkus.runtime.annotations.RegisterForReflection;
 record Admission(Refusal refused, List<RateLimit> policies, String model, int contextLength, String systemPrompt,
         BigDecimal temperature, String sessionId, String questionId, List<ContextMessage> context) {
 
+    /** The same when the call has been made. */
+    Admission withoutContext() {
+        return new Admission(refused, policies, model, contextLength, null, temperature, sessionId, questionId, null);
+    }
+
     @JsonNaming(SnakeCaseStrategy.class)
     @RegisterForReflection // as above
     record Refusal(int status, String code, String detail, Integer retryAfter) {

@@ -19,6 +19,11 @@ import io.smallrye.mutiny.Uni;
 record CompletionCall(String id, String model, String sessionId, Question question, boolean wantsContext, int promptTokens,
         Duration grace, Body body) {
 
+    /** The same when it has been made. */
+    CompletionCall withoutBody() {
+        return new CompletionCall(id, model, sessionId, null, wantsContext, promptTokens, grace, null);
+    }
+
     /** @param id null: the database finds one; timestamp null: now */
     record Question(String id, String content, String timestamp) {
     }

@@ -79,7 +79,8 @@ class Completions {
         Key key = new Key(live.userId(), live.id());
         running.put(key, live);
         live.settled().thenRun(() -> {
-            if (live.admission().sessionId() == null && live.transcript().text().length() <= KEPT_CHARACTERS) {
+            if (live.isResumable() && live.admission().sessionId() == null
+                    && live.transcript().text().length() <= KEPT_CHARACTERS) {
                 finished.put(key, live);
                 vertx.setTimer(KEPT.toMillis(), id -> finished.remove(key));
             }

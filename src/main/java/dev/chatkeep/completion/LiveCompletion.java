@@ -94,7 +94,7 @@ final class LiveCompletion implements ProviderListener {
     private final Vertx vertx;
     private final ObjectMapper json;
     private final Ledger.Pages ledger;
-    private final CompletionCall call;
+    private CompletionCall call;
     private final Transcript transcript;
     private final Set<Reader> readers = new LinkedHashSet<>();
     private final CompletableFuture<Void> settled = new CompletableFuture<>();
@@ -146,6 +146,11 @@ final class LiveCompletion implements ProviderListener {
     /** Null while it runs; only on this context. */
     Outcome outcome() {
         return outcome;
+    }
+
+    /** Whether its clients may come back to it. */
+    boolean isResumable() {
+        return !call.grace().isZero();
     }
 
     /** Completes when there is nothing left to store. */
@@ -467,7 +472,12 @@ final class LiveCompletion implements ProviderListener {
 
     private void over() {
         stage = Stage.OVER;
+        // What may be kept for late readers is the answer, not what led to it.
         request = null;
+        provider = null;
+        starter = null;
+        call = call.withoutBody();
+        admission = admission.withoutContext();
         vertx.cancelTimer(patienceTimer);
         settled.complete(null);
     }

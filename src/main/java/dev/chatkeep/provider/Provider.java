@@ -9,6 +9,7 @@ import jakarta.enterprise.util.TypeLiteral;
 import jakarta.ws.rs.core.HttpHeaders;
 import jakarta.ws.rs.core.MediaType;
 
+import io.quarkus.runtime.Startup;
 import io.quarkus.tls.TlsConfigurationRegistry;
 import io.quarkus.tls.runtime.config.TlsConfigUtils;
 import io.smallrye.faulttolerance.api.CustomBackoffStrategy;
@@ -30,6 +31,7 @@ import io.vertx.core.http.RequestOptions;
  * each answer, and does not notice one that breaks while it hands the answer on.
  */
 @ApplicationScoped
+@Startup // outside of the HTTP server, or else its end would be that of all connections made here
 public class Provider {
 
     private static final TypeLiteral<Uni<Void>> NOTHING = new TypeLiteral<>() {

@@ -81,7 +81,9 @@ public final class ProviderCall {
         connect.get().onComplete(connected -> {
             if (over || emitter != attempt) {
                 if (connected.succeeded()) {
-                    connected.result().reset();
+                    // Nobody waits for it any more, whatever becomes of it.
+                    connected.result().exceptionHandler(failure -> {
+                    }).reset();
                 }
             } else if (connected.failed()) {
                 lose(emitter, connected.cause());

@@ -7,13 +7,17 @@ import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
 
 import dev.chatkeep.testsupport.PostgresServer;
 
 /**
  * Runs the packaged program on this machine: an embedded PostgreSQL with durable settings, secrets of its own, the demo
- * conversations of a demo user, and a command to copy. Everything it makes is under {@code .chatkeep/} and stays there from
+ * conversations of a demo user, a provider that echoes unless the environment names another, and commands to copy. Everything
+ * it makes is under {@code .chatkeep/} and stays there from
  * one run to the next. Ctrl-C takes it all down.
  * <p>
  * Settings, as system properties: {@code chatkeep.local.port} (8080) and {@code chatkeep.local.directory} (.chatkeep).
@@ -21,6 +25,8 @@ import dev.chatkeep.testsupport.PostgresServer;
 public final class Launcher {
 
     private static final String DATABASE = "chatkeep";
+    /** Who sets one of them has a provider, which the service is left to call. */
+    private static final List<String> OWN_PROVIDER = List.of("CHATKEEP_PROVIDER_API_KEY", "CHATKEEP_PROVIDER_BASE_URL");
 
     private Launcher() {
     }
@@ -34,30 +40,46 @@ public final class Launcher {
             if (lock == null) {
                 throw new IllegalStateException("Another run is using " + directory.toAbsolutePath() + ". Stop it first.");
             }
-            run(directory, port);
+            if (OWN_PROVIDER.stream().anyMatch(System.getenv()::containsKey)) {
+                run(directory, port, Map.of(), "those of the provider that is set in the environment");
+            } else {
+                try (EchoProvider provider = EchoProvider.start()) {
+                    run(directory, port, Map.of(
+                            "CHATKEEP_PROVIDER_BASE_URL", provider.baseUrl(),
+                            "CHATKEEP_PROVIDER_API_KEY", EchoProvider.API_KEY),
+                            "an echo on this machine; set CHATKEEP_PROVIDER_API_KEY for a provider of models");
+                }
+            }
         }
     }
 
-    private static void run(Path directory, int port) throws IOException, InterruptedException {
+    /** @param answers which provider answers, in words */
+    private static void run(Path directory, int port, Map<String, String> provider, String answers)
+            throws IOException, InterruptedException {
         Secrets secrets = Secrets.in(directory);
         LocalService.stopLeftover(directory);
 
         say("Starting PostgreSQL in " + directory.resolve("postgres").toAbsolutePath());
         PostgresServer postgres = LocalPostgres.start(directory.resolve("postgres"), secrets.password());
+        AtomicReference<LocalService> running = new AtomicReference<>();
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            if (running.get() != null) {
+                running.get().stop();
+            }
+            postgres.close();
+        }, "stop-chatkeep"));
         postgres.createLogin();
         postgres.ensureDatabase(DATABASE);
 
         say("Starting Chatkeep, its log is " + directory.resolve("service.log").toAbsolutePath());
-        LocalService service = LocalService.start(directory, port, Map.of(
-                "QUARKUS_DATASOURCE_REACTIVE_URL", postgres.url(DATABASE),
-                "QUARKUS_DATASOURCE_PASSWORD", secrets.password(),
-                "QUARKUS_FLYWAY_USERNAME", PostgresServer.OWNER,
-                "QUARKUS_FLYWAY_PASSWORD", secrets.password(),
-                "CHATKEEP_AUTH_JWT_SECRET", secrets.jwtSecret()));
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-            service.stop();
-            postgres.close();
-        }, "stop-chatkeep"));
+        Map<String, String> settings = new HashMap<>(provider);
+        settings.put("QUARKUS_DATASOURCE_REACTIVE_URL", postgres.url(DATABASE));
+        settings.put("QUARKUS_DATASOURCE_PASSWORD", secrets.password());
+        settings.put("QUARKUS_FLYWAY_USERNAME", PostgresServer.OWNER);
+        settings.put("QUARKUS_FLYWAY_PASSWORD", secrets.password());
+        settings.put("CHATKEEP_AUTH_JWT_SECRET", secrets.jwtSecret());
+        LocalService service = LocalService.start(directory, port, settings);
+        running.set(service);
         service.awaitReady();
 
         Demo demo = new Demo(service, secrets.jwtSecret());
@@ -69,20 +91,26 @@ public final class Launcher {
             throw new IllegalStateException("The demo conversations were not stored: " + uploaded.body());
         }
 
-        System.out.println("""
+        System.out.println(
+                """
 
-                Chatkeep is running at %1$s
-                  API description   %1$s/q/swagger-ui/
-                  Demo user         %2$s, %3$d conversations
+                        Chatkeep is running at %1$s
+                          API description   %1$s/q/swagger-ui/
+                          Demo user         %2$s, %3$d conversations
+                          Models            %7$s
 
-                Try it:
+                        Try it:
 
-                  curl -H "Authorization: Bearer %4$s" %1$s/api/chat/sessions
+                          curl -H "Authorization: Bearer %4$s" %1$s/api/chat/sessions
 
-                The same token is in %5$s, an administrator's in %6$s.
-                Stop with Ctrl-C; what is stored stays.
-                """.formatted(service.address(), Demo.EMAIL, demo.conversations(), demo.token(), directory.resolve("token"),
-                directory.resolve("admin-token")));
+                          curl -N -H "Authorization: Bearer %4$s" -H "Content-Type: application/json" -H "Accept: text/event-stream" %1$s/api/chat -d '{"message": "Hello!", "sessionId": "conv_first"}'
+
+                        The same token is in %5$s, an administrator's in %6$s.
+                        Stop with Ctrl-C; what is stored stays.
+                        """
+                        .formatted(service.address(), Demo.EMAIL, demo.conversations(), demo.token(),
+                                directory.resolve("token"),
+                                directory.resolve("admin-token"), answers));
 
         int status = service.await();
         if (status != 0) {

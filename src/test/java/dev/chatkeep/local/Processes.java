@@ -7,7 +7,7 @@ import java.util.concurrent.TimeoutException;
 /** Ends processes, gently first. */
 final class Processes {
 
-    private static final int PATIENCE_SECONDS = 20;
+    private static final int PATIENCE_SECONDS = 30;
 
     private Processes() {
     }

@@ -1,0 +1,32 @@
+package dev.chatkeep.testsupport;
+
+import java.util.Map;
+
+import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
+
+/** Has the service under test call a provider that follows scripts. Fields of its type are given that provider. */
+public class ProviderResource implements QuarkusTestResourceLifecycleManager {
+
+    /** Nobody but the provider must ever see it. */
+    public static final String API_KEY = "sk-test-secret-of-the-provider";
+
+    private ScriptedProvider provider;
+
+    @Override
+    public Map<String, String> start() {
+        provider = ScriptedProvider.start();
+        return Map.of("chatkeep.provider.base-url", provider.baseUrl(), "chatkeep.provider.api-key", API_KEY);
+    }
+
+    @Override
+    public void inject(TestInjector injector) {
+        injector.injectIntoFields(provider, new TestInjector.MatchesType(ScriptedProvider.class));
+    }
+
+    @Override
+    public void stop() {
+        if (provider != null) {
+            provider.close();
+        }
+    }
+}
