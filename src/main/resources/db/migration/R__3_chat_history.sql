@@ -138,29 +138,30 @@ create or replace function chatkeep.remember_counted_messages() returns trigger
 as $$
 begin
     if tg_op = 'DELETE' then
-        insert into chatkeep.counted_messages as c (user_id, message_id, input_tokens, output_tokens)
+        insert into chatkeep.counted_messages as c (user_id, message_id, input_tokens, output_tokens, completion)
         select o.user_id, o.id, case when o.role = 'user' then coalesce(o.input_tokens, 0) else 0 end,
-               case when o.role = 'assistant' then coalesce(o.output_tokens, 0) else 0 end
+               case when o.role = 'assistant' then coalesce(o.output_tokens, 0) else 0 end, o.metadata ->> 'completion'
           from old_rows o
          where o.error_message is null and exists (select from public.profiles p where p.id = o.user_id)
         on conflict (user_id, message_id) do update
-            set input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens;
+            set input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens, completion = excluded.completion;
     else
         -- Grouped and not joined: the planner takes transition tables for small and would go through the
         -- new rows once for every old one.
-        insert into chatkeep.counted_messages as c (user_id, message_id, input_tokens, output_tokens)
-        select r.user_id, r.id, max(r.input_tokens), max(r.output_tokens)
+        insert into chatkeep.counted_messages as c (user_id, message_id, input_tokens, output_tokens, completion)
+        select r.user_id, r.id, max(r.input_tokens), max(r.output_tokens), max(r.completion)
           from (select o.user_id, o.id, true as before, o.error_message is null as counts,
                        case when o.role = 'user' then coalesce(o.input_tokens, 0) else 0 end as input_tokens,
-                       case when o.role = 'assistant' then coalesce(o.output_tokens, 0) else 0 end as output_tokens
+                       case when o.role = 'assistant' then coalesce(o.output_tokens, 0) else 0 end as output_tokens,
+                       o.metadata ->> 'completion' as completion
                   from old_rows o
                 union all
-                select n.user_id, n.id, false, n.error_message is null, 0, 0
+                select n.user_id, n.id, false, n.error_message is null, 0, 0, null
                   from new_rows n) r
          group by r.user_id, r.id
         having bool_or(r.before and r.counts) and bool_or(not r.before and not r.counts)
         on conflict (user_id, message_id) do update
-            set input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens;
+            set input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens, completion = excluded.completion;
     end if;
     return null;
 end
@@ -311,17 +312,26 @@ begin
             user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
             content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata)
         select p_user_id, m.id, m.session_id, m.role, m.content, m.model,
-               coalesce(m.total_tokens, case when m.input_tokens is not null or m.output_tokens is not null
-                                             then coalesce(m.input_tokens, 0) + coalesce(m.output_tokens, 0) end),
-               m.input_tokens, m.output_tokens, m.user_message_id, m.content_type, m.elapsed_ms, m.completion_id,
-               coalesce(m.message_timestamp, now()), m.error_message,
+               coalesce(t.total, case when t.input is not null or t.output is not null
+                                      then coalesce(t.input, 0) + coalesce(t.output, 0) end),
+               t.input, t.output, m.user_message_id, m.content_type, m.elapsed_ms, m.completion_id,
+               coalesce(m.message_timestamp, now()), t.error,
                chatkeep.charge(case m.role when 'user' then u.input_cost when 'assistant' then u.output_cost end,
-                               case m.role when 'user' then m.input_tokens when 'assistant' then m.output_tokens end
-                                   * case when m.error_message is null then 1 end)
+                               case m.role when 'user' then t.input when 'assistant' then t.output end
+                                   * case when t.error is null then 1 end)
                    || case when m.role = 'assistant' and m.user_message_id is not null and u.input_cost is not null
                            then jsonb_build_object('question_unit_cost', u.input_cost) else '{}' end
+                   || case when k.completion is null then '{}' else jsonb_build_object('completion', k.completion) end
           from unnest(p_messages) m
           left join units u on u.model = m.model
+          left join lateral (select k.* from chatkeep.counted_messages k
+                              where k.user_id = p_user_id and k.message_id = m.id and k.completion is not null limit 1) k on true
+         cross join lateral (select case when k.completion is null then m.total_tokens end as total,
+                                    case when k.completion is null then m.input_tokens
+                                         when m.role = 'user' then k.input_tokens end as input,
+                                    case when k.completion is null then m.output_tokens
+                                         when m.role = 'assistant' then k.output_tokens end as output,
+                                    case when k.completion is null then m.error_message end as error) t
          order by m.conversation, m.position
         on conflict (user_id, id) do nothing
         returning id, role, model, input_tokens, output_tokens, error_message, user_message_id,

@@ -30,7 +30,7 @@ begin
                  where c.user_id = p_user_id and (p_model is null or c.model = p_model)
                    and c.state in ('running', 'failed')
                    and case when c.state = 'running' then c.lease_until > clock_timestamp()
-                            else c.started_at >= v_month at time zone 'UTC' end) a
+                            else c.answers = 0 and c.started_at >= v_month at time zone 'UTC' end) a
          group by a.model;
 end
 $$;
@@ -70,6 +70,7 @@ declare
     v_length   int;
     v_messages chatkeep.incoming_message[];
     v_last     public.chat_messages;
+    v_newest   timestamptz;
     v_asked    public.chat_messages;
     v_known    public.chat_sessions;
     v_message  record;
@@ -153,9 +154,12 @@ begin
             v_created := chatkeep.uncounted_sessions(p_user_id, array [v_session]);
         else
             select * into v_known from public.chat_sessions s where s.user_id = p_user_id and s.id = v_session;
+            select max(m.message_timestamp) into v_newest
+              from public.chat_messages m where m.user_id = p_user_id and m.session_id = v_session;
+            -- A failed answer leaves its question unanswered.
             select m.* into v_last
               from public.chat_messages m
-             where m.user_id = p_user_id and m.session_id = v_session
+             where m.user_id = p_user_id and m.session_id = v_session and m.error_message is null
              order by m.message_timestamp desc, m.id desc
              limit 1;
         end if;
@@ -164,36 +168,40 @@ begin
             if v_question ->> 'id' is null then
                 -- Clients that give their messages no ids send the same request again when it failed.
                 v_question := v_question || jsonb_build_object('id',
-                    case when v_last.role = 'user' and v_last.content = v_question ->> 'content' and v_last.error_message is null
+                    case when v_last.role = 'user' and v_last.content = v_question ->> 'content'
                          then v_last.id
                          else 'msg_' || replace(gen_random_uuid()::text, '-', '') end);
             end if;
             if v_question ->> 'timestamp' is null and v_question ->> 'id' is distinct from v_last.id then
                 v_question := v_question || jsonb_build_object(
-                    'timestamp', greatest(v_now, v_last.message_timestamp + interval '1 millisecond'));
+                    'timestamp', greatest(v_now, v_newest + interval '1 millisecond'));
             end if;
-            -- The same as store_messages does with a new message that has no tokens yet, at a fraction of its price.
-            insert into public.chat_messages (
-                user_id, id, session_id, role, content, model, message_timestamp, metadata)
-            values (p_user_id, v_question ->> 'id', v_session, 'user', v_question ->> 'content', v_model,
-                    coalesce((v_question ->> 'timestamp')::timestamptz, v_now), chatkeep.charge(v_access.input_cost_per_token, 0))
-            on conflict (user_id, id) do nothing;
-            if found then
-                perform from chatkeep.counted_messages c where c.user_id = p_user_id and c.message_id = v_question ->> 'id';
-                if not found then
-                    v_sent := 1;
-                end if;
-            else
+            -- A new question without tokens needs little of what store_messages does, at a fraction of its price.
+            perform from chatkeep.counted_messages c where c.user_id = p_user_id and c.message_id = v_question ->> 'id';
+            if not found then
+                insert into public.chat_messages (
+                    user_id, id, session_id, role, content, model, message_timestamp, metadata)
+                values (p_user_id, v_question ->> 'id', v_session, 'user', v_question ->> 'content', v_model,
+                        coalesce((v_question ->> 'timestamp')::timestamptz, v_now),
+                        chatkeep.charge(v_access.input_cost_per_token, 0))
+                on conflict (user_id, id) do nothing;
+                v_sent := case when found then 1 else 0 end;
+            end if;
+            if v_sent = 0 then
                 select * into v_asked from public.chat_messages m where m.user_id = p_user_id and m.id = v_question ->> 'id';
-                if v_asked.session_id <> v_session then
+                if not found then
+                    v_question := v_question || jsonb_build_object('model', v_model);
+                elsif v_asked.session_id <> v_session then
                     raise sqlstate 'PT409' using
                         message = 'message_in_other_session: A message with this id belongs to another session.';
                 elsif v_asked.role <> 'user' then
                     raise sqlstate 'PT409' using message = 'conflict: A message with this id is not a question.';
+                else
+                    -- It was asked before, perhaps of another model: it keeps its time and its price.
+                    v_question := v_question - 'timestamp';
                 end if;
-                -- It was asked before, perhaps of another model: it keeps its time and its price.
                 select array_agg(m) into v_messages
-                  from chatkeep.read_messages(1, v_session, jsonb_build_array(v_question - 'timestamp' || '{"role": "user"}')) m;
+                  from chatkeep.read_messages(1, v_session, jsonb_build_array(v_question || '{"role": "user"}')) m;
                 perform chatkeep.record_usage(p_user_id, chatkeep.store_messages(p_user_id, v_messages), 0);
             end if;
         end if;
@@ -247,19 +255,15 @@ $$;
 
 -- Remembers what usage has counted of a message that is not stored (yet).
 create or replace function chatkeep.remember_unstored(
-    p_user_id uuid, p_message_id text, p_input_tokens int, p_output_tokens int) returns boolean
+    p_user_id uuid, p_message_id text, p_input_tokens int, p_output_tokens int, p_completion text) returns void
     language plpgsql security definer set search_path = ''
 as $$
-declare
-    v_is_new boolean;
 begin
     perform chatkeep.require_caller(p_user_id);
-    insert into chatkeep.counted_messages as c (user_id, message_id, input_tokens, output_tokens)
-    values (p_user_id, p_message_id, p_input_tokens, p_output_tokens)
+    insert into chatkeep.counted_messages (user_id, message_id, input_tokens, output_tokens, completion)
+    values (p_user_id, p_message_id, p_input_tokens, p_output_tokens, p_completion)
     on conflict (user_id, message_id) do update
-        set input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens
-    returning c.xmax = 0 into v_is_new;
-    return v_is_new;
+        set input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens, completion = excluded.completion;
 end
 $$;
 
@@ -283,6 +287,8 @@ declare
     v_input    int := case when v_counts then coalesce((p_result ->> 'input_tokens')::int, 0) else 0 end;
     v_output   int := case when v_counts then coalesce((p_result ->> 'output_tokens')::int, 0) else 0 end;
     v_charged  int;
+    v_counted  chatkeep.counted_messages;
+    v_unpriced int := 0;
     v_sent     int := 0;
     v_id       text;
     v_time     timestamptz;
@@ -306,6 +312,8 @@ begin
             -- counted when the question was stored.
             if not v_question.metadata ? 'completion' then
                 v_charged := v_charged - coalesce(v_question.input_tokens, 0);
+                -- Charged with no model yet, as the question named none.
+                v_unpriced := case when v_question.model is null then coalesce(v_question.input_tokens, 0) else 0 end;
             end if;
             if v_charged <> 0 or not v_question.metadata ? 'completion' then
                 update public.chat_messages m
@@ -314,11 +322,20 @@ begin
                        model = coalesce(m.model, v_call.model),
                        metadata = m.metadata || jsonb_build_object(
                            'completion', v_call.id, 'unit_cost', v_call.input_cost,
-                           'cost', trim_scale(coalesce((m.metadata ->> 'cost')::numeric, 0) + v_charged * v_call.input_cost))
+                           'cost', trim_scale(coalesce((m.metadata ->> 'cost')::numeric, 0)
+                                              + (v_charged + v_unpriced) * v_call.input_cost))
                  where m.user_id = p_user_id and m.id = v_call.question_id;
             end if;
-        elsif chatkeep.remember_unstored(p_user_id, v_call.question_id, v_input, 0) then
-            v_sent := 1;
+        else
+            select * into v_counted
+              from chatkeep.counted_messages k where k.user_id = p_user_id and k.message_id = v_call.question_id;
+            v_sent := case when found then 0 else 1 end;
+            if v_counted.completion is null then
+                v_unpriced := coalesce(v_counted.input_tokens, 0);
+                v_charged := v_charged - v_unpriced;
+            end if;
+            perform chatkeep.remember_unstored(
+                p_user_id, v_call.question_id, coalesce(v_counted.input_tokens, 0) + v_charged, 0, v_call.id);
         end if;
     end if;
 
@@ -352,8 +369,8 @@ begin
     if v_counts and (v_call.answers = 0 or v_charged <> 0 or v_output <> v_call.output_tokens) then
         perform chatkeep.record_usage(p_user_id, jsonb_build_array(jsonb_build_object(
             'model', v_call.model, 'sent', v_sent, 'received', 1 - v_call.answers, 'input_tokens', v_charged,
-            'output_tokens', v_output - v_call.output_tokens,
-            'cost', v_charged * v_call.input_cost + (v_output - v_call.output_tokens) * v_call.output_cost)), 0);
+            'output_tokens', v_output - v_call.output_tokens, 'question_tokens', v_unpriced,
+            'cost', (v_charged + v_unpriced) * v_call.input_cost + (v_output - v_call.output_tokens) * v_call.output_cost)), 0);
     end if;
 
     update chatkeep.completions c
@@ -426,8 +443,8 @@ $$;
 
 -- Answers that came through here and that a client sends again under an id of its own: it knows the provider's id of
 -- them (completion_id). One that is stored takes the first such id, so that client and server speak of one message;
--- later ids stand for the same message. One that is not is stored now and has been counted. Providers may use an id
--- twice: it must be an answer to the same question, or have the same content.
+-- later ids stand for the same message. One that is not, or not any more, is stored now and has been counted. Providers
+-- may use an id twice: it must be an answer to the same question, or have the same content.
 create or replace function chatkeep.recognise_answers(p_user_id uuid, p_messages chatkeep.incoming_message[])
     returns chatkeep.incoming_message[]
     language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
@@ -443,22 +460,23 @@ begin
     for v_index in 1 .. coalesce(cardinality(p_messages), 0) loop
         v_message := p_messages[v_index];
         continue when v_message.role <> 'assistant' or v_message.completion_id is null;
-        select c.id, c.message_id, c.output_tokens into v_call
+        select c.id, c.message_id, c.output_tokens, m.id is not null as is_stored into v_call
           from chatkeep.completions c
           left join public.chat_messages m on m.user_id = p_user_id and m.id = c.message_id
          where c.user_id = p_user_id and c.completion_id = v_message.completion_id and c.state in ('complete', 'interrupted')
-           and case when c.message_id is null
-                    then c.session_id is null
+           and case when m.id is null
+                    then (c.session_id is null or c.session_id = v_message.session_id)
                          and (c.question_id is null or v_message.user_message_id is null or c.question_id = v_message.user_message_id)
                     else m.session_id = v_message.session_id
                          and (m.user_message_id = v_message.user_message_id or m.content = v_message.content) end
            and not exists (select from public.chat_messages o where o.user_id = p_user_id and o.id = v_message.id)
+           and not exists (select from unnest(p_messages) o where o.id = c.message_id and o.id <> v_message.id)
          order by m.content = v_message.content desc nulls last, c.question_id = v_message.user_message_id desc nulls last,
                   c.started_at
          limit 1;
-        continue when not found or exists (select from unnest(p_messages) o where o.id = v_call.message_id);
-        if v_call.message_id is null then
-            perform chatkeep.remember_unstored(p_user_id, v_message.id, 0, v_call.output_tokens);
+        continue when not found;
+        if not v_call.is_stored then
+            perform chatkeep.remember_unstored(p_user_id, v_message.id, 0, v_call.output_tokens, v_call.id);
         elsif v_call.message_id = v_call.id then
             update public.chat_messages m set id = v_message.id where m.user_id = p_user_id and m.id = v_call.id;
         else
@@ -489,7 +507,7 @@ $$;
 
 revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.title_of(text), chatkeep.answers_used(uuid, text),
-    chatkeep.begin_completion(uuid, jsonb), chatkeep.remember_unstored(uuid, text, int, int),
+    chatkeep.begin_completion(uuid, jsonb), chatkeep.remember_unstored(uuid, text, int, int, text),
     chatkeep.finish_completion(uuid, jsonb),
     chatkeep.recognise_answers(uuid, chatkeep.incoming_message[]), chatkeep.completion(uuid, text)
     to authenticated, service_role;

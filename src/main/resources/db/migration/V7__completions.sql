@@ -52,6 +52,10 @@ create table chatkeep.completion_parts (
         references chatkeep.completions (user_id, id) on delete cascade
 );
 
+-- Of a message that stands for a call of the service, its figures hold also when a client sends it (again).
+alter table chatkeep.counted_messages add column completion text collate "C";
+comment on column chatkeep.counted_messages.completion is 'The call whose question or answer it is; null where a client said what it took';
+
 -- Models answer at any length; what clients send is bounded by the size of a request.
 alter table public.chat_messages drop constraint chat_messages_content_length;
 alter table public.chat_messages

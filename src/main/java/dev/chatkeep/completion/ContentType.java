@@ -5,7 +5,7 @@ import java.util.regex.Pattern;
 /** How front ends are to show a text. */
 final class ContentType {
 
-    private static final int LOOKED_AT = 20_000;
+    private static final int LOOKED_AT = 4_000;
 
     /** What gives Markdown away (CommonMark): headings, lists, quotes, fences, tables, emphasis, code, links. */
     private static final Pattern MARKDOWN = Pattern.compile(

@@ -12,7 +12,6 @@ import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
 
 import org.eclipse.microprofile.openapi.annotations.Operation;
-import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
@@ -51,6 +50,16 @@ public class OpenAiResource {
             + " order by m.model_id), '[]'))::text from " + MODELS;
     private static final String ONE = "select " + MODEL_JSON + "::text from " + MODELS + " where m.model_id = $2";
 
+    @Schema(name = "ChatCompletionRequest", description = "And whatever else the provider understands")
+    record Asked(@Schema(examples = "openai/gpt-4o-mini") String model,
+            @Schema(required = true, examples = "[{\"role\": \"user\", \"content\": \"What should I see in Lisbon?\"}]") List<Map<String, Object>> messages,
+            Boolean stream, @Schema(description = "`session_id` is taken out of it") Map<String, Object> metadata) {
+    }
+
+    @Schema(name = "ChatCompletion", description = "As the provider sends it")
+    record Completed(String id, String object, long created, String model, List<Map<String, Object>> choices, Usage usage) {
+    }
+
     @Schema(name = "OpenAiModelList")
     record ModelList(String object, List<Model> data) {
     }
@@ -82,10 +91,10 @@ public class OpenAiResource {
     @Operation(summary = "Create a chat completion", description = "OpenAI's `POST /v1/chat/completions`, streamed or not: what"
             + " is asked goes to the provider as it is, and its answer comes back as it is. With `metadata.session_id` or the"
             + " header `X-Session-Id` the last question and the answer are stored in that session.")
-    @RequestBody(required = true, content = @Content(schema = @Schema(type = SchemaType.OBJECT), example = "{\"model\": \"openai/gpt-4o-mini\","
-            + " \"messages\": [{\"role\": \"user\", \"content\": \"What should I see in Lisbon?\"}], \"stream\": true}"))
+    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = Asked.class)))
     @APIResponse(responseCode = "200", description = "The completion, or its chunks", content = {
-            @Content(mediaType = "application/json"), @Content(mediaType = "text/event-stream") })
+            @Content(mediaType = "application/json", schema = @Schema(implementation = Completed.class)),
+            @Content(mediaType = "text/event-stream") })
     @APIResponse(responseCode = "400", description = "The body is malformed, or the provider rejects it")
     @APIResponse(responseCode = "403", description = "The tier does not open the model")
     @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
@@ -129,7 +138,7 @@ public class OpenAiResource {
     @Produces(MediaType.APPLICATION_JSON)
     @Operation(summary = "Get a model", description = "OpenAI's `GET /v1/models/{model}`.")
     @APIResponse(responseCode = "200", description = "The model", content = @Content(schema = @Schema(implementation = Model.class)))
-    @APIResponse(responseCode = "404", description = "The caller's tier opens no such model")
+    @APIResponse(responseCode = "404", description = "The caller's tier opens no such model", content = @Content(schema = @Schema(implementation = OpenAiErrors.Failed.class)))
     public Uni<String> model(@Parameter(example = "openai/gpt-4o-mini") @RestPath @Text(min = 1, max = 100) String id) {
         return transaction.read(ONE, id)
                 .onItem().ifNull().failWith(() -> Problem.notFound("model_not_found", "Your tier opens no such model."));

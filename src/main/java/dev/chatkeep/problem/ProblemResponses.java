@@ -20,7 +20,10 @@ import io.quarkus.smallrye.openapi.OpenApiFilter;
 @OpenApiFilter(OpenApiFilter.RunStage.BUILD)
 public class ProblemResponses implements OASFilter {
 
-    private static final String SCHEMA = "#/components/schemas/Problem";
+    /** Clients of OpenAI's API read errors in its shape. */
+    private static final String OPEN_AI_PATHS = "/v1/";
+    private static final Content PROBLEM = content(HttpProblem.MEDIA_TYPE.toString(), "#/components/schemas/Problem");
+    private static final Content OPEN_AI_ERROR = content("application/json", "#/components/schemas/OpenAiErrorAnswer");
     private static final List<String> SCHEMAS_OF_THE_LIBRARY = List.of("HttpProblem", "HttpValidationProblem", "Violation");
 
     private static final Map<String, String> EVERYWHERE = Map.of(
@@ -30,17 +33,16 @@ public class ProblemResponses implements OASFilter {
     @Override
     public void filterOpenAPI(OpenAPI document) {
         SCHEMAS_OF_THE_LIBRARY.forEach(document.getComponents()::removeSchema);
-        document.getPaths().getPathItems().values().stream()
-                .flatMap(path -> path.getOperations().values().stream())
-                .forEach(ProblemResponses::complete);
+        document.getPaths().getPathItems().forEach((path, item) -> item.getOperations().values()
+                .forEach(operation -> complete(operation, path.startsWith(OPEN_AI_PATHS) ? OPEN_AI_ERROR : PROBLEM)));
     }
 
-    private static void complete(Operation operation) {
+    private static void complete(Operation operation, Content error) {
         EVERYWHERE.forEach((status, description) -> operation.getResponses().addAPIResponse(status,
                 OASFactory.createAPIResponse().description(description)));
         operation.getResponses().getAPIResponses().entrySet().stream()
                 .filter(response -> response.getKey().charAt(0) >= '4')
-                .forEach(response -> describe(response.getValue()));
+                .forEach(response -> response.getValue().setContent(error));
         // Quarkus adds it to whatever asks for a token; where it is real, the operation says when.
         APIResponse forbidden = operation.getResponses().getAPIResponse("403");
         if (forbidden != null && "Not Allowed".equals(forbidden.getDescription())) {
@@ -48,9 +50,8 @@ public class ProblemResponses implements OASFilter {
         }
     }
 
-    private static void describe(APIResponse response) {
-        Content content = OASFactory.createContent().addMediaType(HttpProblem.MEDIA_TYPE.toString(),
-                OASFactory.createMediaType().schema(OASFactory.createSchema().ref(SCHEMA)));
-        response.setContent(content);
+    private static Content content(String mediaType, String schema) {
+        return OASFactory.createContent().addMediaType(mediaType,
+                OASFactory.createMediaType().schema(OASFactory.createSchema().ref(schema)));
     }
 }

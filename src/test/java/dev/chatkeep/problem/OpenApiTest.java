@@ -40,13 +40,15 @@ class OpenApiTest {
             "GET /api/admin/stats", "GET /api/admin/overview", "POST /api/admin/maintenance/cleanup", "GET /api/admin/users",
             "GET /api/admin/users/{id}", "GET /api/admin/users/{id}/usage", "PATCH /api/admin/users/{id}",
             "GET /api/admin/models", "POST /api/admin/models", "PATCH /api/admin/models/{id}",
-            "DELETE /api/admin/models/{id}", "PUT /api/admin/models/catalog");
+            "DELETE /api/admin/models/{id}", "PUT /api/admin/models/catalog", "POST /api/chat", "GET /api/chat/streams/{id}",
+            "POST /v1/chat/completions", "GET /v1/models", "GET /v1/models/{id}");
 
     /** Answers that are what a function of the database returns, described with the schema of the database. */
     private static final Set<String> OF_THE_DATABASE = Set.of("GET /api/admin/health 200", "GET /api/user/profile 200");
 
-    /** Calls whose bodies may leave out everything. */
-    private static final Set<String> WITHOUT_REQUIRED_FIELDS = Set.of("PUT /api/user/data", "PATCH /api/admin/users/{id}",
+    /** Calls whose bodies may leave out everything, or one of two things. */
+    private static final Set<String> WITHOUT_REQUIRED_FIELDS = Set.of("POST /api/chat", "PUT /api/user/data",
+            "PATCH /api/admin/users/{id}",
             "PATCH /api/admin/models/{id}", "POST /api/admin/maintenance/cleanup");
 
     @Test
@@ -74,6 +76,8 @@ class OpenApiTest {
             } else if (answer.equals("GET /api/user/export 200")) {
                 assertThat(response.path("content").fieldNames()).toIterable().containsExactly("application/json",
                         "application/x-ndjson");
+            } else if (answer.equals("GET /api/chat/streams/{id} 200")) {
+                assertThat(response.path("content").fieldNames()).toIterable().containsExactly("text/event-stream");
             } else {
                 assertThat(schema(document, response, "application/json").path("properties")).as(answer).isNotEmpty();
             }
@@ -95,7 +99,7 @@ class OpenApiTest {
                 "POST /api/chat/session", "POST /api/chat/messages", "POST /api/chat/sync", "PUT /api/user/data",
                 "DELETE /api/user",
                 "POST /api/admin/maintenance/cleanup", "PATCH /api/admin/users/{id}", "POST /api/admin/models",
-                "PATCH /api/admin/models/{id}", "PUT /api/admin/models/catalog");
+                "PATCH /api/admin/models/{id}", "PUT /api/admin/models/catalog", "POST /api/chat", "POST /v1/chat/completions");
         assertThat(bodies).allSatisfy((call, body) -> {
             assertThat(body.path("properties")).as(call).isNotEmpty();
             assertThat(body.path("required").isEmpty()).as(call).isEqualTo(WITHOUT_REQUIRED_FIELDS.contains(call));
@@ -107,6 +111,7 @@ class OpenApiTest {
         JsonNode document = document();
 
         Map<String, JsonNode> errors = responses(document, status -> !status.startsWith("2"));
+        errors.keySet().removeIf(answer -> answer.contains(" /v1/"));
 
         Map<String, Set<String>> members = new TreeMap<>();
         errors.forEach((answer, response) -> {
@@ -116,6 +121,18 @@ class OpenApiTest {
         });
         assertThat(members).isNotEmpty().allSatisfy((answer, names) -> assertThat(names).as(answer)
                 .contains("status", "title", "detail", "code", "error"));
+    }
+
+    @Test
+    void errorsForClientsOfOpenAiHaveItsShape() {
+        JsonNode document = document();
+
+        Map<String, JsonNode> errors = responses(document, status -> !status.startsWith("2"));
+        errors.keySet().removeIf(answer -> !answer.contains(" /v1/"));
+
+        assertThat(errors).isNotEmpty().allSatisfy((answer, response) -> assertThat(
+                schema(document, response, "application/json").path("properties").fieldNames()).as(answer).toIterable()
+                .containsExactly("error"));
     }
 
     @Test
@@ -156,7 +173,8 @@ class OpenApiTest {
         operations.keySet().forEach(call -> {
             Response answer = RestAssured.given().contentType("application/json").body("{}")
                     .request(call.split(" ")[0], call.split(" ")[1].replace("{id}", UUID.randomUUID().toString()));
-            answers.put(call, answer.statusCode() + " " + answer.path("code") + " " + answer.header("WWW-Authenticate"));
+            String code = answer.path(call.contains(" /v1/") ? "error.code" : "code");
+            answers.put(call, answer.statusCode() + " " + code + " " + answer.header("WWW-Authenticate"));
         });
 
         assertThat(answers).hasSize(CALLS.size())

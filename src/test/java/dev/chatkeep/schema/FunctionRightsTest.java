@@ -64,7 +64,11 @@ class FunctionRightsTest {
                 "select chatkeep.access_to_model(?, 'gpt')",
                 "select chatkeep.usage_by_day(?, '2026-01-01', '2026-01-02')",
                 "select chatkeep.usage_of_models(?, '2026-01-01', '2026-01-02')",
-                "select chatkeep.usage_summary(?)");
+                "select chatkeep.usage_summary(?)",
+                "select * from chatkeep.answers_used(?, 'gpt')",
+                "select chatkeep.begin_completion(?, '{\"id\": \"r1\", \"model\": \"gpt\", \"lease_seconds\": 60, \"prompt_tokens\": 0}')",
+                "select chatkeep.remember_unstored(?, 'm2', 1, 1, 'r1')",
+                "select chatkeep.finish_completion(?, '{\"id\": \"r1\", \"state\": \"released\"}')");
     }
 
     /** Functions about others or about the system; a user's id stands in for %1$s. */
@@ -109,7 +113,8 @@ class FunctionRightsTest {
     private static final Set<String> OTHERS = Set.of("claims", "caller_role", "is_service", "is_admin", "require_caller",
             "require_admin", "require_account", "actor", "iso", "cursor", "tier_rank", "schema_version", "json_bytes", "charge",
             "read_messages", "sign_in", "user_data", "check_conversations", "sync_batch", "sync_isolating", "store_messages",
-            "uncounted_sessions", "begin_write", "create_session", "append_message", "record_usage");
+            "uncounted_sessions", "begin_write", "create_session", "append_message", "record_usage", "title_of", "completion",
+            "recognise_answers");
 
     @ParameterizedTest
     @MethodSource("functionsOfAUser")
@@ -251,8 +256,10 @@ class FunctionRightsTest {
     @ValueSource(strings = {
             "select chatkeep.cached('a')",
             "select chatkeep.cache('a', '1', null)",
-            "select chatkeep.forget('')" })
-    void theCacheIsForTheServiceAlone(String sql) {
+            "select chatkeep.forget('')",
+            "select chatkeep.checkpoint_completions('[]', 60)",
+            "select chatkeep.recover_completions(1)" })
+    void cacheAndRunningCallsAreForTheServiceAlone(String sql) {
         List<SqlCaller> callers = List.of(ann, database.admin(annId), database.as("authenticated", ""), database.service());
 
         List<String> states = callers.stream().map(caller -> caller.state(sql)).toList();
@@ -265,6 +272,39 @@ class FunctionRightsTest {
         Object data = ann.value("select chatkeep.user_data(?)", bobId);
 
         assertThat(data).isNull();
+    }
+
+    @Test
+    void nobodyIsShownTheCallsOfAnother() {
+        database.service().rows("select chatkeep.begin_completion(?, '{\"id\": \"r1\", \"model\": \"gpt\","
+                + " \"lease_seconds\": 60, \"prompt_tokens\": 0}')", bobId);
+
+        Object call = ann.value("select chatkeep.completion(?, 'r1')", bobId);
+
+        assertThat(call).isNull();
+    }
+
+    @Test
+    void nobodyRecognisesTheAnswersOfAnother() {
+        SqlCaller bob = database.user(bobId);
+        bob.rows("select chatkeep.begin_completion(?, ?::jsonb)", bobId, json("""
+                {'id': 'r1', 'model': 'gpt', 'lease_seconds': 60, 'prompt_tokens': 0, 'session_id': 's1',
+                 'question': {'id': 'q1', 'content': 'a'}}
+                """).toString());
+        bob.rows("select chatkeep.finish_completion(?, ?::jsonb)", bobId, json("""
+                {'id': 'r1', 'state': 'complete', 'completion_id': 'c1', 'content': 'b', 'metadata': {}}
+                """).toString());
+        Map<String, Object> before = rowsOf(bobId);
+
+        List<String> ids = ann.column(
+                """
+                        select r.id from unnest(chatkeep.recognise_answers(?, array(select m from chatkeep.read_messages(1, 's1',
+                            '[{"id": "a1", "role": "assistant", "content": "b", "user_message_id": "q1", "completion_id": "c1"}]') m))) r
+                        """,
+                bobId);
+
+        assertThat(ids).containsExactly("a1");
+        assertThat(rowsOf(bobId)).isEqualTo(before);
     }
 
     @Test
@@ -310,6 +350,8 @@ class FunctionRightsTest {
                                (select jsonb_agg(to_jsonb(s)) from public.chat_sessions s where s.user_id = p.id) as sessions,
                                (select jsonb_agg(to_jsonb(m)) from public.chat_messages m where m.user_id = p.id) as messages,
                                (select jsonb_agg(to_jsonb(u)) from chatkeep.usage_by_model u where u.user_id = p.id) as usage,
+                               (select jsonb_agg(to_jsonb(c)) from chatkeep.completions c where c.user_id = p.id) as calls,
+                               (select jsonb_agg(to_jsonb(k)) from chatkeep.counted_messages k where k.user_id = p.id) as counted,
                                (select count(*) from chatkeep.data_requests r where r.account = chatkeep.account_hash(p.id)) as requests
                           from public.profiles p
                          where p.id = ?

@@ -60,6 +60,10 @@ class RowLevelSecurityTest {
                  {"id": "s2", "title": "Deleted by NAME", "messages": [{"id": "m3", "role": "user", "content": "Deleted"}]}]
                 """.replace("NAME", name));
         user.rows("delete from public.chat_sessions where id = 's2'");
+        user.rows("select chatkeep.begin_completion(?, '{\"id\": \"r1\", \"model\": \"gpt\", \"lease_seconds\": 3600,"
+                + " \"prompt_tokens\": 0}')", id);
+        database.service().rows("select chatkeep.checkpoint_completions(jsonb_build_array(jsonb_build_object("
+                + "'user_id', ?::uuid, 'id', 'r1', 'position', 0, 'content', ?::text)), 3600)", id, name + " is");
     }
 
     @ParameterizedTest
@@ -72,6 +76,8 @@ class RowLevelSecurityTest {
             "chatkeep.counted_messages, user_id",
             "chatkeep.counted_sessions, user_id",
             "chatkeep.usage_by_model, user_id",
+            "chatkeep.completions, user_id",
+            "chatkeep.completion_parts, user_id",
             "public.api_user_summary, user_id" })
     void usersSeeTheirRowsAlone(String table, String owner) {
         List<UUID> owners = ann.column("select distinct " + owner + " from " + table);
@@ -89,7 +95,9 @@ class RowLevelSecurityTest {
                 """);
 
         assertThat(tables).containsExactlyInAnyOrder("user_activity_log", "chat_sessions", "chat_messages", "user_usage_daily",
-                "api_user_summary", "chatkeep.counted_messages", "chatkeep.counted_sessions", "chatkeep.usage_by_model");
+                "api_user_summary", "chatkeep.counted_messages", "chatkeep.counted_sessions", "chatkeep.usage_by_model",
+                "chatkeep.completions",
+                "chatkeep.completion_parts");
     }
 
     @ParameterizedTest
@@ -98,7 +106,9 @@ class RowLevelSecurityTest {
             "update public.chat_sessions set is_active = false returning user_id",
             "update public.chat_messages set content = 'Changed' returning user_id",
             "delete from public.chat_messages returning user_id",
-            "delete from public.chat_sessions returning user_id" })
+            "delete from public.chat_sessions returning user_id",
+            "update chatkeep.completions set output_cost = 1 returning user_id",
+            "delete from chatkeep.completion_parts returning user_id" })
     void usersChangeTheirRowsAlone(String sql) {
         List<Map<String, Object>> before = rowsOf(bob);
 
@@ -152,7 +162,7 @@ class RowLevelSecurityTest {
     @ValueSource(strings = {
             "public.profiles", "public.user_activity_log", "public.chat_sessions", "public.chat_messages",
             "public.user_usage_daily", "chatkeep.counted_messages", "chatkeep.counted_sessions", "chatkeep.usage_by_model",
-            "public.api_user_summary" })
+            "chatkeep.completions", "chatkeep.completion_parts", "public.api_user_summary" })
     void withoutClaimsThereIsNothingToSee(String table) {
         SqlCaller nobody = database.as("authenticated", "");
 
@@ -376,7 +386,9 @@ class RowLevelSecurityTest {
                     (select jsonb_agg(to_jsonb(l) order by l.id) from public.user_activity_log l),
                     (select jsonb_agg(to_jsonb(s) order by s.id) from public.chat_sessions s),
                     (select jsonb_agg(to_jsonb(m) order by m.id) from public.chat_messages m),
-                    (select jsonb_agg(to_jsonb(u)) from public.user_usage_daily u)) as rows
+                    (select jsonb_agg(to_jsonb(u)) from public.user_usage_daily u),
+                    (select jsonb_agg(to_jsonb(c) order by c.id) from chatkeep.completions c),
+                    (select jsonb_agg(to_jsonb(p) order by p.position) from chatkeep.completion_parts p)) as rows
                 """);
     }
 }

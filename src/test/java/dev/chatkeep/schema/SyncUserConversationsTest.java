@@ -53,7 +53,7 @@ class SyncUserConversationsTest {
                 message("'id': '%s', 'role': 'user', 'content': 'a'".formatted("i".repeat(256))),
                 message("'id': 'b1', 'role': 'user'"),
                 message("'id': 'b1', 'role': 'user', 'content': null"),
-                message("'id': 'b1', 'role': 'user', 'content': '%s'".formatted("x".repeat(1_048_577))),
+                message("'id': 'b1', 'role': 'user', 'content': '%s'".formatted("x".repeat(16_777_217))),
                 message("'id': 'b1', 'role': 'user', 'content': 'a', 'input_tokens': -1"),
                 message("'id': 'b1', 'role': 'user', 'content': 'a', 'output_tokens': -1"),
                 message("'id': 'b1', 'role': 'user', 'content': 'a', 'total_tokens': -1"),

@@ -39,7 +39,7 @@ class UpgradeTest {
     /** What the tables of the old version hold, column by column; columns that came later are left out. */
     private static final String CONTENT = """
             select t.name, (xpath('/row/c/text()', query_to_xml(format(
-                       'select coalesce(jsonb_agg(to_jsonb(r) - ''context_length'' order by to_jsonb(r)::text), ''[]'') as c from %s r',
+                       'select coalesce(jsonb_agg(to_jsonb(r) - ''{context_length,completion}''::text[] order by to_jsonb(r)::text), ''[]'') as c from %s r',
                        t.name), false, true, '')))[1]::text as content
               from unnest(array ['auth.users', 'public.profiles', 'public.user_activity_log', 'public.chat_sessions',
                                  'public.chat_messages', 'public.user_usage_daily', 'public.model_access',

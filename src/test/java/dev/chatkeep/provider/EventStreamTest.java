@@ -1,0 +1,83 @@
+package dev.chatkeep.provider;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import io.vertx.core.buffer.Buffer;
+
+/** The same events come out of the same bytes, however the network cuts them. */
+class EventStreamTest {
+
+    static List<Arguments> bodies() {
+        return List.of(
+                Arguments.of("data: a\n\ndata: b\n\n", List.of("a", "b")),
+                Arguments.of("data: a\r\n\r\ndata: b\r\n\r\n", List.of("a", "b")),
+                Arguments.of("data: a\r\n\ndata: b\n\r\n", List.of("a", "b")),
+                Arguments.of("data:a\n\ndata:  b \n\n", List.of("a", " b ")),
+                Arguments.of("data: a\ndata: b\ndata\ndata: c\n\n", List.of("a\nb\n\nc")),
+                Arguments.of("data:\n\ndata\n\n", List.of("", "")),
+                Arguments.of(": waiting\n\n: waiting\n\ndata: a\n\n:\n\n", List.of("a")),
+                Arguments.of("event: delta\nid: 7\nretry: 10\ndata: a\n\nevent: nothing\n\n", List.of("a")),
+                Arguments.of("database: a\nDATA: b\n\n", List.of()),
+                Arguments.of("\n\r\n\ndata: a\n\n\n\n", List.of("a")),
+                Arguments.of("\uFEFFdata: a\n\n", List.of("a")),
+                Arguments.of("data: \uFEFFa\n\n\uFEFFdata: b\n\n", List.of("\uFEFFa")),
+                Arguments.of("data: a\n\ndata: b\n", List.of("a", "b")),
+                Arguments.of("data: a\n\ndata: b", List.of("a", "b")),
+                Arguments.of("data: a\r\n\r\ndata: b\r", List.of("a", "b")),
+                Arguments.of("data: {\"a\": \"x: y\"}\n\ndata: [DONE]\n\n", List.of("{\"a\": \"x: y\"}", "[DONE]")),
+                Arguments.of("data: Größe \uD83D\uDE00 日本\n\n", List.of("Größe \uD83D\uDE00 日本")),
+                Arguments.of("{\"a\":\n\n\"data: ü\"}", List.of("{\"a\":\n\n\"data: ü\"}")),
+                Arguments.of("[1,\r\n2]\n", List.of("[1,\r\n2]\n")),
+                Arguments.of("", List.of()),
+                Arguments.of("\n\n", List.of()));
+    }
+
+    @ParameterizedTest
+    @MethodSource("bodies")
+    void anyCutGivesTheSameEvents(String body, List<String> events) {
+        byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
+
+        for (int size = 1; size <= bytes.length + 1; size++) {
+            assertThat(cut(bytes, size)).as("pieces of %d bytes", size).isEqualTo(events);
+        }
+    }
+
+    @Test
+    void aDocumentMayFollowWhiteSpace() {
+        byte[] bytes = " \r\n\t\n{\"a\": 1}".getBytes(StandardCharsets.UTF_8);
+
+        for (int size = 1; size <= bytes.length; size++) {
+            assertThat(cut(bytes, size)).as("pieces of %d bytes", size).hasSize(1)
+                    .allMatch(data -> data.strip().equals("{\"a\": 1}"));
+        }
+    }
+
+    @Test
+    void anEventComesOutAsSoonAsItIsComplete() {
+        List<String> events = new ArrayList<>();
+        EventStream stream = new EventStream(events::add);
+
+        stream.accept(Buffer.buffer("data: a\n\ndata: b\n"));
+
+        assertThat(events).containsExactly("a");
+    }
+
+    private static List<String> cut(byte[] bytes, int size) {
+        List<String> events = new ArrayList<>();
+        EventStream stream = new EventStream(events::add);
+        for (int from = 0; from < bytes.length; from += size) {
+            stream.accept(Buffer.buffer().appendBytes(bytes, from, Math.min(size, bytes.length - from)));
+        }
+        stream.end();
+        return events;
+    }
+}
