@@ -104,7 +104,7 @@ public class ChatResource {
         Map<String, String> headers = new TreeMap<>(RateLimit.headers(live.admission().policies()));
         headers.put(STREAM_ID, live.id());
         if (wantsEvents || read.streamed()) {
-            return Uni.createFrom().item(Reply.ofEvents(headers, DeltaStream.of(live, 0, events)));
+            return Uni.createFrom().item(Reply.ofEvents(headers, DeltaStream.of(live, events)));
         }
         headers.put(HttpHeaders.CONTENT_TYPE, MediaType.APPLICATION_JSON);
         return WholeAnswer.of(live)
@@ -126,7 +126,7 @@ public class ChatResource {
         int from = position(lastEventId);
         LiveCompletion live = completions.find(transaction.userId(), id);
         Map<String, String> headers = Map.of(STREAM_ID, id);
-        return Reply.answer(live != null ? Uni.createFrom().item(Reply.ofEvents(headers, DeltaStream.of(live, from, events)))
+        return Reply.answer(live != null ? Uni.createFrom().item(Reply.ofEvents(headers, DeltaStream.again(live, from, events)))
                 : ledger.read(id).map(stored -> Reply.ofEvents(headers, stored(id, stored, from))));
     }
 

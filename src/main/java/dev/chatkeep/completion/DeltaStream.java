@@ -25,18 +25,32 @@ final class DeltaStream implements LiveCompletion.Reader {
         this.events = events;
     }
 
-    /** @param from how many UTF-16 units of the text the client has already */
-    static Multi<Buffer> of(LiveCompletion live, int from, Events events) {
+    /** From its beginning. */
+    static Multi<Buffer> of(LiveCompletion live, Events events) {
+        return new DeltaStream(live, 0, events).pieces();
+    }
+
+    /**
+     * From where a client had come to. It hears at once that the stream is there, even if there is nothing new.
+     *
+     * @param from how many UTF-16 units of the text the client has already
+     */
+    static Multi<Buffer> again(LiveCompletion live, int from, Events events) {
         DeltaStream stream = new DeltaStream(live, from, events);
-        return Multi.createFrom().<Buffer> emitter(client -> {
-            client.onTermination(() -> live.onContext(() -> live.detach(stream)));
+        stream.silent = true;
+        return stream.pieces();
+    }
+
+    private Multi<Buffer> pieces() {
+        return Multi.createFrom().<Buffer> emitter(emitter -> {
+            emitter.onTermination(() -> live.onContext(() -> live.detach(this)));
             live.onContext(() -> {
-                stream.client = client;
-                stream.position = Math.min(stream.position, live.transcript().text().length());
-                live.attach(stream);
-                stream.pump();
+                client = emitter;
+                position = Math.min(position, live.transcript().text().length());
+                live.attach(this);
+                pump();
             });
-        }).onRequest().invoke(() -> live.onContext(stream::pump));
+        }).onRequest().invoke(() -> live.onContext(this::pump));
     }
 
     @Override

@@ -15,7 +15,15 @@ public class ProviderResource implements QuarkusTestResourceLifecycleManager {
     @Override
     public Map<String, String> start() {
         provider = ScriptedProvider.start();
-        return Map.of("chatkeep.provider.base-url", provider.baseUrl(), "chatkeep.provider.api-key", API_KEY);
+        return Map.of("chatkeep.provider.base-url", provider.baseUrl(), "chatkeep.provider.api-key", API_KEY,
+                // Tests have no time, and share one service, which must not spare the provider for what one of them does.
+                "chatkeep.provider.retry-delay", "0.05S",
+                "chatkeep.provider.first-byte-timeout", "3S",
+                "chatkeep.provider.idle-timeout", "3S",
+                "chatkeep.provider.breaker.calls", "100000",
+                "chatkeep.completion.resume-grace", "1S",
+                "chatkeep.completion.checkpoint-interval", "0.3S",
+                "chatkeep.limits.enterprise.requests-per-minute", "5");
     }
 
     @Override
