@@ -5,7 +5,6 @@ import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import java.util.UUID;
 import java.util.stream.Collectors;
 
 import jakarta.enterprise.context.ApplicationScoped;
@@ -87,14 +86,14 @@ class ChatRequests {
     }
 
     private Read call(ChatRequest request) throws JsonProcessingException {
-        String id = "msg_" + UUID.randomUUID().toString().replace("-", "");
+        String id = CompletionCall.newMessageId();
         List<Said> messages = request.messages() == null ? List.of() : request.messages();
         Said last = messages.isEmpty() ? null : messages.get(messages.size() - 1);
         Said asked = last != null && last.isQuestion() ? last : question(request.message());
         boolean wantsContext = messages.isEmpty() && request.sessionId() != null;
         // A question that is stored nowhere gets its id here; for a stored one the database looks whether it has it already.
         String questionId = asked.id() != null || request.sessionId() != null ? asked.id()
-                : "msg_" + UUID.randomUUID().toString().replace("-", "");
+                : CompletionCall.newMessageId();
         List<ContextMessage> seen = new ArrayList<>();
         messages.stream().filter(Said::isSeen).forEach(said -> seen.add(new ContextMessage(said.role(), said.content())));
         if (asked != last) {

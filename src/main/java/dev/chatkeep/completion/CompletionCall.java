@@ -1,6 +1,7 @@
 package dev.chatkeep.completion;
 
 import java.time.Duration;
+import java.util.UUID;
 
 import io.smallrye.mutiny.Uni;
 
@@ -18,6 +19,11 @@ import io.smallrye.mutiny.Uni;
  */
 record CompletionCall(String id, String model, String sessionId, Question question, boolean wantsContext, int promptTokens,
         Duration grace, Body body) {
+
+    /** An id as clients make them for messages, of a question or of an answer. */
+    static String newMessageId() {
+        return "msg_" + UUID.randomUUID().toString().replace("-", "");
+    }
 
     /** The same when it has been made. */
     CompletionCall withoutBody() {

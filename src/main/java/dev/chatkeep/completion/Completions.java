@@ -52,6 +52,7 @@ class Completions {
     private final ObjectMapper json;
     private final Ledger ledger;
     private final Provider provider;
+    private final MeterRegistry metrics;
     private int ticks;
 
     Completions(Vertx vertx, ObjectMapper json, Ledger ledger, Provider provider, MeterRegistry metrics) {
@@ -59,6 +60,7 @@ class Completions {
         this.json = json;
         this.ledger = ledger;
         this.provider = provider;
+        this.metrics = metrics;
         metrics.gaugeMapSize("chatkeep.completions.running", List.of(), running);
     }
 
@@ -85,10 +87,11 @@ class Completions {
                 vertx.setTimer(KEPT.toMillis(), id -> finished.remove(key));
             }
             running.remove(key);
+            metrics.counter("chatkeep.completions.ended", "state", live.state().word()).increment();
         });
     }
 
-    @Scheduled(every = "{chatkeep.completion.checkpoint-interval}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
+    @Scheduled(identity = "completions", every = "{chatkeep.completion.checkpoint-interval}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
     Uni<Void> tick() {
         Uni<Void> checkpoint = running.isEmpty() ? Uni.createFrom().voidItem() : checkpoint();
         boolean recovers = ticks++ % TICKS_BETWEEN_RECOVERIES == 0;

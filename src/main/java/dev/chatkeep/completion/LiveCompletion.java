@@ -107,6 +107,7 @@ final class LiveCompletion implements ProviderListener {
     private ProviderRequest request;
     private ProviderCall provider;
     private Outcome outcome;
+    private State state;
     private long startedAt;
     private long bytes;
     private long graceTimer = -1;
@@ -143,14 +144,14 @@ final class LiveCompletion implements ProviderListener {
         return transcript;
     }
 
-    /** Null while it runs; only on this context. */
-    Outcome outcome() {
-        return outcome;
-    }
-
     /** Whether its clients may come back to it. */
     boolean isResumable() {
         return !call.grace().isZero();
+    }
+
+    /** How it ended; null while it runs. */
+    State state() {
+        return state;
     }
 
     /** Completes when there is nothing left to store. */
@@ -342,6 +343,7 @@ final class LiveCompletion implements ProviderListener {
     private void settle(State state, Outcome result, Kind error) {
         Stage before = stage;
         stage = Stage.SETTLEMENT;
+        this.state = state;
         vertx.cancelTimer(graceTimer);
         vertx.cancelTimer(idleTimer);
         long elapsedMillis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startedAt);

@@ -45,7 +45,7 @@ final class OpenAiDocument implements LiveCompletion.Reader {
         }
         if (outcome.problem() != null) {
             client.fail(outcome.problem());
-        } else if (!document.startsWith("{")) {
+        } else if (!document.stripLeading().startsWith("{")) {
             client.fail(ProviderFailure.of(Kind.FAILED).toProblem()); // it streamed all the same
         } else {
             client.complete(document);

@@ -3,7 +3,6 @@ package dev.chatkeep.completion;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.UUID;
 import java.util.stream.Collectors;
 import java.util.stream.StreamSupport;
 
@@ -63,11 +62,11 @@ class OpenAiRequests {
         JsonNode last = messages.get(messages.size() - 1);
         // After a tool has answered there is no new question.
         Question question = !last.path("role").asText().equals("user") ? null
-                : new Question(sessionId == null ? "msg_" + UUID.randomUUID().toString().replace("-", "") : null,
+                : new Question(sessionId == null ? CompletionCall.newMessageId() : null,
                         text(last.path("content")).replace('\0', '\uFFFD'), null);
         String prompt = StreamSupport.stream(messages.spliterator(), false).map(message -> text(message.path("content")))
                 .collect(Collectors.joining("\n"));
-        CompletionCall call = new CompletionCall("msg_" + UUID.randomUUID().toString().replace("-", ""),
+        CompletionCall call = new CompletionCall(CompletionCall.newMessageId(),
                 request.path("model").textValue(), sessionId, question, false, prompt.length() / BYTES_A_TOKEN,
                 Duration.ZERO, admission -> Uni.createFrom().item(() -> body(request, admission, streamed, prompt)));
         return new Read(call, streamed, wantsUsage);

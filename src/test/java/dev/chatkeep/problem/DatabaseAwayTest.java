@@ -10,7 +10,9 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -23,8 +25,13 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 import dev.chatkeep.problem.DatabaseAwayTest.OnItsOwnDatabase;
 import dev.chatkeep.testsupport.Caller;
+import dev.chatkeep.testsupport.EventStreamClient;
 import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.Models;
+import dev.chatkeep.testsupport.ProviderResource;
 import dev.chatkeep.testsupport.RestartableDatabase;
+import dev.chatkeep.testsupport.Script;
+import dev.chatkeep.testsupport.ScriptedProvider;
 import dev.chatkeep.testsupport.Sql;
 import io.quarkus.test.junit.QuarkusTest;
 import io.quarkus.test.junit.QuarkusTestProfile;
@@ -47,11 +54,13 @@ class DatabaseAwayTest {
 
         @Override
         public List<TestResourceEntry> testResources() {
-            return List.of(new TestResourceEntry(RestartableDatabase.class));
+            return List.of(new TestResourceEntry(RestartableDatabase.class), new TestResourceEntry(ProviderResource.class));
         }
     }
 
     RestartableDatabase.Switch database;
+
+    ScriptedProvider provider;
 
     @AfterEach
     void bringTheDatabaseBack() {
@@ -62,7 +71,8 @@ class DatabaseAwayTest {
     @ParameterizedTest
     @CsvSource({ "GET, /api/chat/sessions", "POST, /api/chat/sessions", "PATCH, /api/chat/sessions", "POST, /api/chat/session",
             "DELETE, /api/chat/sessions?id=s1", "GET, /api/chat/messages?session_id=s1", "POST, /api/chat/messages",
-            "GET, /api/chat/sync", "POST, /api/chat/sync", "DELETE, /api/chat/clear-all", "POST, /api/auth/session" })
+            "GET, /api/chat/sync", "POST, /api/chat/sync", "POST, /api/chat", "GET, /api/chat/streams/s1",
+            "DELETE, /api/chat/clear-all", "POST, /api/auth/session" })
     void whileTheDatabaseIsAwayTheServiceIsUnavailable(String method, String path) {
         Caller caller = Caller.fresh();
         database.off();
@@ -74,6 +84,43 @@ class DatabaseAwayTest {
 
         assertProblem(answer, 503, "database_unavailable");
         assertThat(answer.header("Retry-After")).isEqualTo("5");
+    }
+
+    @Test
+    void whileTheDatabaseIsAwayNoProviderIsCalled() {
+        String question = "Is anybody there? " + UUID.randomUUID();
+        Caller caller = Caller.fresh();
+        database.off();
+
+        caller.request().body(Map.of("message", question)).post("/api/chat").then().statusCode(503);
+        caller.request().body(Map.of("messages", List.of(Map.of("role", "user", "content", question))))
+                .post("/v1/chat/completions").then().statusCode(503);
+
+        assertThat(provider.calls(question)).isEmpty();
+    }
+
+    @Test
+    void anAnswerThatEndsWhileTheDatabaseIsAwayIsStoredWhenItIsBack() {
+        String model = Models.open("free", "0.001", "0.002");
+        String question = "Hold on " + UUID.randomUUID();
+        CountDownLatch goOn = new CountDownLatch(1);
+        provider.on(question, Script.streamed().delta("Kept ").holdUntil(goOn).delta("after all").usage(3, 3).done());
+        Caller caller = Caller.fresh();
+
+        try (EventStreamClient stream = EventStreamClient.post(caller, "/api/chat",
+                Map.of("message", question, "model", model, "sessionId", "s1"))) {
+            stream.next();
+            database.off();
+            goOn.countDown();
+            EventStreamClient.Event text = stream.next();
+            database.on();
+            untilReady();
+            EventStreamClient.Event last = stream.next();
+
+            assertThat(text.json().path("content").textValue()).isEqualTo("after all");
+            assertThat(last.name()).isEqualTo("done");
+            assertThat(Json.of(caller.messages("s1")).at("/messages/1/content").textValue()).isEqualTo("Kept after all");
+        }
     }
 
     @Test
@@ -96,7 +143,7 @@ class DatabaseAwayTest {
         assertThat(answer.statusCode()).isEqualTo(503);
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
                 {"status": "DOWN", "checks": [{"name": "Database schema", "status": "DOWN",
-                                               "data": {"expected": 6, "problem": "the database does not answer"}}]}
+                                               "data": {"expected": 7, "problem": "the database does not answer"}}]}
                 """));
     }
 

@@ -23,13 +23,7 @@ public final class PackagedProgram {
 
     /** @param settings the only ones that it has, as environment variables */
     public static Ended run(Map<String, String> settings, String... arguments) throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-jar", DIRECTORY.resolve("quarkus-run.jar").toString()));
-        command.addAll(List.of(arguments));
-        ProcessBuilder builder = new ProcessBuilder(command);
-        builder.environment().keySet().removeIf(name -> name.startsWith("QUARKUS_") || name.startsWith("CHATKEEP_"));
-        builder.environment().putAll(settings);
-        Process process = builder.start();
+        Process process = builder(settings, arguments).start();
         CompletableFuture<String> errors = CompletableFuture.supplyAsync(() -> {
             try {
                 return text(process.getErrorStream().readAllBytes());
@@ -39,6 +33,21 @@ public final class PackagedProgram {
         });
         String output = text(process.getInputStream().readAllBytes());
         return new Ended(process.waitFor(), output, errors.join());
+    }
+
+    /** Runs it until somebody ends it; what it writes is thrown away. */
+    public static Process serve(Map<String, String> settings) throws IOException {
+        return builder(settings).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+    }
+
+    private static ProcessBuilder builder(Map<String, String> settings, String... arguments) {
+        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-jar", DIRECTORY.resolve("quarkus-run.jar").toString()));
+        command.addAll(List.of(arguments));
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().keySet().removeIf(name -> name.startsWith("QUARKUS_") || name.startsWith("CHATKEEP_"));
+        builder.environment().putAll(settings);
+        return builder;
     }
 
     private static String text(byte[] bytes) {

@@ -22,7 +22,7 @@ public class ProviderResource implements QuarkusTestResourceLifecycleManager {
                 "chatkeep.provider.idle-timeout", "3S",
                 "chatkeep.provider.breaker.calls", "100000",
                 "chatkeep.completion.resume-grace", "1S",
-                "chatkeep.completion.checkpoint-interval", "0.3S",
+                "chatkeep.completion.checkpoint-interval", "1S",
                 "chatkeep.limits.enterprise.requests-per-minute", "5");
     }
 

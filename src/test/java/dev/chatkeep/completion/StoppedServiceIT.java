@@ -1,0 +1,177 @@
+package dev.chatkeep.completion;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.ServerSocket;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+import dev.chatkeep.testsupport.Caller;
+import dev.chatkeep.testsupport.DatabaseResource;
+import dev.chatkeep.testsupport.EventStreamClient;
+import dev.chatkeep.testsupport.PackagedProgram;
+import dev.chatkeep.testsupport.PostgresServer;
+import dev.chatkeep.testsupport.Script;
+import dev.chatkeep.testsupport.ScriptedProvider;
+import dev.chatkeep.testsupport.Tokens;
+import io.restassured.RestAssured;
+
+/** The packaged program, ended in the middle of an answer. */
+class StoppedServiceIT {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(90);
+    private static final String WORD = "word ";
+
+    private static PostgresServer postgres;
+    private static ScriptedProvider provider;
+    private static Map<String, String> settings;
+    private static String jdbcUrl;
+
+    private Process service;
+
+    @BeforeAll
+    static void start() throws IOException {
+        postgres = PostgresServer.start();
+        postgres.createLogin();
+        String database = postgres.createDatabase();
+        jdbcUrl = postgres.jdbcUrl(database);
+        provider = ScriptedProvider.start();
+        try (ServerSocket free = new ServerSocket(0)) {
+            RestAssured.port = free.getLocalPort();
+        }
+        settings = new HashMap<>();
+        DatabaseResource.settings(postgres, database)
+                .forEach((name, value) -> settings.put(name.toUpperCase().replaceAll("[^A-Z]", "_"), value));
+        settings.putAll(Map.of("CHATKEEP_AUTH_JWT_SECRET", Tokens.SECRET, "CHATKEEP_PROVIDER_BASE_URL", provider.baseUrl(),
+                "QUARKUS_HTTP_HOST", "127.0.0.1", "QUARKUS_HTTP_PORT", Integer.toString(RestAssured.port),
+                "QUARKUS_SHUTDOWN_TIMEOUT", "1S", "CHATKEEP_COMPLETION_CHECKPOINT_INTERVAL", "1S"));
+    }
+
+    @AfterAll
+    static void stop() {
+        RestAssured.reset();
+        provider.close();
+        postgres.close();
+    }
+
+    @AfterEach
+    void kill() {
+        service.destroyForcibly();
+    }
+
+    @Test
+    void aServiceThatIsStoppedStoresWhatHasCome() throws Exception {
+        Caller ann = Caller.fresh();
+        serve();
+
+        try (EventStreamClient stream = ask(ann, "stopped")) {
+            for (int i = 0; i < 10; i++) {
+                stream.next();
+            }
+            service.destroy();
+            assertThat(service.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        }
+
+        assertInterrupted(ann, 10);
+    }
+
+    @Test
+    void aServiceThatIsKilledLeavesWhatItHadKept() throws Exception {
+        Caller ann = Caller.fresh();
+        serve();
+
+        try (EventStreamClient stream = ask(ann, "killed")) {
+            for (int i = 0; i < 40; i++) {
+                stream.next();
+            }
+            service.destroyForcibly().waitFor();
+        }
+        serve();
+        await(() -> text(ann, "select count(*) from public.chat_messages where user_id = '%s' and role = 'assistant'")
+                .equals("1"));
+
+        assertInterrupted(ann, 1);
+    }
+
+    /** The stored part is a beginning of what was sent, and usage agrees with it. */
+    private static void assertInterrupted(Caller caller, int words) throws SQLException {
+        String content = text(caller, "select content from public.chat_messages where user_id = '%s' and role = 'assistant'");
+        assertThat(content).startsWith(WORD.repeat(words));
+        assertThat(WORD.repeat(500)).startsWith(content);
+        assertThat(text(caller,
+                "select metadata ->> 'interrupted' from public.chat_messages where user_id = '%s' and role = 'assistant'"))
+                .isEqualTo("true");
+        assertThat(text(caller, "select state from chatkeep.completions where user_id = '%s'")).isEqualTo("interrupted");
+        assertThat(text(caller,
+                "select messages_sent || ' ' || messages_received || ' ' || input_tokens || ' ' || output_tokens"
+                        + " from public.user_usage_daily where user_id = '%s'"))
+                .isEqualTo("1 1 " + text(caller,
+                        "select sum(input_tokens) || ' ' || sum(output_tokens) from public.chat_messages where user_id = '%s'"));
+        assertThat(text(caller, "select count(*) from chatkeep.completion_parts where user_id = '%s'")).isEqualTo("0");
+    }
+
+    private static EventStreamClient ask(Caller caller, String question) {
+        Script script = Script.streamed();
+        for (int i = 0; i < 500; i++) {
+            script.delta(WORD).pause(Duration.ofMillis(60));
+        }
+        provider.on(question, script.done());
+        return EventStreamClient.post(caller, "/api/chat",
+                Map.of("message", question, "model", "test/model", "sessionId", "s"));
+    }
+
+    private void serve() throws Exception {
+        service = PackagedProgram.serve(settings);
+        await(() -> {
+            try {
+                return RestAssured.get("/q/health/ready").statusCode() == 200;
+            } catch (Exception e) {
+                if (e instanceof ConnectException) {
+                    return false; // it does not listen yet
+                }
+                throw e;
+            }
+        });
+        try (Connection owner = DriverManager.getConnection(jdbcUrl, PostgresServer.OWNER, PostgresServer.PASSWORD);
+                Statement statement = owner.createStatement()) {
+            statement.execute(
+                    "insert into public.model_access (model_id, tier) values ('test/model', 'free') on conflict do nothing");
+        }
+    }
+
+    private static String text(Caller caller, String sql) throws SQLException {
+        try (Connection owner = DriverManager.getConnection(jdbcUrl, PostgresServer.OWNER, PostgresServer.PASSWORD);
+                Statement statement = owner.createStatement();
+                ResultSet rows = statement.executeQuery(sql.formatted(caller.id()))) {
+            return rows.next() ? rows.getString(1) : null;
+        }
+    }
+
+    private interface Condition {
+
+        boolean holds() throws Exception;
+    }
+
+    private static void await(Condition condition) throws Exception {
+        Instant end = Instant.now().plus(PATIENCE);
+        while (!condition.holds()) {
+            assertThat(Instant.now()).as("It did not happen in time").isBefore(end);
+            Thread.sleep(200);
+        }
+    }
+}
