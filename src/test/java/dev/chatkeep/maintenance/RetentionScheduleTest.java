@@ -44,7 +44,7 @@ class RetentionScheduleTest {
     void theJobIsScheduled() {
         List<Trigger> jobs = scheduler.getScheduledJobs();
 
-        assertThat(jobs).extracting(Trigger::getId).contains("retention");
+        assertThat(jobs).extracting(Trigger::getId).containsExactlyInAnyOrder("retention", "completions");
     }
 
     @Test
