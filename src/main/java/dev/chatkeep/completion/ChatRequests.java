@@ -67,7 +67,7 @@ class ChatRequests {
     }
 
     Uni<Read> read(byte[] body) {
-        return body.length > SMALL_BYTES ? OffEventLoop.run(() -> call(body)) : Uni.createFrom().item(() -> call(body));
+        return OffEventLoop.runIf(body.length > SMALL_BYTES, () -> call(body));
     }
 
     private Read call(byte[] body) {

@@ -1,7 +1,6 @@
 package dev.chatkeep.completion;
 
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -45,8 +44,6 @@ import io.vertx.core.buffer.Buffer;
 @Tag(name = "Chat", description = "Questions to models and their answers")
 public class ChatResource {
 
-    static final String STREAM_ID = "X-Stream-Id";
-
     private static final String EVENTS = MediaType.SERVER_SENT_EVENTS;
     /** The id of an event of ours, or its second half alone. */
     private static final Pattern LAST_EVENT = Pattern.compile("(?:.*:)?(\\d{1,9})");
@@ -81,7 +78,7 @@ public class ChatResource {
             + " interrupted.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = ChatRequest.class)))
     @APIResponse(responseCode = "200", description = "The answer", headers = {
-            @Header(name = STREAM_ID, description = "What `GET /api/chat/streams/{id}` knows the answer by", schema = @Schema(implementation = String.class)),
+            @Header(name = Reply.STREAM_ID, description = "What `GET /api/chat/streams/{id}` knows the answer by", schema = @Schema(implementation = String.class)),
             @Header(name = "RateLimit", description = "What is left of the limits", schema = @Schema(implementation = String.class)) }, content = {
                     @Content(mediaType = "application/json", schema = @Schema(implementation = Answered.class)),
                     @Content(mediaType = "text/event-stream") })
@@ -101,14 +98,11 @@ public class ChatResource {
     }
 
     private Uni<Reply> reply(LiveCompletion live, Read read, boolean wantsEvents) {
-        Map<String, String> headers = new TreeMap<>(RateLimit.headers(live.admission().policies()));
-        headers.put(STREAM_ID, live.id());
-        if (wantsEvents || read.streamed()) {
-            return Uni.createFrom().item(Reply.ofEvents(headers, DeltaStream.of(live, events)));
-        }
-        headers.put(HttpHeaders.CONTENT_TYPE, MediaType.APPLICATION_JSON);
-        return WholeAnswer.of(live)
-                .map(answer -> new Reply(headers, Multi.createFrom().item(write(new Answered(answer, answer.timestamp())))));
+        Map<String, String> headers = Reply.headersOf(live);
+        return wantsEvents || read.streamed()
+                ? Uni.createFrom().item(Reply.ofEvents(headers, DeltaStream.of(live, events)))
+                : WholeAnswer.of(live)
+                        .map(answer -> Reply.ofJson(headers, write(new Answered(answer, answer.timestamp()))));
     }
 
     @GET
@@ -125,7 +119,7 @@ public class ChatResource {
             @Parameter(description = "The id of the last event that arrived; everything if it is left out") @RestHeader("Last-Event-ID") String lastEventId) {
         int from = position(lastEventId);
         LiveCompletion live = completions.find(transaction.userId(), id);
-        Map<String, String> headers = Map.of(STREAM_ID, id);
+        Map<String, String> headers = Map.of(Reply.STREAM_ID, id);
         return Reply.answer(live != null ? Uni.createFrom().item(Reply.ofEvents(headers, DeltaStream.again(live, from, events)))
                 : ledger.read(id).map(stored -> Reply.ofEvents(headers, stored(id, stored, from))));
     }

@@ -335,7 +335,7 @@ final class LiveCompletion implements ProviderListener {
                 provider.cancel();
             }
             settle(transcript.isEmpty() ? State.RELEASED : State.INTERRUPTED,
-                    Outcome.of(Problem.of(Status.SERVICE_UNAVAILABLE, "interrupted", "The answer was interrupted.")), null);
+                    Outcome.of(Outcome.interrupted()), null);
         }
     }
 
@@ -382,9 +382,7 @@ final class LiveCompletion implements ProviderListener {
     }
 
     private Uni<JsonNode> store(Settlement settlement) {
-        Uni<ObjectNode> entry = transcript.text().length() <= SMALL_CHARACTERS ? Uni.createFrom().item(() -> entry(settlement))
-                : OffEventLoop.run(() -> entry(settlement));
-        return entry.chain(ledger::finish)
+        return OffEventLoop.runIf(transcript.text().length() > SMALL_CHARACTERS, () -> entry(settlement)).chain(ledger::finish)
                 .onFailure(DatabaseProblems::isUnavailable).retry().withBackOff(STORE_DELAY, STORE_DELAY_MOST)
                 .expireIn(STORE_PATIENCE.toMillis());
     }

@@ -43,8 +43,7 @@ class OpenAiRequests {
 
     /** @param sessionId from a header; null: the request may say it */
     Uni<Read> read(byte[] body, String sessionId) {
-        return body.length > SMALL_BYTES ? OffEventLoop.run(() -> call(body, sessionId))
-                : Uni.createFrom().item(() -> call(body, sessionId));
+        return OffEventLoop.runIf(body.length > SMALL_BYTES, () -> call(body, sessionId));
     }
 
     private Read call(byte[] body, String headerSessionId) {

@@ -2,7 +2,6 @@ package dev.chatkeep.completion;
 
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.GET;
@@ -110,18 +109,12 @@ public class OpenAiResource {
             if (read.streamed()) {
                 OpenAiStream stream = new OpenAiStream(events, json, read.wantsUsage());
                 return completions.start(pages, read.call(), stream)
-                        .map(live -> Reply.ofEvents(headers(live), stream.of(live)));
+                        .map(live -> Reply.ofEvents(Reply.headersOf(live), stream.of(live)));
             }
             OpenAiDocument document = new OpenAiDocument();
             return completions.start(pages, read.call(), document).chain(live -> document.of(live)
-                    .map(answer -> Reply.ofJson(headers(live), Buffer.buffer(answer))));
+                    .map(answer -> Reply.ofJson(Reply.headersOf(live), Buffer.buffer(answer))));
         }));
-    }
-
-    private static Map<String, String> headers(LiveCompletion live) {
-        Map<String, String> headers = new TreeMap<>(RateLimit.headers(live.admission().policies()));
-        headers.put(ChatResource.STREAM_ID, live.id());
-        return headers;
     }
 
     @GET

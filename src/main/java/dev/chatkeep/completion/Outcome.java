@@ -2,6 +2,9 @@ package dev.chatkeep.completion;
 
 import java.util.Locale;
 
+import jakarta.ws.rs.core.Response.Status;
+
+import dev.chatkeep.problem.Problem;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 
 /**
@@ -25,6 +28,11 @@ record Outcome(HttpProblem problem, Answer answer) {
         String word() {
             return name().toLowerCase(Locale.ROOT);
         }
+    }
+
+    /** What readers of an answer hear that was not the provider's to end. */
+    static HttpProblem interrupted() {
+        return Problem.of(Status.SERVICE_UNAVAILABLE, "interrupted", "The answer was interrupted.");
     }
 
     static Outcome of(HttpProblem problem) {

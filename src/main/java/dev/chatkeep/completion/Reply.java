@@ -16,6 +16,14 @@ import io.vertx.core.buffer.Buffer;
 /** What a client is answered with: a head, and a body in one or more pieces. */
 record Reply(Map<String, String> headers, Multi<Buffer> body) {
 
+    /** What `GET /api/chat/streams/{id}` knows an answer by. */
+    static final String STREAM_ID = "X-Stream-Id";
+
+    /** What is said of every answer, whichever API it is given by. */
+    static Map<String, String> headersOf(LiveCompletion live) {
+        return with(RateLimit.headers(live.admission().policies()), STREAM_ID, live.id());
+    }
+
     static Reply ofJson(Map<String, String> headers, Buffer document) {
         return new Reply(with(headers, HttpHeaders.CONTENT_TYPE, MediaType.APPLICATION_JSON),
                 Multi.createFrom().item(document));

@@ -2,11 +2,10 @@ package dev.chatkeep.completion;
 
 import java.math.BigDecimal;
 
-import jakarta.ws.rs.core.Response.Status;
-
 import com.fasterxml.jackson.databind.JsonNode;
 
-import dev.chatkeep.problem.Problem;
+import dev.chatkeep.provider.ProviderFailure;
+import dev.chatkeep.provider.ProviderFailure.Kind;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 
 /** An answer as the database holds it, in the shape in which its reader would have had it at its end. */
@@ -31,8 +30,7 @@ final class StoredAnswer {
     }
 
     static HttpProblem problem(JsonNode call) {
-        return call.path("state").asText().equals("interrupted")
-                ? Problem.of(Status.SERVICE_UNAVAILABLE, "interrupted", "The answer was interrupted.")
-                : Problem.of(Status.BAD_GATEWAY, "provider_broke_off", "The model provider broke off its answer.");
+        return call.path("state").asText().equals("interrupted") ? Outcome.interrupted()
+                : ProviderFailure.of(Kind.BROKEN_OFF).toProblem();
     }
 }

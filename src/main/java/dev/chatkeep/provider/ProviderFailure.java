@@ -70,6 +70,7 @@ public final class ProviderFailure extends RuntimeException {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Kind kind;
+    /** That the provider answered with; 0 where it did not. */
     private final int status;
     private final Duration retryAfter;
     private final String reason;
@@ -145,11 +146,6 @@ public final class ProviderFailure extends RuntimeException {
 
     public Kind kind() {
         return kind;
-    }
-
-    /** The status that the provider answered with; 0 where it did not. */
-    public int status() {
-        return status;
     }
 
     /** How long the provider wants to be left alone. */
