@@ -1,7 +1,6 @@
 package dev.chatkeep.completion;
 
 import io.smallrye.mutiny.Multi;
-import io.smallrye.mutiny.subscription.MultiEmitter;
 import io.vertx.core.buffer.Buffer;
 
 /**
@@ -14,7 +13,7 @@ final class DeltaStream implements LiveCompletion.Reader {
 
     private final LiveCompletion live;
     private final Events events;
-    private MultiEmitter<? super Buffer> client;
+    private final Outlet outlet = new Outlet();
     private int position;
     private Outcome outcome;
     private boolean silent;
@@ -42,15 +41,10 @@ final class DeltaStream implements LiveCompletion.Reader {
     }
 
     private Multi<Buffer> pieces() {
-        return Multi.createFrom().<Buffer> emitter(emitter -> {
-            emitter.onTermination(() -> live.onContext(() -> live.detach(this)));
-            live.onContext(() -> {
-                client = emitter;
-                position = Math.min(position, live.transcript().text().length());
-                live.attach(this);
-                pump();
-            });
-        }).onRequest().invoke(() -> live.onContext(this::pump));
+        return outlet.open(live, () -> {
+            position = Math.min(position, live.transcript().text().length());
+            live.attach(this);
+        }, this::pump, () -> live.detach(this));
     }
 
     @Override
@@ -71,22 +65,20 @@ final class DeltaStream implements LiveCompletion.Reader {
     }
 
     private void pump() {
-        while (client != null && !client.isCancelled() && client.requested() > 0) {
+        while (outlet.takesMore()) {
             int end = end();
             if (end > position) {
                 String piece = live.transcript().text().substring(position, end);
                 position = end;
                 silent = false;
-                client.emit(events.delta(live.id(), position, piece));
+                outlet.emit(events.delta(live.id(), position, piece));
             } else if (outcome != null) {
-                MultiEmitter<? super Buffer> last = client;
-                client = null;
-                last.emit(outcome.problem() != null ? events.error(outcome.problem())
+                outlet.emit(outcome.problem() != null ? events.error(outcome.problem())
                         : events.done(live.id(), position, outcome.answer()));
-                last.complete();
+                outlet.complete();
             } else if (silent) {
                 silent = false;
-                client.emit(Events.COMMENT);
+                outlet.emit(Events.COMMENT);
             } else {
                 return;
             }

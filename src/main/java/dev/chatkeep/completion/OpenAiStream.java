@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import io.smallrye.mutiny.Multi;
-import io.smallrye.mutiny.subscription.MultiEmitter;
 import io.vertx.core.buffer.Buffer;
 
 /**
@@ -25,7 +24,7 @@ final class OpenAiStream implements LiveCompletion.Reader {
     private final Queue<String> waiting = new ArrayDeque<>();
     private int waitingCharacters;
     private LiveCompletion live;
-    private MultiEmitter<? super Buffer> client;
+    private final Outlet outlet = new Outlet();
     private boolean usageSent;
     private boolean silent;
     private boolean over;
@@ -40,18 +39,13 @@ final class OpenAiStream implements LiveCompletion.Reader {
     /** The body of the response; to be read once. */
     Multi<Buffer> of(LiveCompletion live) {
         this.live = live;
-        return Multi.createFrom().<Buffer> emitter(client -> {
-            client.onTermination(() -> live.onContext(() -> live.detach(this)));
-            live.onContext(() -> {
-                this.client = client;
-                pump();
-            });
-        }).onRequest().invoke(() -> live.onContext(this::pump));
+        return outlet.open(live, () -> {
+        }, this::pump, () -> live.detach(this));
     }
 
     @Override
     public boolean isFollowing() {
-        return client != null;
+        return outlet.isOpen();
     }
 
     @Override
@@ -106,19 +100,17 @@ final class OpenAiStream implements LiveCompletion.Reader {
     }
 
     private void pump() {
-        while (client != null && !client.isCancelled() && client.requested() > 0) {
+        while (outlet.takesMore()) {
             if (!waiting.isEmpty()) {
                 String data = waiting.remove();
                 waitingCharacters -= data.length();
                 silent = false;
-                client.emit(Events.data(data));
+                outlet.emit(Events.data(data));
             } else if (over) {
-                MultiEmitter<? super Buffer> last = client;
-                client = null;
-                last.complete();
+                outlet.complete();
             } else if (silent) {
                 silent = false;
-                client.emit(Events.COMMENT);
+                outlet.emit(Events.COMMENT);
             } else {
                 break;
             }
