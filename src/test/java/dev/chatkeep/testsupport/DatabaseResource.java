@@ -30,7 +30,9 @@ public class DatabaseResource implements QuarkusTestResourceLifecycleManager {
                 "quarkus.datasource.reactive.url", server.url(database),
                 "quarkus.datasource.password", PostgresServer.PASSWORD,
                 "quarkus.flyway.username", PostgresServer.OWNER,
-                "quarkus.flyway.password", PostgresServer.PASSWORD);
+                "quarkus.flyway.password", PostgresServer.PASSWORD,
+                // Tests run the job when they mean to.
+                "chatkeep.retention.schedule", "off");
     }
 
     @Override

@@ -27,14 +27,14 @@ import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.RestAssured;
 import io.restassured.http.ContentType;
 import io.restassured.response.Response;
 
-@QuarkusTest
+@QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
-class SessionResourceTest {
+class SessionResourceIT {
 
     private static final String[] TIMES = { "created_at", "updated_at", "last_activity" };
     private static final String EMOJI = "\uD83D\uDE00";

@@ -24,13 +24,13 @@ import dev.chatkeep.testsupport.Models;
 import dev.chatkeep.testsupport.Sql;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.RestAssured;
 import io.restassured.response.Response;
 
-@QuarkusTest
+@QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
-class ModelResourceTest {
+class ModelResourceIT {
 
     private static final String[] TIERS = { "free", "pro", "enterprise", "admin" };
     private static final String UNLIMITED = "{\"daily\": null, \"monthly\": null}";

@@ -21,13 +21,13 @@ import dev.chatkeep.testsupport.Models;
 import dev.chatkeep.testsupport.Sql;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.RestAssured;
 import io.restassured.response.Response;
 
-@QuarkusTest
+@QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
-class UsageResourceTest {
+class UsageResourceIT {
 
     private static final String TODAY = "(now() at time zone 'UTC')::date";
     private static final String NOTHING = """

@@ -19,13 +19,13 @@ import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Stored;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.response.Response;
 
 /** One bad conversation of each kind among good ones: it is reported, nothing of it is kept, and the others are stored. */
-@QuarkusTest
+@QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
-class SyncUploadTest {
+class SyncUploadIT {
 
     private static final String TIME = "must be a time such as 2026-09-01T08:00:00.000Z.";
     private static final String UNSTORABLE = "A value of it is missing, malformed or out of range.";

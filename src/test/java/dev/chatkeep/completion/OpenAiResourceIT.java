@@ -46,15 +46,15 @@ import dev.chatkeep.testsupport.Stored;
 import dev.chatkeep.testsupport.Tokens;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.RestAssured;
 import io.restassured.response.Response;
 
 /** As OpenAI's own client sees it, and byte for byte where that hides something. */
-@QuarkusTest
+@QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
 @WithTestResource(value = ProviderResource.class, scope = TestResourceScope.GLOBAL)
-class OpenAiResourceTest {
+class OpenAiResourceIT {
 
     private static String model;
 

@@ -27,14 +27,14 @@ import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
 import dev.chatkeep.testsupport.Tokens;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.RestAssured;
 import io.restassured.http.ContentType;
 import io.restassured.response.Response;
 import io.restassured.specification.RequestSpecification;
 
-@QuarkusTest
-class DataRightsResourceTest {
+@QuarkusIntegrationTest
+class DataRightsResourceIT {
 
     /** Every list of the document, with the key by which its entries can be told apart. */
     private static final Map<String, String> LISTS = Map.of("conversations", "id", "activity_log", "id", "usage", "id",

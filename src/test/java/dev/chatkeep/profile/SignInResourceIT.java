@@ -29,14 +29,14 @@ import dev.chatkeep.testsupport.Stored;
 import dev.chatkeep.testsupport.Tokens;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.RestAssured;
 import io.restassured.response.Response;
 import io.smallrye.jwt.build.JwtClaimsBuilder;
 
-@QuarkusTest
+@QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
-class SignInResourceTest {
+class SignInResourceIT {
 
     private static final String EMOJI = "\uD83D\uDE00";
 

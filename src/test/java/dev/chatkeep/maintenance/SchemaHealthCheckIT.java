@@ -17,11 +17,11 @@ import dev.chatkeep.testsupport.PostgresServer;
 import dev.chatkeep.testsupport.Sql;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 
-@QuarkusTest
+@QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
-class SchemaHealthCheckTest {
+class SchemaHealthCheckIT {
 
     @Test
     void expectsTheLastMigrationThatIsShipped() throws IOException {

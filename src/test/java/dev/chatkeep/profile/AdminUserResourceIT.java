@@ -32,13 +32,13 @@ import dev.chatkeep.testsupport.Stored;
 import dev.chatkeep.testsupport.Tokens;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.RestAssured;
 import io.restassured.response.Response;
 
-@QuarkusTest
+@QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
-class AdminUserResourceTest {
+class AdminUserResourceIT {
 
     private static final String[] TIMES = { "created_at", "updated_at", "last_active" };
     private static final Administrator SERVICE = Administrator.service();

@@ -25,13 +25,13 @@ import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Sql;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.response.Response;
 
 /** The database is that of all tests: these insert what they ask about, on days that no other test uses. */
-@QuarkusTest
+@QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
-class AdminResourceTest {
+class AdminResourceIT {
 
     private static final Administrator SERVICE = Administrator.service();
     private static final String TODAY = "(now() at time zone 'UTC')::date";

@@ -34,13 +34,13 @@ import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.response.Response;
 
 /** What messages cost: prices are those of model access, in no particular currency. */
-@QuarkusTest
+@QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
-class CostTest {
+class CostIT {
 
     @Test
     void aQuestionCostsItsInputTokensAndAnAnswerItsOutputTokens() {

@@ -31,12 +31,12 @@ import dev.chatkeep.testsupport.Models;
 import dev.chatkeep.testsupport.Sql;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.response.Response;
 
-@QuarkusTest
+@QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
-class AdminModelResourceTest {
+class AdminModelResourceIT {
 
     private static final String[] RUN = { "id", "created_at", "updated_at" };
     private static final Administrator SERVICE = Administrator.service();

@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-import dev.chatkeep.security.JwksTest.BothSourcesOfKeys;
+import dev.chatkeep.security.JwksIT.BothSourcesOfKeys;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.IssuerResource;
 import dev.chatkeep.testsupport.IssuerResource.Issuer;
@@ -27,7 +27,7 @@ import dev.chatkeep.testsupport.RawToken;
 import dev.chatkeep.testsupport.Tokens;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.quarkus.test.junit.QuarkusTestProfile;
 import io.quarkus.test.junit.TestProfile;
 import io.restassured.RestAssured;
@@ -36,10 +36,10 @@ import io.smallrye.jwt.algorithm.SignatureAlgorithm;
 import io.smallrye.jwt.build.JwtClaimsBuilder;
 
 /** A secret and published keys at the same time, and an issuer that tokens must name. */
-@QuarkusTest
+@QuarkusIntegrationTest
 @TestProfile(BothSourcesOfKeys.class)
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
-class JwksTest {
+class JwksIT {
 
     private static final UUID USER = UUID.fromString("0b6f9a52-4f0e-4f7a-9c55-2d0f6a1e7c31");
 

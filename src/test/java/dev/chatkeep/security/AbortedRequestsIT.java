@@ -25,13 +25,13 @@ import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Tokens;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.RestAssured;
 
 /** Clients that hang up as soon as they have asked cost the pool nothing. */
-@QuarkusTest
+@QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
-class AbortedRequestsTest {
+class AbortedRequestsIT {
 
     private static final int ABORTED = 3_000;
     private static final int POOL_SIZE = 20;

@@ -38,13 +38,13 @@ import dev.chatkeep.testsupport.Stored;
 import dev.chatkeep.testsupport.Tokens;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.RestAssured;
 import io.restassured.response.Response;
 
-@QuarkusTest
+@QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
-class ProblemTest {
+class ProblemIT {
 
     private static final int LIMIT = 16 << 20;
     private static final int PATIENCE_MILLIS = 30_000;

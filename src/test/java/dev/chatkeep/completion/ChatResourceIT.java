@@ -42,14 +42,14 @@ import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.RestAssured;
 import io.restassured.response.Response;
 
-@QuarkusTest
+@QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
 @WithTestResource(value = ProviderResource.class, scope = TestResourceScope.GLOBAL)
-class ChatResourceTest {
+class ChatResourceIT {
 
     private static final Duration PATIENCE = Duration.ofSeconds(15);
     /** Every size of UTF-8, a combined emoji, and what JSON escapes. */

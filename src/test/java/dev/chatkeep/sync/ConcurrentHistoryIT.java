@@ -22,7 +22,7 @@ import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Sql;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.response.Response;
 
 /**
@@ -30,9 +30,9 @@ import io.restassured.response.Response;
  * device knows what the service has accepted of its own messages; together that is what usage must say, and the rows are
  * what the statistics must say.
  */
-@QuarkusTest
+@QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
-class ConcurrentHistoryTest {
+class ConcurrentHistoryIT {
 
     private static final int DEVICES = 12;
     private static final int STEPS = 60;

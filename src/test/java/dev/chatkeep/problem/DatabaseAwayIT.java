@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-import dev.chatkeep.problem.DatabaseAwayTest.OnItsOwnDatabase;
+import dev.chatkeep.problem.DatabaseAwayIT.OnItsOwnDatabase;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.EventStreamClient;
 import dev.chatkeep.testsupport.Json;
@@ -33,15 +33,15 @@ import dev.chatkeep.testsupport.RestartableDatabase;
 import dev.chatkeep.testsupport.Script;
 import dev.chatkeep.testsupport.ScriptedProvider;
 import dev.chatkeep.testsupport.Sql;
-import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.quarkus.test.junit.QuarkusTestProfile;
 import io.quarkus.test.junit.TestProfile;
 import io.restassured.RestAssured;
 import io.restassured.response.Response;
 
-@QuarkusTest
+@QuarkusIntegrationTest
 @TestProfile(OnItsOwnDatabase.class)
-class DatabaseAwayTest {
+class DatabaseAwayIT {
 
     private static final int PATIENCE_SECONDS = 60;
     private static final int REQUESTS = 100;
