@@ -1,10 +1,6 @@
 package dev.chatkeep.security;
 
 import jakarta.enterprise.context.ApplicationScoped;
-import jakarta.json.JsonObject;
-import jakarta.json.JsonString;
-
-import org.eclipse.microprofile.jwt.JsonWebToken;
 
 import io.quarkus.security.identity.AuthenticationRequestContext;
 import io.quarkus.security.identity.SecurityIdentity;
@@ -25,22 +21,16 @@ public class Administrators implements SecurityIdentityAugmentor {
 
     @Override
     public Uni<SecurityIdentity> augment(SecurityIdentity identity, AuthenticationRequestContext context) {
-        if (!(identity.getPrincipal() instanceof JsonWebToken token)) {
+        if (!(identity.getPrincipal() instanceof VerifiedToken token)) {
             return Uni.createFrom().item(identity);
         }
         QuarkusSecurityIdentity.Builder caller = QuarkusSecurityIdentity.builder()
                 .setPrincipal(token)
                 .addCredentials(identity.getCredentials())
                 .addAttributes(identity.getAttributes());
-        if (isAdministrator(token)) {
+        if (token.isAdministrator()) {
             caller.addRole(ROLE);
         }
         return Uni.createFrom().item(caller.build());
-    }
-
-    private static boolean isAdministrator(JsonWebToken token) {
-        return Caller.SERVICE_ROLE.equals(token.getClaim("role").toString())
-                || token.getClaim("app_metadata") instanceof JsonObject metadata
-                        && metadata.get("role") instanceof JsonString role && role.getString().equals("admin");
     }
 }

@@ -1,6 +1,9 @@
 package dev.chatkeep.security;
 
+import java.time.Duration;
 import java.util.Optional;
+
+import jakarta.validation.constraints.Min;
 
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
@@ -21,4 +24,13 @@ public interface AuthConfig {
     /** The {@code aud} that tokens must carry. */
     @WithDefault("authenticated")
     String audience();
+
+    /** How many verified tokens are remembered at the most; none with 0. */
+    @WithDefault("5000")
+    @Min(0)
+    int verifiedTokens();
+
+    /** After how long a token is verified again even if it is good for longer: an issuer may have withdrawn its key. */
+    @WithDefault("5M")
+    Duration verifiedFor();
 }

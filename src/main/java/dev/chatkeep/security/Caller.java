@@ -1,12 +1,8 @@
 package dev.chatkeep.security;
 
-import java.nio.charset.StandardCharsets;
-import java.util.Base64;
 import java.util.UUID;
 
 import jakarta.ws.rs.core.Response.Status;
-
-import org.eclipse.microprofile.jwt.JsonWebToken;
 
 import dev.chatkeep.problem.Problem;
 import io.quarkus.security.identity.SecurityIdentity;
@@ -32,11 +28,8 @@ public record Caller(UUID userId, String role, String claims, String address, St
 
     /** The caller of the current request, if there is one; its token has been verified. */
     static Caller of(SecurityIdentity identity, RoutingContext exchange) {
-        JsonWebToken token = (JsonWebToken) identity.getPrincipal();
-        String payload = token.getRawToken().split("\\.", 3)[1];
-        String subject = token.getSubject();
-        return new Caller(subject == null ? null : UUID.fromString(subject), token.getClaim("role").toString(),
-                new String(Base64.getUrlDecoder().decode(payload), StandardCharsets.UTF_8),
+        VerifiedToken token = (VerifiedToken) identity.getPrincipal();
+        return new Caller(token.userId(), token.role(), token.payload(),
                 exchange == null ? "" : address(exchange.request().remoteAddress()),
                 exchange == null ? "" : userAgent(exchange));
     }

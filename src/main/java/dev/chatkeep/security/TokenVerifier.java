@@ -3,6 +3,7 @@ package dev.chatkeep.security;
 import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Set;
@@ -25,7 +26,6 @@ import org.jose4j.lang.UnresolvableKeyException;
 
 import io.smallrye.jwt.KeyFormat;
 import io.smallrye.jwt.algorithm.SignatureAlgorithm;
-import io.smallrye.jwt.auth.principal.DefaultJWTCallerPrincipal;
 import io.smallrye.jwt.auth.principal.DefaultJWTTokenParser;
 import io.smallrye.jwt.auth.principal.JWTAuthContextInfo;
 import io.smallrye.jwt.auth.principal.JWTCallerPrincipal;
@@ -46,7 +46,9 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
 
     static final Set<String> ROLES = Set.of("authenticated", Caller.SERVICE_ROLE);
 
-    private static final int CLOCK_SKEW_SECONDS = 60;
+    /** How long after its {@code exp} a token is good yet. */
+    static final Duration CLOCK_SKEW = Duration.ofSeconds(60);
+
     private static final int MINUTES_BETWEEN_FORCED_REFRESHES = 1;
 
     /**
@@ -85,9 +87,11 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
     }
 
     private final String audience;
+    private final VerifiedTokens verified;
     private final Map<SignatureAlgorithm, Source> sources = new EnumMap<>(SignatureAlgorithm.class);
 
-    public TokenVerifier(AuthConfig config) {
+    public TokenVerifier(AuthConfig config, VerifiedTokens verified) {
+        this.verified = verified;
         audience = config.audience();
         config.jwtSecret().ifPresent(secret -> {
             JWTAuthContextInfo rules = rules(config, Set.of(SignatureAlgorithm.HS256));
@@ -110,7 +114,7 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
         JWTAuthContextInfo rules = new JWTAuthContextInfo();
         rules.setSignatureAlgorithm(algorithms);
         config.issuer().ifPresent(rules::setIssuedBy);
-        rules.setClockSkew(CLOCK_SKEW_SECONDS);
+        rules.setClockSkew((int) CLOCK_SKEW.toSeconds());
         rules.setRelaxVerificationKeyValidation(false);
         // Names are not needed, and who the subject is is checked below.
         rules.setRequireNamedPrincipal(false);
@@ -128,7 +132,9 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
             }
             JwtContext context = source.parse(token);
             checkClaims(context.getJwtClaims());
-            return new DefaultJWTCallerPrincipal("JWT", context.getJwtClaims());
+            VerifiedToken principal = new VerifiedToken(token, context.getJwtClaims());
+            verified.keep(token, principal);
+            return principal;
         } catch (ClassCastException e) {
             // jose4j takes the types of header parameters for granted.
             throw new ParseException("A header parameter of the token is malformed", e);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import java.security.KeyPair;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -31,7 +32,8 @@ class PublishedKeysTest {
     void start() {
         issuer = new JwksServer();
         issuer.publish("key-1", "RS256", keys.getPublic());
-        verifier = new TokenVerifier(new Settings(issuer.url()));
+        AuthConfig settings = new AuthSettings(Optional.empty(), Optional.of(issuer.url()), 0, Duration.ofMinutes(5));
+        verifier = new TokenVerifier(settings, new VerifiedTokens(settings));
     }
 
     @AfterEach
@@ -82,28 +84,5 @@ class PublishedKeysTest {
 
     private static String token(String id, KeyPair keys) {
         return Tokens.claims(USER).jws().keyId(id).sign(keys.getPrivate());
-    }
-
-    private record Settings(String url) implements AuthConfig {
-
-        @Override
-        public Optional<String> jwtSecret() {
-            return Optional.empty();
-        }
-
-        @Override
-        public Optional<String> jwksUrl() {
-            return Optional.of(url);
-        }
-
-        @Override
-        public Optional<String> issuer() {
-            return Optional.empty();
-        }
-
-        @Override
-        public String audience() {
-            return "authenticated";
-        }
     }
 }

@@ -1,0 +1,51 @@
+package dev.chatkeep.security;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Base64;
+import java.util.UUID;
+
+import jakarta.json.JsonObject;
+import jakarta.json.JsonString;
+
+import org.jose4j.jwt.JwtClaims;
+
+import io.smallrye.jwt.auth.principal.DefaultJWTCallerPrincipal;
+
+/** A token that has passed, and what every request of its bearer asks it for, read once. */
+final class VerifiedToken extends DefaultJWTCallerPrincipal {
+
+    private final UUID userId;
+    private final String role;
+    private final String payload;
+    private final boolean administrator;
+
+    /** @param claims those of the token, which have been checked */
+    VerifiedToken(String token, JwtClaims claims) {
+        super("JWT", claims);
+        userId = getSubject() == null ? null : UUID.fromString(getSubject());
+        role = getClaim("role").toString();
+        payload = new String(Base64.getUrlDecoder().decode(token.split("\\.", 3)[1]), StandardCharsets.UTF_8);
+        administrator = Caller.SERVICE_ROLE.equals(role)
+                || getClaim("app_metadata") instanceof JsonObject metadata
+                        && metadata.get("role") instanceof JsonString metadataRole && metadataRole.getString().equals("admin");
+    }
+
+    /** Null where the service itself calls. */
+    UUID userId() {
+        return userId;
+    }
+
+    /** The database role that it opens. */
+    String role() {
+        return role;
+    }
+
+    /** The JSON that was signed. */
+    String payload() {
+        return payload;
+    }
+
+    boolean isAdministrator() {
+        return administrator;
+    }
+}

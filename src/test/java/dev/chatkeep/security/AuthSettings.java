@@ -1,0 +1,18 @@
+package dev.chatkeep.security;
+
+import java.time.Duration;
+import java.util.Optional;
+
+record AuthSettings(Optional<String> jwtSecret, Optional<String> jwksUrl, int verifiedTokens,
+        Duration verifiedFor) implements AuthConfig {
+
+    @Override
+    public Optional<String> issuer() {
+        return Optional.empty();
+    }
+
+    @Override
+    public String audience() {
+        return "authenticated";
+    }
+}
