@@ -19,6 +19,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.hibernate.reactive.mutiny.Mutiny;
 import org.jboss.resteasy.reactive.ResponseStatus;
 import org.jboss.resteasy.reactive.RestQuery;
 import org.jboss.resteasy.reactive.server.Cancellable;
@@ -97,10 +98,11 @@ public class SessionResource {
                 .onItem().ifNull().failWith(SessionResource::notFound)
                 .chain(session -> {
                     session.title = change.title();
-                    // The trigger sets the times.
+                    // The trigger sets the times, so the row is read again; refresh() would log a warning each time.
                     return session.<ChatSession> flush().chain(() -> ChatSession.getSession())
-                            .chain(hibernate -> hibernate.refresh(session))
-                            .map(refreshed -> new SessionAnswers.One(SessionView.of(session), true));
+                            .invoke(Mutiny.Session::clear)
+                            .chain(() -> ChatSession.find(caller.userId(), change.id()))
+                            .map(renamed -> new SessionAnswers.One(SessionView.of(renamed), true));
                 }));
     }
 

@@ -23,23 +23,43 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import dev.chatkeep.security.TokenVerifierIT.Quiet;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.RawToken;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Tokens;
-import io.quarkus.test.common.TestResourceScope;
-import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
+import io.quarkus.test.junit.QuarkusTestProfile;
+import io.quarkus.test.junit.TestProfile;
 import io.restassured.RestAssured;
 import io.restassured.response.Response;
 import io.smallrye.jwt.algorithm.SignatureAlgorithm;
 import io.smallrye.jwt.build.JwtClaimsBuilder;
 
 @QuarkusIntegrationTest
-@WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+@TestProfile(Quiet.class)
 class TokenVerifierIT {
+
+    /** Sends the database nothing but what requests ask for, so that it can be counted. */
+    public static class Quiet implements QuarkusTestProfile {
+
+        @Override
+        public boolean disableGlobalTestResources() {
+            return true;
+        }
+
+        @Override
+        public List<TestResourceEntry> testResources() {
+            return List.of(new TestResourceEntry(DatabaseResource.class));
+        }
+
+        @Override
+        public Map<String, String> getConfigOverrides() {
+            return Map.of("chatkeep.completion.checkpoint-interval", "1H");
+        }
+    }
 
     private static final UUID USER = UUID.fromString("0b6f9a52-4f0e-4f7a-9c55-2d0f6a1e7c31");
     private static final String HEADER = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
