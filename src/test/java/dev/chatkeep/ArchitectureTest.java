@@ -19,6 +19,7 @@ import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 
 import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.security.ConnectionPool;
 import io.quarkus.hibernate.reactive.panache.Panache;
 import io.quarkus.hibernate.reactive.panache.common.WithTransaction;
 import io.quarkus.security.Authenticated;
@@ -45,8 +46,8 @@ class ArchitectureTest {
     }
 
     @Test
-    void onlyOneClassReachesTheDatabase() {
-        noClasses().that().doNotBelongToAnyOf(CallerTransaction.class)
+    void onlyOneClassReachesTheDatabaseByThePoolThatAnotherMakes() {
+        noClasses().that().doNotBelongToAnyOf(CallerTransaction.class, ConnectionPool.class)
                 .should().dependOnClassesThat().belongToAnyOf(Pool.class, Mutiny.SessionFactory.class, WithTransaction.class)
                 .orShould().callMethodWhere(DescribedPredicate.describe("it opens a transaction",
                         call -> call.getTargetOwner().isEquivalentTo(Panache.class) && call.getName().startsWith("with")))

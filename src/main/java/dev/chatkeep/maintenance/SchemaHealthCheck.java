@@ -6,6 +6,7 @@ import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
 import org.eclipse.microprofile.health.Readiness;
 
+import dev.chatkeep.problem.DatabaseProblems;
 import dev.chatkeep.security.CallerTransaction;
 import io.smallrye.health.api.AsyncHealthCheck;
 import io.smallrye.mutiny.Uni;
@@ -42,6 +43,10 @@ public class SchemaHealthCheck implements AsyncHealthCheck {
                 response.withData("problem", "the login role has rights of its own");
             }
             return response.withData("version", version).status(version >= EXPECTED_VERSION && !excessive).build();
-        }).onFailure().recoverWithItem(failure -> response.withData("problem", "the database does not answer").down().build());
+        })
+                // Instances that are taken out of service for being busy leave the others busier.
+                .onFailure(DatabaseProblems::isTooBusy).recoverWithItem(() -> response.withData("busy", true).up().build())
+                .onFailure()
+                .recoverWithItem(failure -> response.withData("problem", "the database does not answer").down().build());
     }
 }

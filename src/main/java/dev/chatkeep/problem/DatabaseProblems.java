@@ -16,6 +16,7 @@ import jakarta.ws.rs.core.Response.StatusType;
 import dev.chatkeep.problem.Problem.FieldError;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.vertx.core.VertxException;
+import io.vertx.core.http.ConnectionPoolTooBusyException;
 import io.vertx.core.impl.NoStackTraceThrowable;
 import io.vertx.pgclient.PgException;
 
@@ -28,6 +29,11 @@ import io.vertx.pgclient.PgException;
 public final class DatabaseProblems {
 
     private static final int RETRY_AFTER_SECONDS = 5;
+    /** Longer than the wait of what stands in the queue now, and no longer than it takes another instance to come. */
+    private static final int RETRY_AFTER_LOAD_SECONDS = 2;
+    private static final String TOO_BUSY = "too_busy";
+    /** All that the pool says where no connection has become free in time. */
+    private static final String POOL_TIMEOUT = "Timeout";
 
     private static final String SERIALIZATION_FAILURE = "40001";
     private static final String DEADLOCK_DETECTED = "40P01";
@@ -102,7 +108,23 @@ public final class DatabaseProblems {
             return failure;
         }
         return DatabaseError.in(failure).map(error -> problem(error, failure))
-                .orElseGet(() -> isDisconnection(failure) ? unavailable() : failure);
+                .orElseGet(() -> isOverload(failure) ? tooBusy() : isDisconnection(failure) ? unavailable() : failure);
+    }
+
+    /** Whether a failure, translated or not, says that there are more requests than connections. */
+    public static boolean isTooBusy(Throwable failure) {
+        return translate(failure) instanceof HttpProblem problem
+                && TOO_BUSY.equals(problem.getParameters().get(Problem.CODE));
+    }
+
+    private static boolean isOverload(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof ConnectionPoolTooBusyException
+                    || cause instanceof NoStackTraceThrowable && POOL_TIMEOUT.equals(cause.getMessage())) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Connections refused, cut and timed out; the client has a type of its own for the last two only. */
@@ -139,9 +161,16 @@ public final class DatabaseProblems {
     }
 
     private static HttpProblem unavailable() {
-        String detail = "The database is not available at the moment.";
-        return HttpProblem.builder(Problem.of(Status.SERVICE_UNAVAILABLE, "database_unavailable", detail))
-                .withHeader(HttpHeaders.RETRY_AFTER, RETRY_AFTER_SECONDS)
+        return later("database_unavailable", "The database is not available at the moment.", RETRY_AFTER_SECONDS);
+    }
+
+    private static HttpProblem tooBusy() {
+        return later(TOO_BUSY, "There are too many requests at the moment.", RETRY_AFTER_LOAD_SECONDS);
+    }
+
+    private static HttpProblem later(String code, String detail, int seconds) {
+        return HttpProblem.builder(Problem.of(Status.SERVICE_UNAVAILABLE, code, detail))
+                .withHeader(HttpHeaders.RETRY_AFTER, seconds)
                 .build();
     }
 }

@@ -1,0 +1,113 @@
+package dev.chatkeep.problem;
+
+import static dev.chatkeep.testsupport.Problems.assertProblem;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletionService;
+import java.util.concurrent.ExecutorCompletionService;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+
+import org.junit.jupiter.api.Test;
+
+import dev.chatkeep.problem.OverloadIT.FewConnections;
+import dev.chatkeep.testsupport.Caller;
+import dev.chatkeep.testsupport.DatabaseResource;
+import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.Stored;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
+import io.quarkus.test.junit.QuarkusTestProfile;
+import io.quarkus.test.junit.TestProfile;
+import io.restassured.response.Response;
+
+/** More requests than there are connections, which a lock on the user's row keeps. */
+@QuarkusIntegrationTest
+@TestProfile(FewConnections.class)
+class OverloadIT {
+
+    private static final int CONNECTIONS = 2;
+    private static final int WAITING = 4;
+    private static final int REFUSED = 6;
+
+    public static class FewConnections implements QuarkusTestProfile {
+
+        @Override
+        public boolean disableGlobalTestResources() {
+            return true;
+        }
+
+        @Override
+        public List<TestResourceEntry> testResources() {
+            return List.of(new TestResourceEntry(DatabaseResource.class));
+        }
+
+        @Override
+        public Map<String, String> getConfigOverrides() {
+            return Map.of("quarkus.datasource.reactive.max-size", String.valueOf(CONNECTIONS),
+                    "chatkeep.database.most-waiting", String.valueOf(WAITING),
+                    "chatkeep.database.patience", "3S",
+                    "chatkeep.completion.checkpoint-interval", "1H");
+        }
+    }
+
+    @Test
+    void whatFindsNoConnectionIsToldToComeBackAndNothingIsLost() throws Exception {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "A title").then().statusCode(201);
+        ExecutorService threads = Executors.newCachedThreadPool();
+        CompletionService<Response> clients = new ExecutorCompletionService<>(threads);
+
+        List<Response> refused = new ArrayList<>();
+        try (Connection connection = lockOf(caller)) {
+            for (int number = 0; number < CONNECTIONS; number++) {
+                clients.submit(post(caller, "m" + number));
+            }
+            untilBlocked();
+            for (int number = CONNECTIONS; number < CONNECTIONS + WAITING + REFUSED; number++) {
+                clients.submit(post(caller, "m" + number));
+            }
+            while (refused.size() < WAITING + REFUSED) {
+                refused.add(clients.take().get());
+            }
+            connection.rollback();
+        }
+
+        for (Response answer : refused) {
+            assertProblem(answer, 503, "too_busy");
+            assertThat(answer.header("Retry-After")).isEqualTo("2");
+        }
+        for (int number = 0; number < CONNECTIONS; number++) {
+            assertThat(clients.take().get().statusCode()).isEqualTo(201);
+        }
+        assertThat(Stored.of(caller, "messages")).hasSize(CONNECTIONS);
+        caller.post("s1", Map.of("id", "after", "role", "user", "content", "Hello")).then().statusCode(201);
+        threads.shutdown();
+    }
+
+    private static Callable<Response> post(Caller caller, String id) {
+        return () -> caller.post("s1", Map.of("id", id, "role", "user", "content", "Hello"));
+    }
+
+    private static Connection lockOf(Caller caller) throws SQLException {
+        Connection connection = Sql.connect();
+        connection.setAutoCommit(false);
+        try (var lock = connection.prepareStatement("select from public.profiles where id = ? for update")) {
+            lock.setObject(1, caller.id());
+            lock.execute();
+        }
+        return connection;
+    }
+
+    private static void untilBlocked() throws InterruptedException {
+        while (Sql.<Long> value("select count(*) from pg_stat_activity where usename = 'chatkeep_app'"
+                + " and wait_event_type = 'Lock'") < CONNECTIONS) {
+            Thread.sleep(20);
+        }
+    }
+}
