@@ -1,11 +1,13 @@
 package dev.chatkeep.security;
 
+import java.util.Optional;
 import java.util.UUID;
 
 import jakarta.ws.rs.core.Response.Status;
 
 import dev.chatkeep.problem.Problem;
 import io.quarkus.security.identity.SecurityIdentity;
+import io.quarkus.vertx.http.runtime.security.QuarkusHttpUser;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.ext.web.RoutingContext;
@@ -32,6 +34,14 @@ public record Caller(UUID userId, String role, String claims, String address, St
         return new Caller(token.userId(), token.role(), token.payload(),
                 exchange == null ? "" : address(exchange.request().remoteAddress()),
                 exchange == null ? "" : userAgent(exchange));
+    }
+
+    /** Whose request it is, if it has come so far that this is known and if it is a user's. */
+    public static Optional<UUID> userOf(RoutingContext exchange) {
+        return exchange.user() instanceof QuarkusHttpUser user
+                && user.getSecurityIdentity().getPrincipal() instanceof VerifiedToken token
+                        ? Optional.ofNullable(token.userId())
+                        : Optional.empty();
     }
 
     /** The user behind the token; 403 where it is a service's token, which has none. */

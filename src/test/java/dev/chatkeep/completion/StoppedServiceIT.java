@@ -12,9 +12,18 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -41,6 +50,7 @@ class StoppedServiceIT {
     private static ScriptedProvider provider;
     private static Map<String, String> settings;
     private static String jdbcUrl;
+    private static int management;
 
     private Process service;
 
@@ -51,15 +61,18 @@ class StoppedServiceIT {
         String database = postgres.createDatabase();
         jdbcUrl = postgres.jdbcUrl(database);
         provider = ScriptedProvider.start();
-        try (ServerSocket free = new ServerSocket(0)) {
+        try (ServerSocket free = new ServerSocket(0); ServerSocket alsoFree = new ServerSocket(0)) {
             RestAssured.port = free.getLocalPort();
+            management = alsoFree.getLocalPort();
         }
         settings = new HashMap<>();
         DatabaseResource.settings(postgres, database)
                 .forEach((name, value) -> settings.put(name.toUpperCase().replaceAll("[^A-Z]", "_"), value));
         settings.putAll(Map.of("CHATKEEP_AUTH_JWT_SECRET", Tokens.SECRET, "CHATKEEP_PROVIDER_BASE_URL", provider.baseUrl(),
                 "QUARKUS_HTTP_HOST", "127.0.0.1", "QUARKUS_HTTP_PORT", Integer.toString(RestAssured.port),
-                "QUARKUS_SHUTDOWN_TIMEOUT", "1S", "CHATKEEP_COMPLETION_CHECKPOINT_INTERVAL", "1S"));
+                "QUARKUS_MANAGEMENT_HOST", "127.0.0.1", "QUARKUS_MANAGEMENT_PORT", Integer.toString(management),
+                "QUARKUS_SHUTDOWN_DELAY", "2S", "QUARKUS_SHUTDOWN_TIMEOUT", "1S", "CHATKEEP_COMPLETION_CHECKPOINT_INTERVAL",
+                "1S"));
     }
 
     @AfterAll
@@ -88,6 +101,45 @@ class StoppedServiceIT {
         }
 
         assertInterrupted(ann, 10);
+    }
+
+    /** The clients do what a load balancer does: they send nothing more once the service says that it is not ready. */
+    @Test
+    void aServiceThatIsStoppedUnderLoadAnswersAllThatItWasSent() throws Exception {
+        Caller ann = Caller.fresh();
+        serve();
+        ann.createSession("s", "Busy").then().statusCode(201);
+        Set<String> answered = ConcurrentHashMap.newKeySet();
+        AtomicBoolean ready = new AtomicBoolean(true);
+        CountDownLatch busy = new CountDownLatch(100);
+        ExecutorService clients = Executors.newFixedThreadPool(8);
+        List<Future<?>> done = new ArrayList<>();
+        for (int client = 0; client < 8; client++) {
+            String name = "client" + client + "-";
+            done.add(clients.submit(() -> {
+                for (int number = 0; ready.get(); number++) {
+                    String id = name + number;
+                    ann.post("s", Map.of("id", id, "role", "user", "content", "Hello")).then().statusCode(201);
+                    answered.add(id);
+                    busy.countDown();
+                }
+            }));
+        }
+
+        boolean wasBusy = busy.await(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        service.destroy();
+        await(() -> readiness() != 200);
+        ready.set(false);
+        for (Future<?> client : done) {
+            client.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        }
+        clients.shutdown();
+
+        assertThat(wasBusy && service.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(Set.of(text(ann, "select string_agg(id, ',') from public.chat_messages where user_id = '%s'").split(",")))
+                .isEqualTo(answered);
+        assertThat(text(ann, "select messages_sent from public.user_usage_daily where user_id = '%s'"))
+                .isEqualTo(String.valueOf(answered.size()));
     }
 
     @Test
@@ -137,20 +189,23 @@ class StoppedServiceIT {
 
     private void serve() throws Exception {
         service = PackagedProgram.serve(settings);
-        await(() -> {
-            try {
-                return RestAssured.get("/q/health/ready").statusCode() == 200;
-            } catch (Exception e) {
-                if (e instanceof ConnectException) {
-                    return false; // it does not listen yet
-                }
-                throw e;
-            }
-        });
+        await(() -> readiness() == 200);
         try (Connection owner = DriverManager.getConnection(jdbcUrl, PostgresServer.OWNER, PostgresServer.PASSWORD);
                 Statement statement = owner.createStatement()) {
             statement.execute(
                     "insert into public.model_access (model_id, tier) values ('test/model', 'free') on conflict do nothing");
+        }
+    }
+
+    /** 0 while it does not listen. */
+    private static int readiness() throws Exception {
+        try {
+            return RestAssured.given().port(management).get("/q/health/ready").statusCode();
+        } catch (Exception e) {
+            if (e instanceof ConnectException) {
+                return 0;
+            }
+            throw e;
         }
     }
 

@@ -24,12 +24,14 @@ final class LocalService {
     private final Process process;
     private final Path log;
     private final String address;
+    private final String managementAddress;
     private final HttpClient http = HttpClient.newHttpClient();
 
-    private LocalService(Process process, Path log, String address) {
+    private LocalService(Process process, Path log, String address, String managementAddress) {
         this.process = process;
         this.log = log;
         this.address = address;
+        this.managementAddress = managementAddress;
     }
 
     static LocalService start(Path directory, int port, Map<String, String> settings) throws IOException {
@@ -40,9 +42,19 @@ final class LocalService {
         builder.environment().putAll(settings);
         builder.environment().put("QUARKUS_HTTP_HOST", "127.0.0.1");
         builder.environment().put("QUARKUS_HTTP_PORT", Integer.toString(port));
+        int management = freePort();
+        builder.environment().put("QUARKUS_MANAGEMENT_HOST", "127.0.0.1");
+        builder.environment().put("QUARKUS_MANAGEMENT_PORT", Integer.toString(management));
+        builder.environment().put("QUARKUS_LOG_CONSOLE_JSON_ENABLED", "false");
         Process process = builder.redirectErrorStream(true).redirectOutput(log.toFile()).start();
         Files.writeString(pidFile(directory), Long.toString(process.pid()));
-        return new LocalService(process, log, "http://localhost:" + port);
+        return new LocalService(process, log, "http://localhost:" + port, "http://localhost:" + management);
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return free.getLocalPort();
+        }
     }
 
     private static void requireFree(int port) throws IOException {
@@ -76,7 +88,7 @@ final class LocalService {
     }
 
     void awaitReady() throws IOException, InterruptedException {
-        HttpRequest ready = HttpRequest.newBuilder(URI.create(address + "/q/health/ready")).build();
+        HttpRequest ready = HttpRequest.newBuilder(URI.create(managementAddress + "/q/health/ready")).build();
         for (int attempt = 0; attempt < READY_ATTEMPTS; attempt++) {
             if (!process.isAlive()) {
                 throw new IllegalStateException("Chatkeep did not start.\n" + endOfLog());

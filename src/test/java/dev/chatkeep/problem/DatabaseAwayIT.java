@@ -27,6 +27,7 @@ import dev.chatkeep.problem.DatabaseAwayIT.OnItsOwnDatabase;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.EventStreamClient;
 import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.Management;
 import dev.chatkeep.testsupport.Models;
 import dev.chatkeep.testsupport.ProviderResource;
 import dev.chatkeep.testsupport.RestartableDatabase;
@@ -138,7 +139,7 @@ class DatabaseAwayIT {
     void whileTheDatabaseIsAwayTheServiceIsNotReady() {
         database.off();
 
-        Response answer = RestAssured.get("/q/health/ready");
+        Response answer = Management.request().get("/q/health/ready");
 
         assertThat(answer.statusCode()).isEqualTo(503);
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
@@ -151,7 +152,7 @@ class DatabaseAwayIT {
     void whileTheDatabaseIsAwayTheServiceIsAlive() {
         database.off();
 
-        Response answer = RestAssured.get("/q/health/live");
+        Response answer = Management.request().get("/q/health/live");
 
         assertThat(answer.statusCode()).isEqualTo(200);
     }
@@ -188,7 +189,7 @@ class DatabaseAwayIT {
         assertThat(statuses.get(statuses.size() - 1)).isEqualTo(200);
         assertThat(statuses.subList(0, statuses.size() - 1)).allMatch(status -> status == 503);
         assertThat(Json.texts(Json.of(caller.listSessions()).path("sessions"), "title")).containsExactly("A title");
-        assertThat(RestAssured.get("/q/health/ready").statusCode()).isEqualTo(200);
+        assertThat(Management.request().get("/q/health/ready").statusCode()).isEqualTo(200);
     }
 
     @Test
@@ -256,7 +257,7 @@ class DatabaseAwayIT {
 
     private static void untilReady() {
         Instant deadline = Instant.now().plusSeconds(PATIENCE_SECONDS);
-        while (RestAssured.get("/q/health/ready").statusCode() != 200 && Instant.now().isBefore(deadline)) {
+        while (Management.request().get("/q/health/ready").statusCode() != 200 && Instant.now().isBefore(deadline)) {
             Thread.onSpinWait();
         }
     }

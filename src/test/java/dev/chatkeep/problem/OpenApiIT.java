@@ -19,6 +19,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.Management;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -191,11 +192,20 @@ class OpenApiIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = { "/q/openapi", "/q/swagger-ui/", "/q/metrics", "/q/health/live", "/q/health/ready", "/q/health" })
-    void whatMachinesAndPeopleReadIsThereWithoutAToken(String path) {
+    @ValueSource(strings = { "/q/openapi", "/q/swagger-ui/" })
+    void theDescriptionIsThereWithoutAToken(String path) {
         Response answer = RestAssured.get(path);
 
         assertThat(answer.statusCode()).isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "/q/metrics", "/q/health/live", "/q/health/ready", "/q/health" })
+    void healthAndMetricsHaveAPortOfTheirOwn(String path) {
+        Response answer = Management.request().get(path);
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(RestAssured.get(path).statusCode()).isEqualTo(404);
     }
 
     private interface Statuses {

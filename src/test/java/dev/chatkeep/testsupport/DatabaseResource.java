@@ -24,13 +24,14 @@ public class DatabaseResource implements QuarkusTestResourceLifecycleManager {
         return settings;
     }
 
-    /** What the service needs to know of its database. */
+    /** What the service needs to know of its database, and what sets the services of tests apart. */
     public static Map<String, String> settings(PostgresServer server, String database) {
         return Map.of(
                 "quarkus.datasource.reactive.url", server.url(database),
                 "quarkus.datasource.password", PostgresServer.PASSWORD,
                 "quarkus.flyway.username", PostgresServer.OWNER,
                 "quarkus.flyway.password", PostgresServer.PASSWORD,
+                "quarkus.management.port", Management.newPort(),
                 // Tests run the job when they mean to.
                 "chatkeep.retention.schedule", "off");
     }

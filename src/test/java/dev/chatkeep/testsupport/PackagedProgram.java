@@ -40,6 +40,11 @@ public final class PackagedProgram {
         return builder(settings).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
     }
 
+    /** Likewise; what it writes goes to a file. */
+    public static Process serve(Map<String, String> settings, Path log) throws IOException {
+        return builder(settings).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+    }
+
     private static ProcessBuilder builder(Map<String, String> settings, String... arguments) {
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-jar", DIRECTORY.resolve("quarkus-run.jar").toString()));

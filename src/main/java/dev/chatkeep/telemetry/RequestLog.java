@@ -1,0 +1,88 @@
+package dev.chatkeep.telemetry;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.logging.Logger;
+import java.util.regex.Pattern;
+
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+
+import org.jboss.logging.MDC;
+import org.jboss.logmanager.ExtLogRecord;
+import org.jboss.logmanager.Level;
+
+import dev.chatkeep.security.Caller;
+import io.quarkus.vertx.http.runtime.filters.Filters;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.impl.ContextInternal;
+import io.vertx.ext.web.RoutingContext;
+
+/**
+ * One line a request, when its response has ended, and an id that runs through everything that is logged of it. The line has
+ * neither paths, which hold ids of conversations, nor anything that a client wrote but the id of the request.
+ * <p>
+ * {@code quarkus.log.category."dev.chatkeep.telemetry.RequestLog".level=OFF} switches the lines off.
+ */
+@ApplicationScoped
+class RequestLog {
+
+    static final String REQUEST_ID = "X-Request-Id";
+
+    /** Before authentication, so that what it refuses has its line as well. */
+    private static final int FIRST = 10_000;
+    private static final Pattern GOOD_ID = Pattern.compile("[\\w.:/+=-]{1,128}");
+    private static final String NO_ROUTE = "none";
+    private static final Logger LOG = Logger.getLogger(RequestLog.class.getName());
+
+    private final UserHash users;
+
+    RequestLog(UserHash users) {
+        this.users = users;
+    }
+
+    void register(@Observes Filters filters) {
+        filters.register(this::follow, FIRST);
+    }
+
+    private void follow(RoutingContext exchange) {
+        long start = System.nanoTime();
+        String given = exchange.request().getHeader(REQUEST_ID);
+        String id = given != null && GOOD_ID.matcher(given).matches() ? given : UUID.randomUUID().toString();
+        MDC.put("requestId", id);
+        exchange.response().putHeader(REQUEST_ID, id);
+        if (LOG.isLoggable(Level.INFO)) {
+            exchange.addEndHandler(end -> write(exchange, id, start, end.succeeded()));
+        }
+        exchange.next();
+    }
+
+    private void write(RoutingContext exchange, String id, long start, boolean complete) {
+        HttpServerRequest request = exchange.request();
+        Map<String, String> fields = new LinkedHashMap<>();
+        fields.put("method", request.method().name());
+        fields.put("route", route(exchange));
+        fields.put("status", Integer.toString(exchange.response().getStatusCode()));
+        fields.put("durationMillis", Long.toString(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start)));
+        if (!complete) {
+            fields.put("clientGone", "true");
+        }
+        String line = String.join(" ", fields.values());
+        Caller.userOf(exchange).ifPresent(user -> fields.put("user", users.of(user)));
+        fields.put("requestId", id);
+        ExtLogRecord record = new ExtLogRecord(Level.INFO, line, RequestLog.class.getName());
+        record.setLoggerName(LOG.getName());
+        record.setMdc(fields);
+        LOG.log(record);
+    }
+
+    /** The template that resources declare, as the framework keeps it for metrics. */
+    private static String route(RoutingContext exchange) {
+        Object template = exchange.vertx().getOrCreateContext() instanceof ContextInternal context
+                ? context.getLocal("UrlPathTemplate")
+                : null;
+        return template == null ? NO_ROUTE : template.toString();
+    }
+}

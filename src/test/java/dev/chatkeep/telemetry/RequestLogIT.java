@@ -1,0 +1,184 @@
+package dev.chatkeep.telemetry;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+import dev.chatkeep.testsupport.Caller;
+import dev.chatkeep.testsupport.DatabaseResource;
+import dev.chatkeep.testsupport.EventStreamClient;
+import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.Management;
+import dev.chatkeep.testsupport.PackagedProgram;
+import dev.chatkeep.testsupport.PostgresServer;
+import dev.chatkeep.testsupport.Script;
+import dev.chatkeep.testsupport.ScriptedProvider;
+import dev.chatkeep.testsupport.Tokens;
+import io.restassured.RestAssured;
+import io.restassured.response.Response;
+
+/** The log as the packaged program writes it in production. */
+class RequestLogIT {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final String KEY = "a-key-for-the-hashes";
+
+    @TempDir
+    static Path directory;
+
+    private static PostgresServer postgres;
+    private static ScriptedProvider provider;
+    private static Process service;
+    private static Path log;
+
+    @BeforeAll
+    static void start() throws Exception {
+        postgres = PostgresServer.start();
+        postgres.createLogin();
+        String database = postgres.createDatabase();
+        provider = ScriptedProvider.start();
+        log = directory.resolve("service.log");
+        try (ServerSocket free = new ServerSocket(0)) {
+            RestAssured.port = free.getLocalPort();
+        }
+        Map<String, String> settings = new HashMap<>();
+        DatabaseResource.settings(postgres, database)
+                .forEach((name, value) -> settings.put(name.toUpperCase().replaceAll("[^A-Z]", "_"), value));
+        settings.putAll(Map.of("CHATKEEP_AUTH_JWT_SECRET", Tokens.SECRET, "CHATKEEP_PROVIDER_BASE_URL", provider.baseUrl(),
+                "QUARKUS_HTTP_HOST", "127.0.0.1", "QUARKUS_HTTP_PORT", Integer.toString(RestAssured.port),
+                "CHATKEEP_TELEMETRY_USER_KEY", KEY));
+        service = PackagedProgram.serve(settings, log);
+        Instant end = Instant.now().plus(PATIENCE);
+        while (!Files.readString(log).contains("Listening on") && Instant.now().isBefore(end)) {
+            Thread.sleep(100);
+        }
+        assertThat(Management.request().get("/q/health/ready").statusCode()).isEqualTo(200);
+        try (var owner = postgres.superuser(database); var statement = owner.createStatement()) {
+            statement.execute("insert into public.model_access (model_id, tier) values ('test/model', 'free')");
+        }
+    }
+
+    @AfterAll
+    static void stop() {
+        RestAssured.reset();
+        service.destroyForcibly();
+        provider.close();
+        postgres.close();
+    }
+
+    @Test
+    void aRequestHasOneLineWithoutWhatWasSaid() throws Exception {
+        Caller ann = Caller.fresh();
+        ann.createSession("private-session", "private-title").then().statusCode(201);
+
+        Response answer = ann.request().header("X-Request-Id", "client-1")
+                .body(Map.of("sessionId", "private-session", "message",
+                        Map.of("id", "private-message", "role", "user", "content", "private-content")))
+                .post("/api/chat/messages?secret=private-query");
+
+        assertThat(answer.statusCode()).isEqualTo(201);
+        assertThat(answer.header("X-Request-Id")).isEqualTo("client-1");
+        JsonNode line = lineOf("client-1");
+        assertThat(line.path("level").textValue()).isEqualTo("INFO");
+        JsonNode fields = line.path("mdc");
+        assertThat(fields.path("method").textValue()).isEqualTo("POST");
+        assertThat(fields.path("route").textValue()).isEqualTo("/api/chat/messages");
+        assertThat(fields.path("status").textValue()).isEqualTo("201");
+        assertThat(Integer.parseInt(fields.path("durationMillis").textValue())).isBetween(0, 60_000);
+        assertThat(fields.path("user").textValue()).isEqualTo(hash(ann));
+        assertThat(fields).hasSize(6);
+        assertThat(Files.readString(log)).doesNotContain("private-", Tokens.of(ann.id()), ann.id().toString());
+    }
+
+    @Test
+    void whatIsInAPathIsNotInItsRoute() throws Exception {
+        Caller ann = Caller.fresh();
+
+        ann.request().header("X-Request-Id", "client-2").get("/api/chat/streams/private-stream").then().statusCode(404);
+
+        assertThat(lineOf("client-2").path("mdc").path("route").textValue()).isEqualTo("/api/chat/streams/{id}");
+        assertThat(Files.readString(log)).doesNotContain("private-stream");
+    }
+
+    @Test
+    void whatIsRefusedBeforeAnyResourceHasItsLineToo() throws Exception {
+        RestAssured.given().header("X-Request-Id", "client-3").get("/api/chat/sessions").then().statusCode(401);
+        RestAssured.given().header("X-Request-Id", "client-4").get("/private-nowhere").then().statusCode(404);
+
+        JsonNode unauthorized = lineOf("client-3").path("mdc");
+        JsonNode nowhere = lineOf("client-4").path("mdc");
+
+        assertThat(unauthorized.path("status").textValue()).isEqualTo("401");
+        assertThat(unauthorized.has("user")).isFalse();
+        assertThat(nowhere.path("status").textValue()).isEqualTo("404");
+        assertThat(nowhere.path("route").textValue()).isEqualTo("none");
+    }
+
+    @Test
+    void anIdThatIsNoneIsReplaced() {
+        Response none = RestAssured.get("/api/chat/sessions");
+        Response bad = RestAssured.given().header("X-Request-Id", "a b\"c").get("/api/chat/sessions");
+        Response tooLong = RestAssured.given().header("X-Request-Id", "x".repeat(129)).get("/api/chat/sessions");
+
+        for (Response answer : List.of(none, bad, tooLong)) {
+            assertThat(UUID.fromString(answer.header("X-Request-Id"))).isNotNull();
+        }
+    }
+
+    @Test
+    void aStreamHasItsLineWhenItEnds() throws Exception {
+        Caller ann = Caller.fresh();
+        String question = "How long? " + UUID.randomUUID();
+        provider.on(question, Script.streamed().delta("Some ").pause(Duration.ofMillis(400)).delta("time").done());
+
+        String id;
+        try (EventStreamClient stream = EventStreamClient.post(ann, "/api/chat",
+                Map.of("message", question, "model", "test/model"))) {
+            id = stream.header("X-Request-Id");
+            stream.rest();
+        }
+
+        JsonNode fields = lineOf(id).path("mdc");
+        assertThat(fields.path("route").textValue()).isEqualTo("/api/chat");
+        assertThat(fields.path("status").textValue()).isEqualTo("200");
+        assertThat(Integer.parseInt(fields.path("durationMillis").textValue())).isGreaterThanOrEqualTo(400);
+        assertThat(Files.readString(log)).doesNotContain(question);
+    }
+
+    private static String hash(Caller caller) {
+        return new UserHash(() -> Optional.of(KEY)).of(caller.id());
+    }
+
+    /** Every line of the log is one JSON document; lines come a moment after the answers. */
+    private static JsonNode lineOf(String requestId) throws IOException, InterruptedException {
+        Instant end = Instant.now().plus(PATIENCE);
+        while (Instant.now().isBefore(end)) {
+            List<JsonNode> found = Files.readAllLines(log).stream().map(Json::of)
+                    .filter(line -> line.path("loggerName").textValue().equals(RequestLog.class.getName()))
+                    .filter(line -> line.path("mdc").path("requestId").textValue().equals(requestId)).toList();
+            if (!found.isEmpty()) {
+                assertThat(found).hasSize(1);
+                return found.get(0);
+            }
+            Thread.sleep(50);
+        }
+        throw new AssertionError("There is no line of " + requestId);
+    }
+}
