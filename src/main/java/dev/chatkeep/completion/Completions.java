@@ -88,6 +88,10 @@ class Completions {
             }
             running.remove(key);
             metrics.counter("chatkeep.completions.ended", "state", live.state().word()).increment();
+            if (live.usage() != null) {
+                metrics.counter("chatkeep.completions.tokens", "kind", "prompt").increment(live.usage().promptTokens());
+                metrics.counter("chatkeep.completions.tokens", "kind", "completion").increment(live.usage().completionTokens());
+            }
         });
     }
 

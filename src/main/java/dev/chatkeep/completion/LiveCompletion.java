@@ -108,6 +108,7 @@ final class LiveCompletion implements ProviderListener {
     private ProviderCall provider;
     private Outcome outcome;
     private State state;
+    private Usage usage;
     private long startedAt;
     private long bytes;
     private long graceTimer = -1;
@@ -152,6 +153,11 @@ final class LiveCompletion implements ProviderListener {
     /** How it ended; null while it runs. */
     State state() {
         return state;
+    }
+
+    /** What it used; null while it runs. */
+    Usage usage() {
+        return usage;
     }
 
     /** Completes when there is nothing left to store. */
@@ -351,7 +357,7 @@ final class LiveCompletion implements ProviderListener {
             LOG.warnf("%d pieces of an answer of %s were malformed and are missing from it", transcript.malformed(),
                     admission.model());
         }
-        usage(state).map(usage -> new Settlement(state, error, usage, elapsedMillis))
+        usage(state).invoke(counted -> usage = counted).map(counted -> new Settlement(state, error, counted, elapsedMillis))
                 .chain(settlement -> store(settlement).map(entry -> entry == null ? null
                         : result != null ? result : Outcome.of(answer(settlement, entry))))
                 .subscribe().with(

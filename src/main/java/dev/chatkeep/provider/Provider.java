@@ -9,6 +9,7 @@ import jakarta.enterprise.util.TypeLiteral;
 import jakarta.ws.rs.core.HttpHeaders;
 import jakarta.ws.rs.core.MediaType;
 
+import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.Startup;
 import io.quarkus.tls.TlsConfigurationRegistry;
 import io.quarkus.tls.runtime.config.TlsConfigUtils;
@@ -40,14 +41,16 @@ public class Provider {
 
     private final ProviderConfig config;
     private final HttpClient http;
+    private final MeterRegistry metrics;
     private final RequestOptions request;
     /** Holds a place until the call is over. */
     private final Guard places;
     /** Around each attempt to get a first byte. */
     private final Guard attempts;
 
-    public Provider(ProviderConfig config, Vertx vertx, TlsConfigurationRegistry tls) {
+    public Provider(ProviderConfig config, Vertx vertx, TlsConfigurationRegistry tls, MeterRegistry metrics) {
         this.config = config;
+        this.metrics = metrics;
         HttpClientOptions options = new HttpClientOptions()
                 .setConnectTimeout(Math.toIntExact(config.connectTimeout().toMillis()))
                 .setMaxPoolSize(config.maxConcurrentCalls());
@@ -84,7 +87,7 @@ public class Provider {
     public ProviderCall call(byte[] body, ProviderListener listener) {
         Context context = Vertx.currentContext();
         Buffer sent = Buffer.buffer(body);
-        ProviderCall call = new ProviderCall(context, config, listener,
+        ProviderCall call = new ProviderCall(context, config, new MeasuredListener(listener, metrics),
                 () -> http.request(request), sent);
         places.get(() -> attempts.get(call::attempt, NOTHING).chain(call::whenOver), NOTHING)
                 .subscribe().with(done -> {
