@@ -10,7 +10,7 @@ import picocli.CommandLine.TypeConversionException;
 
 /** The program with its tasks. Without one it serves, which is not for this class to do. */
 @Command(name = "chatkeep", synopsisSubcommandLabel = "[TASK]", commandListHeading = "%nTasks:%n", subcommands = {
-        MigrateTask.class, CleanupTask.class, HealthTask.class, ImportTask.class,
+        MigrateTask.class, CleanupTask.class, HealthTask.class, ReadyTask.class, ImportTask.class,
         ExportTask.class }, description = {
                 "Keeps what users of language-model chats say and what it costs.",
                 "%nWithout a task it serves. A task runs once and exits: 0 when all went well, 1 when it failed, 2 for wrong"

@@ -59,6 +59,7 @@ abstract class Task implements Callable<Integer> {
     @Override
     public Integer call() {
         Map.of("quarkus.http.host-enabled", "false",
+                "quarkus.management.host-enabled", "false",
                 "quarkus.scheduler.enabled", "false",
                 "quarkus.flyway.migrate-at-start", Boolean.toString(migrates()),
                 "quarkus.banner.enabled", "false",
@@ -72,8 +73,18 @@ abstract class Task implements Callable<Integer> {
         }
         current = this;
         AtomicInteger status = new AtomicInteger(ExitCode.SOFTWARE);
-        Quarkus.run(Application.class, (code, failure) -> status.set(code));
+        Quarkus.run(Application.class, (code, failure) -> {
+            status.set(code);
+            // Whoever handles the exit is the only one to be told why.
+            if (failure != null) {
+                System.err.println("The task could not start: " + cause(failure).getMessage());
+            }
+        });
         return status.get();
+    }
+
+    private static Throwable cause(Throwable failure) {
+        return failure.getCause() == null ? failure : cause(failure.getCause());
     }
 
     private int runReported() {

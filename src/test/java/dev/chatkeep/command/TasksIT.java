@@ -213,7 +213,7 @@ class TasksIT {
     @ValueSource(strings = { "frobnicate", "cleanup --days 0", "cleanup --days x", "cleanup 5", "import", "import x --user 9",
             "import --user " + NOBODY, "export --out x", "export --user " + NOBODY, "export --user " + NOBODY
                     + " --out x --format xml",
-            "health now", "--days 5" })
+            "health now", "ready now", "--days 5" })
     void wrongArgumentsAreRefused(String arguments) throws Exception {
         Ended ended = PackagedProgram.run(Map.of(), arguments.split(" "));
 
@@ -223,7 +223,7 @@ class TasksIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = { "", "migrate", "cleanup", "health", "import", "export" })
+    @ValueSource(strings = { "", "migrate", "cleanup", "health", "ready", "import", "export" })
     void helpExplainsEach(String task) throws Exception {
         Ended ended = PackagedProgram.run(Map.of(), (task + " --help").strip().split(" "));
 
@@ -240,6 +240,28 @@ class TasksIT {
         Ended ended = PackagedProgram.run(Map.of(), task);
 
         assertThat(ended).isEqualTo(new Ended(78, "", "Chatkeep cannot start: set " + names + ".\n"));
+    }
+
+    @Test
+    void aMigrationThatCannotStartSaysWhy() throws Exception {
+        Ended ended = PackagedProgram.run(Map.of(
+                "QUARKUS_DATASOURCE_REACTIVE_URL", migrated.server().url(migrated.database()),
+                "QUARKUS_FLYWAY_USERNAME", "stranger",
+                "QUARKUS_FLYWAY_PASSWORD", PostgresServer.PASSWORD,
+                "QUARKUS_FLYWAY_CONNECT_RETRIES", "0"), "migrate");
+
+        assertThat(ended).isEqualTo(new Ended(1, "",
+                "The task could not start: FATAL: role \"stranger\" does not exist\n"));
+    }
+
+    @Test
+    void theMigrationNeedsNothingButTheAddressAndTheOwner() throws Exception {
+        Ended ended = PackagedProgram.run(Map.of(
+                "QUARKUS_DATASOURCE_REACTIVE_URL", migrated.server().url(migrated.server().createDatabase()),
+                "QUARKUS_FLYWAY_USERNAME", PostgresServer.OWNER,
+                "QUARKUS_FLYWAY_PASSWORD", PostgresServer.PASSWORD), "migrate");
+
+        assertThat(ended).isEqualTo(new Ended(0, "The schema is at version 7.\n", ""));
     }
 
     @Test

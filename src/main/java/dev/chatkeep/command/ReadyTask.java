@@ -1,0 +1,69 @@
+package dev.chatkeep.command;
+
+import java.io.IOException;
+import java.net.HttpURLConnection;
+import java.net.URI;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.Callable;
+
+import org.eclipse.microprofile.config.Config;
+import org.eclipse.microprofile.config.ConfigProvider;
+
+import io.quarkus.runtime.annotations.RegisterForReflection;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Option;
+
+/**
+ * Asks the instance that runs here whether it can serve: the health check of a container, in which there is no other program
+ * to ask with. Unlike the other tasks it starts nothing.
+ */
+@Command(name = "ready", description = "Ask the service that runs here with the same settings whether it is ready. The status"
+        + " is 1 if it is not.")
+@RegisterForReflection // picocli reads the annotations
+final class ReadyTask implements Callable<Integer> {
+
+    private static final String PATH = "/q/health/ready";
+    private static final Duration PATIENCE = Duration.ofSeconds(3);
+    private static final Set<String> EVERY_ADDRESS = Set.of("0.0.0.0", "::", "0:0:0:0:0:0:0:0");
+
+    @Option(names = { "-h", "--help" }, usageHelp = true, description = "Show this and exit.")
+    private boolean help;
+
+    @Override
+    public Integer call() {
+        try {
+            int status = ask(address(ConfigProvider.getConfig()));
+            if (status == HttpURLConnection.HTTP_OK) {
+                System.out.println("The service is ready.");
+                return ExitCode.OK;
+            }
+            System.err.println("The service is not ready: it answers with status " + status + ".");
+        } catch (IOException e) {
+            System.err.println("The service does not answer: " + e.getMessage());
+        }
+        return ExitCode.SOFTWARE;
+    }
+
+    /** Where readiness is told: on the port of its own, if there is one. */
+    private static URI address(Config config) {
+        boolean own = config.getOptionalValue("quarkus.management.enabled", Boolean.class).orElse(false);
+        String prefix = own ? "quarkus.management." : "quarkus.http.";
+        String host = config.getOptionalValue(prefix + "host", String.class)
+                .filter(name -> !EVERY_ADDRESS.contains(name)).orElse("127.0.0.1");
+        int port = config.getOptionalValue(prefix + "port", Integer.class).orElse(own ? 9000 : 8080);
+        return URI.create("http://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + port + PATH);
+    }
+
+    private static int ask(URI address) throws IOException {
+        HttpURLConnection connection = (HttpURLConnection) address.toURL().openConnection();
+        connection.setConnectTimeout((int) PATIENCE.toMillis());
+        connection.setReadTimeout((int) PATIENCE.toMillis());
+        try {
+            return connection.getResponseCode();
+        } finally {
+            connection.disconnect();
+        }
+    }
+}

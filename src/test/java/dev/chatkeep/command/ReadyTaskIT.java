@@ -1,0 +1,77 @@
+package dev.chatkeep.command;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+
+import org.junit.jupiter.api.Test;
+
+import dev.chatkeep.testsupport.DatabaseResource;
+import dev.chatkeep.testsupport.PackagedProgram;
+import dev.chatkeep.testsupport.PackagedProgram.Ended;
+import dev.chatkeep.testsupport.PostgresServer;
+import dev.chatkeep.testsupport.Tokens;
+
+/** The health check of a container, through the life of the service that it asks. */
+class ReadyTaskIT {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(90);
+    private static final Ended READY = new Ended(0, "The service is ready.\n", "");
+    private static final Ended NOT_READY = new Ended(1, "", "The service is not ready: it answers with status 503.\n");
+    private static final Ended SILENT = new Ended(1, "", "The service does not answer: Connection refused\n");
+
+    @Test
+    void itSaysWhatTheServiceSaysOfItself() throws Exception {
+        Map<String, String> settings = new HashMap<>(ports());
+        Process service = null;
+        try (PostgresServer postgres = PostgresServer.start()) {
+            postgres.createLogin();
+            DatabaseResource.settings(postgres, postgres.createDatabase())
+                    .forEach((name, value) -> settings.put(name.toUpperCase(Locale.ROOT).replace('.', '_'), value));
+            settings.put("CHATKEEP_AUTH_JWT_SECRET", Tokens.SECRET);
+
+            assertThat(ready(settings)).isEqualTo(SILENT);
+
+            service = PackagedProgram.serve(settings);
+            assertThat(await(settings, READY)).isEqualTo(READY);
+
+            postgres.close();
+            assertThat(await(settings, NOT_READY)).isEqualTo(NOT_READY);
+
+            service.destroyForcibly().waitFor();
+            assertThat(ready(settings)).isEqualTo(SILENT);
+        } finally {
+            if (service != null) {
+                service.destroyForcibly();
+            }
+        }
+    }
+
+    private static Ended ready(Map<String, String> settings) throws Exception {
+        return PackagedProgram.run(settings, "ready");
+    }
+
+    /** The last answer: what is expected, unless time ran out. */
+    private static Ended await(Map<String, String> settings, Ended expected) throws Exception {
+        Instant end = Instant.now().plus(PATIENCE);
+        Ended answer = ready(settings);
+        while (!answer.equals(expected) && Instant.now().isBefore(end)) {
+            answer = ready(settings);
+        }
+        return answer;
+    }
+
+    /** Of a service that no other test runs. */
+    private static Map<String, String> ports() throws IOException {
+        try (ServerSocket http = new ServerSocket(0); ServerSocket management = new ServerSocket(0)) {
+            return Map.of("QUARKUS_HTTP_PORT", Integer.toString(http.getLocalPort()),
+                    "QUARKUS_MANAGEMENT_PORT", Integer.toString(management.getLocalPort()));
+        }
+    }
+}
