@@ -33,6 +33,8 @@ import time
 import uuid
 from urllib.parse import urlsplit
 
+from measures import percentile
+
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 MOST_ROWS = 2_000_000
 MOST_SECONDS = 600
@@ -148,13 +150,6 @@ def phase(options, jwt, session, until):
     for worker in workers:
         worker.join()
     return seconds, failures
-
-
-def percentile(values, share):
-    """The smallest value that this share of all values does not exceed."""
-    if not values:
-        return float("nan")
-    return sorted(values)[max(0, -(-len(values) * share // 100) - 1)]
 
 
 def main():

@@ -56,6 +56,8 @@ import time
 import uuid
 from urllib.parse import urlsplit
 
+from measures import percentile
+
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 NAMES = {"direct": "direct", "v1": "/v1/chat/completions", "chat": "/api/chat"}
 MOST_ANSWER_SECONDS = 120
@@ -137,13 +139,6 @@ def arguments():
 def token(path):
     with open(path, encoding="ascii") as file:
         return file.read().strip()
-
-
-def percentile(values, share):
-    """The smallest value that this share of all values does not exceed."""
-    if not values:
-        return float("nan")
-    return sorted(values)[max(0, -(-len(values) * share // 100) - 1)]
 
 
 # --- HTTP, as much of it as both sides need

@@ -2,17 +2,15 @@ package dev.chatkeep.command;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.IOException;
-import java.net.ServerSocket;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
-import java.util.Locale;
 import java.util.Map;
 
 import org.junit.jupiter.api.Test;
 
 import dev.chatkeep.testsupport.DatabaseResource;
+import dev.chatkeep.testsupport.FreePort;
 import dev.chatkeep.testsupport.PackagedProgram;
 import dev.chatkeep.testsupport.PackagedProgram.Ended;
 import dev.chatkeep.testsupport.PostgresServer;
@@ -28,12 +26,12 @@ class ReadyTaskIT {
 
     @Test
     void itSaysWhatTheServiceSaysOfItself() throws Exception {
-        Map<String, String> settings = new HashMap<>(ports());
+        Map<String, String> settings = new HashMap<>(Map.of("QUARKUS_HTTP_PORT", Integer.toString(FreePort.find()),
+                "QUARKUS_MANAGEMENT_PORT", Integer.toString(FreePort.find())));
         Process service = null;
         try (PostgresServer postgres = PostgresServer.start()) {
             postgres.createLogin();
-            DatabaseResource.settings(postgres, postgres.createDatabase())
-                    .forEach((name, value) -> settings.put(name.toUpperCase(Locale.ROOT).replace('.', '_'), value));
+            settings.putAll(PackagedProgram.environment(DatabaseResource.settings(postgres, postgres.createDatabase())));
             settings.put("CHATKEEP_AUTH_JWT_SECRET", Tokens.SECRET);
 
             assertThat(ready(settings)).isEqualTo(SILENT);
@@ -65,13 +63,5 @@ class ReadyTaskIT {
             answer = ready(settings);
         }
         return answer;
-    }
-
-    /** Of a service that no other test runs. */
-    private static Map<String, String> ports() throws IOException {
-        try (ServerSocket http = new ServerSocket(0); ServerSocket management = new ServerSocket(0)) {
-            return Map.of("QUARKUS_HTTP_PORT", Integer.toString(http.getLocalPort()),
-                    "QUARKUS_MANAGEMENT_PORT", Integer.toString(management.getLocalPort()));
-        }
     }
 }

@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -48,12 +47,10 @@ class TasksIT {
         }
 
         Ended run(String... arguments) throws IOException, InterruptedException {
-            Map<String, String> settings = new HashMap<>();
-            DatabaseResource.settings(server, database).forEach((name, value) -> {
-                if (!name.startsWith("quarkus.flyway") || arguments[0].equals("migrate")) {
-                    settings.put(name.toUpperCase(java.util.Locale.ROOT).replace('.', '_'), value);
-                }
-            });
+            Map<String, String> settings = PackagedProgram.environment(DatabaseResource.settings(server, database));
+            if (!arguments[0].equals("migrate")) {
+                settings.keySet().removeIf(name -> name.startsWith("QUARKUS_FLYWAY"));
+            }
             return PackagedProgram.run(settings, arguments);
         }
 

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.net.ConnectException;
-import java.net.ServerSocket;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
@@ -13,7 +12,6 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -33,6 +31,7 @@ import org.junit.jupiter.api.Test;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.EventStreamClient;
+import dev.chatkeep.testsupport.FreePort;
 import dev.chatkeep.testsupport.PackagedProgram;
 import dev.chatkeep.testsupport.PostgresServer;
 import dev.chatkeep.testsupport.Script;
@@ -61,13 +60,9 @@ class StoppedServiceIT {
         String database = postgres.createDatabase();
         jdbcUrl = postgres.jdbcUrl(database);
         provider = ScriptedProvider.start();
-        try (ServerSocket free = new ServerSocket(0); ServerSocket alsoFree = new ServerSocket(0)) {
-            RestAssured.port = free.getLocalPort();
-            management = alsoFree.getLocalPort();
-        }
-        settings = new HashMap<>();
-        DatabaseResource.settings(postgres, database)
-                .forEach((name, value) -> settings.put(name.toUpperCase().replaceAll("[^A-Z]", "_"), value));
+        RestAssured.port = FreePort.find();
+        management = FreePort.find();
+        settings = PackagedProgram.environment(DatabaseResource.settings(postgres, database));
         settings.putAll(Map.of("CHATKEEP_AUTH_JWT_SECRET", Tokens.SECRET, "CHATKEEP_PROVIDER_BASE_URL", provider.baseUrl(),
                 "QUARKUS_HTTP_HOST", "127.0.0.1", "QUARKUS_HTTP_PORT", Integer.toString(RestAssured.port),
                 "QUARKUS_MANAGEMENT_HOST", "127.0.0.1", "QUARKUS_MANAGEMENT_PORT", Integer.toString(management),

@@ -3,7 +3,6 @@ package dev.chatkeep.kubernetes;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
@@ -22,6 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.Caller;
+import dev.chatkeep.testsupport.FreePort;
 import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.PackagedProgram;
 import dev.chatkeep.testsupport.PackagedProgram.Ended;
@@ -128,9 +128,9 @@ class KubernetesIT {
     }
 
     private static Process serve(Map<String, String> environment) throws Exception {
-        RestAssured.port = freePort();
+        RestAssured.port = FreePort.find();
         environment.put("QUARKUS_HTTP_PORT", Integer.toString(RestAssured.port));
-        environment.put("QUARKUS_MANAGEMENT_PORT", Integer.toString(freePort()));
+        environment.put("QUARKUS_MANAGEMENT_PORT", Integer.toString(FreePort.find()));
         Process service = PackagedProgram.serve(environment);
         awaitReady(environment);
         return service;
@@ -140,12 +140,6 @@ class KubernetesIT {
         Instant end = Instant.now().plus(PATIENCE);
         while (PackagedProgram.run(environment, "ready").status() != 0) {
             assertThat(Instant.now()).as("It was not ready in time").isBefore(end);
-        }
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket free = new ServerSocket(0)) {
-            return free.getLocalPort();
         }
     }
 }

@@ -13,6 +13,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
+import dev.chatkeep.testsupport.FreePort;
+
 /** The packaged program as a process with ordinary settings. */
 final class LocalService {
 
@@ -42,19 +44,13 @@ final class LocalService {
         builder.environment().putAll(settings);
         builder.environment().put("QUARKUS_HTTP_HOST", "127.0.0.1");
         builder.environment().put("QUARKUS_HTTP_PORT", Integer.toString(port));
-        int management = freePort();
+        int management = FreePort.find();
         builder.environment().put("QUARKUS_MANAGEMENT_HOST", "127.0.0.1");
         builder.environment().put("QUARKUS_MANAGEMENT_PORT", Integer.toString(management));
         builder.environment().put("QUARKUS_LOG_CONSOLE_JSON_ENABLED", "false");
         Process process = builder.redirectErrorStream(true).redirectOutput(log.toFile()).start();
         Files.writeString(pidFile(directory), Long.toString(process.pid()));
         return new LocalService(process, log, "http://localhost:" + port, "http://localhost:" + management);
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return free.getLocalPort();
-        }
     }
 
     private static void requireFree(int port) throws IOException {

@@ -3,12 +3,10 @@ package dev.chatkeep.telemetry;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -24,6 +22,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.EventStreamClient;
+import dev.chatkeep.testsupport.FreePort;
 import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Management;
 import dev.chatkeep.testsupport.PackagedProgram;
@@ -55,12 +54,8 @@ class RequestLogIT {
         String database = postgres.createDatabase();
         provider = ScriptedProvider.start();
         log = directory.resolve("service.log");
-        try (ServerSocket free = new ServerSocket(0)) {
-            RestAssured.port = free.getLocalPort();
-        }
-        Map<String, String> settings = new HashMap<>();
-        DatabaseResource.settings(postgres, database)
-                .forEach((name, value) -> settings.put(name.toUpperCase().replaceAll("[^A-Z]", "_"), value));
+        RestAssured.port = FreePort.find();
+        Map<String, String> settings = PackagedProgram.environment(DatabaseResource.settings(postgres, database));
         settings.putAll(Map.of("CHATKEEP_AUTH_JWT_SECRET", Tokens.SECRET, "CHATKEEP_PROVIDER_BASE_URL", provider.baseUrl(),
                 "QUARKUS_HTTP_HOST", "127.0.0.1", "QUARKUS_HTTP_PORT", Integer.toString(RestAssured.port),
                 "CHATKEEP_TELEMETRY_USER_KEY", KEY));

@@ -1,10 +1,5 @@
 package dev.chatkeep.testsupport;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
-
 import io.restassured.RestAssured;
 import io.restassured.specification.RequestSpecification;
 
@@ -18,12 +13,8 @@ public final class Management {
 
     /** Has a service that is about to be started listen on a free port. */
     static String newPort() {
-        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            port = free.getLocalPort();
-            return Integer.toString(port);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        port = FreePort.find();
+        return Integer.toString(port);
     }
 
     /** A request to the service that was started last. */

@@ -2,8 +2,6 @@ package dev.chatkeep.testsupport;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -33,7 +31,7 @@ public class RestartableDatabase implements QuarkusTestResourceLifecycleManager 
     public Map<String, String> start() {
         try {
             data = Files.createTempDirectory("chatkeep-restartable");
-            port = freePort();
+            port = FreePort.find();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -83,12 +81,6 @@ public class RestartableDatabase implements QuarkusTestResourceLifecycleManager 
         if (server != null) {
             server.close();
             server = null;
-        }
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
         }
     }
 }
