@@ -306,7 +306,7 @@ class Benchmark:
         if not case.writes:
             expected = case.script.result(self.postgres, RUN, population.user(user), population.session(session))
             # Another server may write the same as other JSON.
-            if body.decode() != expected and not self.options.server_url:
+            if body != expected and not self.options.server_url:
                 sys.exit(f"{case.name}: the service answers\n{body[:500]!r}\nand its statements\n{expected[:500]!r}")
             self.check_rows(case, json.loads(body), user, session)
             return

@@ -164,7 +164,8 @@ class Postgres:
                 continue
             transaction = sessions.setdefault(row[LOG_SESSION], [])
             transaction.append((statement.group(1), _parameters(row[LOG_DETAIL])))
-            if statement.group(1).lower() == "commit":
+            first, last = (transaction[index][0].lower() for index in (0, -1))
+            if last == "commit" or not first.startswith("begin"):
                 found.append(sessions.pop(row[LOG_SESSION]))
 
 

@@ -138,15 +138,17 @@ class Script:
     def result(self, postgres, database, user_number, session_number):
         """What the last statement but the commit gives for that user, run by psql as the service's login."""
         script = ["set client_min_messages = error;"]
+        answering = max(index for index, (sql, _, _) in enumerate(self.statements) if sql != "commit")
         for index, (sql, parameters, types) in enumerate(self.statements):
             values = [literal(value and population.filled(value, user_number, session_number)) + f"::{type_}"
                       for value, type_ in zip(parameters, types)]
-            quiet = "" if index == len(self.statements) - 2 else " \\g /dev/null"
+            quiet = "" if index == answering else " \\g /dev/null"
             if values:
                 script += [f"prepare s{index} as {sql};", f"execute s{index}({', '.join(values)}){quiet or ';'}"]
             else:
                 script += [sql + (quiet or ";")]
-        return postgres.psql(database, "\n".join(script) + "\n", LOGIN)
+        answer = postgres.psql(database, "\n".join(script) + "\n", LOGIN)
+        return bytes.fromhex(answer[2:]) if answer.startswith("\\x") else answer.encode()
 
 
 def _types(postgres, database, sql):

@@ -45,6 +45,7 @@ import dev.chatkeep.wire.Text;
 import dev.chatkeep.wire.Tier;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.buffer.Buffer;
 
 /** Which tier opens which model, at what price and with what limits, for administrators. */
 @Path("/api/admin/models")
@@ -111,7 +112,7 @@ public class AdminModelResource {
     @APIResponse(responseCode = "200", description = "A page of rows", content = @Content(schema = @Schema(implementation = ModelAnswers.Rows.class)))
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
-    public Uni<String> list(@RestQuery @Tier String tier, @RestQuery Boolean active,
+    public Uni<Buffer> list(@RestQuery @Tier String tier, @RestQuery Boolean active,
             @Parameter(description = "Rows a page, " + MODELS
                     + " by default") @RestQuery @Min(1) @Max(MOST_MODELS) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
@@ -131,7 +132,7 @@ public class AdminModelResource {
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "409", description = "The model is there for this tier already")
     @APIResponse(responseCode = "422", description = "A field is not valid or not known")
-    public Uni<String> create(byte[] body) {
+    public Uni<Buffer> create(byte[] body) {
         return transaction.adminWrite(CREATE, strictJson.read(body, NewModel.class).json());
     }
 
@@ -147,7 +148,7 @@ public class AdminModelResource {
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "404", description = "There is no such row")
     @APIResponse(responseCode = "422", description = "A field is not valid or not known")
-    public Uni<String> change(@Parameter(description = "`id` of the row, not of the model") @RestPath UUID id, byte[] body) {
+    public Uni<Buffer> change(@Parameter(description = "`id` of the row, not of the model") @RestPath UUID id, byte[] body) {
         StrictJson.Change<ModelChange> change = strictJson.read(body, ModelChange.class);
         change.refuseNull("is_active", "input_cost_per_token", "output_cost_per_token", "model_tags");
         return transaction.adminWrite(CHANGE, id, change.json());
@@ -161,7 +162,7 @@ public class AdminModelResource {
     @APIResponse(responseCode = "200", description = "The row", content = @Content(schema = @Schema(implementation = ModelAnswers.Row.class)))
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "404", description = "There is no such row")
-    public Uni<String> deactivate(@Parameter(description = "`id` of the row, not of the model") @RestPath UUID id) {
+    public Uni<Buffer> deactivate(@Parameter(description = "`id` of the row, not of the model") @RestPath UUID id) {
         return transaction.adminWrite(CHANGE, id, DEACTIVATED);
     }
 

@@ -17,6 +17,7 @@ import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.Text;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.buffer.Buffer;
 
 /** The models that the caller may use. */
 @Path("/api/models")
@@ -38,7 +39,7 @@ public class ModelResource {
     @Operation(summary = "List the models", description = "Those that the caller's tier opens, the default first, with prices"
             + " and what is left of their limits.")
     @APIResponse(responseCode = "200", description = "The models", content = @Content(schema = @Schema(implementation = ModelAnswers.Many.class)))
-    public Uni<String> list() {
+    public Uni<Buffer> list() {
         // The list is kept for the next one who asks, so this may write.
         return transaction.write(LIST);
     }
@@ -49,7 +50,7 @@ public class ModelResource {
             + " path as they are, or percent-encoded.")
     @APIResponse(responseCode = "200", description = "Whether, and if not, why", content = @Content(schema = @Schema(implementation = ModelAnswers.Access.class)))
     @APIResponse(responseCode = "422", description = "The id is not valid")
-    public Uni<String> access(
+    public Uni<Buffer> access(
             @Parameter(example = "deepseek/deepseek-r1-0528:free") @RestPath @Text(min = 1, max = 100) String id) {
         return transaction.write(ACCESS, id);
     }

@@ -51,7 +51,7 @@ class Ledger {
 
     /** What is known of a stream of the caller; null if there is none. */
     Uni<JsonNode> read(String id) {
-        return transaction.read(READ, id).map(answer -> answer == null ? null : parse(answer, JsonNode.class));
+        return transaction.read(READ, id).map(answer -> answer == null ? null : parse(answer.toString(), JsonNode.class));
     }
 
     /** @param parts {@code [{user_id, id, position, content}]}, of anybody's calls that run here */

@@ -122,7 +122,7 @@ public class OpenAiResource {
     @Produces(MediaType.APPLICATION_JSON)
     @Operation(summary = "List the models", description = "OpenAI's `GET /v1/models`: those that the caller's tier opens.")
     @APIResponse(responseCode = "200", description = "The models", content = @Content(schema = @Schema(implementation = ModelList.class)))
-    public Uni<String> models() {
+    public Uni<Buffer> models() {
         return transaction.read(LIST);
     }
 
@@ -132,7 +132,7 @@ public class OpenAiResource {
     @Operation(summary = "Get a model", description = "OpenAI's `GET /v1/models/{model}`.")
     @APIResponse(responseCode = "200", description = "The model", content = @Content(schema = @Schema(implementation = Model.class)))
     @APIResponse(responseCode = "404", description = "The caller's tier opens no such model", content = @Content(schema = @Schema(implementation = OpenAiErrors.Failed.class)))
-    public Uni<String> model(@Parameter(example = "openai/gpt-4o-mini") @RestPath @Text(min = 1, max = 100) String id) {
+    public Uni<Buffer> model(@Parameter(example = "openai/gpt-4o-mini") @RestPath @Text(min = 1, max = 100) String id) {
         return transaction.read(ONE, id)
                 .onItem().ifNull().failWith(() -> Problem.notFound("model_not_found", "Your tier opens no such model."));
     }

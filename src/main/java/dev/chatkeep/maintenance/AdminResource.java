@@ -35,6 +35,7 @@ import dev.chatkeep.wire.DayRange;
 import dev.chatkeep.wire.StrictJson;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.buffer.Buffer;
 
 /** The system as a whole, for administrators. */
 @Path("/api/admin")
@@ -103,7 +104,7 @@ public class AdminResource {
             + " `analyze_database_health` returns them.")
     @APIResponse(responseCode = "200", description = "The figures", content = @Content(schema = @Schema(type = SchemaType.OBJECT)))
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
-    public Uni<String> health() {
+    public Uni<Buffer> health() {
         return transaction.adminRead(HEALTH);
     }
 
@@ -113,7 +114,7 @@ public class AdminResource {
     @APIResponse(responseCode = "200", description = "The series", content = @Content(schema = @Schema(implementation = Stats.class)))
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<String> stats(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+    public Uni<Buffer> stats(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
         DayRange range = DayRange.of(from, to);
         return transaction.adminRead(STATS, range.from(), range.to());
@@ -125,7 +126,7 @@ public class AdminResource {
     @APIResponse(responseCode = "200", description = "The figures", content = @Content(schema = @Schema(implementation = Overview.class)))
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<String> overview(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+    public Uni<Buffer> overview(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
         DayRange range = DayRange.of(from, to);
         return transaction.adminRead(OVERVIEW, range.from(), range.to());

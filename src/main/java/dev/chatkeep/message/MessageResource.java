@@ -32,6 +32,7 @@ import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.Text;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.buffer.Buffer;
 
 /** The messages of a session. */
 @Path("/api/chat/messages")
@@ -78,7 +79,7 @@ public class MessageResource {
     @APIResponse(responseCode = "400", description = "The session id is missing")
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
-    public Uni<String> list(@RestQuery("session_id") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
+    public Uni<Buffer> list(@RestQuery("session_id") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
             @Parameter(description = "Messages a page") @RestQuery @Min(1) @Max(MOST) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
         int size = limit == null ? MOST : limit;
@@ -86,7 +87,7 @@ public class MessageResource {
                 .onItem().ifNull().failWith(() -> Problem.notFound("session_not_found", "There is no such session."));
     }
 
-    private Uni<String> read(String sessionId, int size, String cursor) {
+    private Uni<Buffer> read(String sessionId, int size, String cursor) {
         if (cursor == null) {
             return transaction.read(MessagePage.FIRST, sessionId, size, (long) MOST_BYTES);
         }
@@ -106,7 +107,7 @@ public class MessageResource {
     @APIResponse(responseCode = "409", description = "The id belongs to a message of another session")
     @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
     @APIResponse(responseCode = "422", description = "A field is not valid")
-    public Uni<String> append(@NotNull @Valid Append request) throws JsonProcessingException {
+    public Uni<Buffer> append(@NotNull @Valid Append request) throws JsonProcessingException {
         return transaction.write(APPEND, request.sessionId(), json.writeValueAsString(request.message()));
     }
 }

@@ -37,6 +37,7 @@ import dev.chatkeep.wire.Text;
 import dev.chatkeep.wire.Tier;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.buffer.Buffer;
 
 /** All users, for administrators. */
 @Path("/api/admin/users")
@@ -76,7 +77,7 @@ public class AdminUserResource {
     @APIResponse(responseCode = "200", description = "A page of users", content = @Content(schema = @Schema(implementation = AdminAnswers.Users.class)))
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
-    public Uni<String> list(
+    public Uni<Buffer> list(
             @Parameter(description = "A part of the address, in upper or lower case") @RestQuery @Text(max = 255) String email,
             @RestQuery @Tier String tier,
             @Parameter(description = "Users a page, " + USERS
@@ -93,7 +94,7 @@ public class AdminUserResource {
     @APIResponse(responseCode = "200", description = "The user", content = @Content(schema = @Schema(implementation = AdminAnswers.UserWithUsage.class)))
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
-    public Uni<String> get(@RestPath UUID id) {
+    public Uni<Buffer> get(@RestPath UUID id) {
         return transaction.adminRead(ONE, id);
     }
 
@@ -104,7 +105,7 @@ public class AdminUserResource {
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<String> usage(@RestPath UUID id, @Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+    public Uni<Buffer> usage(@RestPath UUID id, @Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
         DayRange range = DayRange.of(from, to);
         return transaction.adminRead(USAGE, id, range.from(), range.to());
@@ -121,7 +122,7 @@ public class AdminUserResource {
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
     @APIResponse(responseCode = "422", description = "A field is not valid or not known")
-    public Uni<String> change(@RestPath UUID id, byte[] body) {
+    public Uni<Buffer> change(@RestPath UUID id, byte[] body) {
         StrictJson.Change<UserChange> change = strictJson.read(body, UserChange.class);
         change.refuseNull("subscription_tier", "credits");
         return transaction.adminWrite(CHANGE, id, change.value().subscriptionTier(), change.value().credits());

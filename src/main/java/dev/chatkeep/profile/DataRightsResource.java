@@ -86,7 +86,7 @@ public class DataRightsResource {
     @APIResponse(responseCode = "200", description = "What was deleted", content = @Content(schema = @Schema(implementation = ProfileAnswers.Erased.class)))
     @APIResponse(responseCode = "400", description = "The confirmation is missing")
     @APIResponse(responseCode = "422", description = "The confirmation is not the right word")
-    public Uni<String> erase(@NotNull @Valid Erasure erasure) {
+    public Uni<Buffer> erase(@NotNull @Valid Erasure erasure) {
         return transaction.write(ERASE);
     }
 }

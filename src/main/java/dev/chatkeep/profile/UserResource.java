@@ -30,6 +30,7 @@ import dev.chatkeep.wire.Cursor;
 import dev.chatkeep.wire.StrictJson;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.buffer.Buffer;
 
 /** The caller: profile, preferences and activity. */
 @Path("/api/user")
@@ -62,9 +63,9 @@ public class UserResource {
     @Operation(summary = "Read what a front end starts with", description = "Today's usage, the totals of all time, the"
             + " profile, the preferences and the models that the tier opens.")
     @APIResponse(responseCode = "200", description = "The caller's data", content = @Content(schema = @Schema(implementation = ProfileAnswers.Data.class)))
-    public Uni<String> data() {
+    public Uni<Buffer> data() {
         // A user who has never written anything is made now.
-        Uni<String> first = transaction.write(CHANGE, NO_CHANGE);
+        Uni<Buffer> first = transaction.write(CHANGE, NO_CHANGE);
         return transaction.read(DATA).onItem().ifNull().switchTo(first);
     }
 
@@ -79,7 +80,7 @@ public class UserResource {
     @APIResponse(responseCode = "200", description = "The caller's data as they are now", content = @Content(schema = @Schema(implementation = ProfileAnswers.Data.class)))
     @APIResponse(responseCode = "400", description = "The body is missing or malformed")
     @APIResponse(responseCode = "422", description = "A field is not valid or not known")
-    public Uni<String> change(byte[] body) {
+    public Uni<Buffer> change(byte[] body) {
         StrictJson.Change<UserDataChange> change = strictJson.read(body, UserDataChange.class);
         change.refuseNull("ui", "session", "model", "model.temperature");
         change.tree().fields().forEachRemaining(section -> requireSize(section.getKey(), section.getValue()));
@@ -97,9 +98,9 @@ public class UserResource {
     @Operation(summary = "Read the complete profile", description = "The profile with preferences, models and usage, as the"
             + " database function `get_user_complete_profile` returns it.")
     @APIResponse(responseCode = "200", description = "The complete profile", content = @Content(schema = @Schema(type = SchemaType.OBJECT)))
-    public Uni<String> profile() {
-        Uni<String> first = transaction.write(CHANGE, NO_CHANGE);
-        Uni<String> profile = transaction.read(PROFILE);
+    public Uni<Buffer> profile() {
+        Uni<Buffer> first = transaction.write(CHANGE, NO_CHANGE);
+        Uni<Buffer> profile = transaction.read(PROFILE);
         return profile.onItem().ifNull().switchTo(() -> first.chain(() -> profile));
     }
 
@@ -110,7 +111,7 @@ public class UserResource {
             + " authentication service has stored of the user.")
     @APIResponse(responseCode = "200", description = "What changed", content = @Content(schema = @Schema(implementation = ProfileAnswers.Synced.class)))
     @APIResponse(responseCode = "403", description = "The issuer does not know the user any more")
-    public Uni<String> sync() {
+    public Uni<Buffer> sync() {
         return transaction.write(SYNC);
     }
 
@@ -119,7 +120,7 @@ public class UserResource {
     @Operation(summary = "List the caller's activity", description = "Newest first, in pages.")
     @APIResponse(responseCode = "200", description = "A page of the log", content = @Content(schema = @Schema(implementation = ProfileAnswers.Activities.class)))
     @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
-    public Uni<String> activity(
+    public Uni<Buffer> activity(
             @Parameter(description = "Entries a page, " + ACTIVITIES
                     + " by default") @RestQuery @Min(1) @Max(MOST_ACTIVITIES) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {

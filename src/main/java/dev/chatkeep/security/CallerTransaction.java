@@ -2,7 +2,9 @@ package dev.chatkeep.security;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 
 import jakarta.enterprise.context.ApplicationScoped;
@@ -15,6 +17,7 @@ import io.quarkus.security.identity.SecurityIdentity;
 import io.quarkus.vertx.http.runtime.CurrentVertxRequest;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Future;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.sqlclient.Pool;
 import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.RowSet;
@@ -32,6 +35,8 @@ public class CallerTransaction {
     private static final String TAKE_ON = "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true),"
             + " set_config('chatkeep.client_address', $3, true), set_config('chatkeep.user_agent', $4, true)";
     private static final String REQUIRE_ACCOUNT = "select chatkeep.require_account()";
+    /** Checks the account first, and then gives the bytes of an answer as they are sent on. */
+    private static final String DOCUMENT = "select convert_to((%s), 'UTF8') where chatkeep.require_account() is not null";
     private static final String READ = "begin read only";
     private static final String WRITE = "begin";
     private static final int RETRIES = 3;
@@ -39,6 +44,8 @@ public class CallerTransaction {
     private final Pool pool;
     private final SecurityIdentity identity;
     private final CurrentVertxRequest request;
+    /** By the statements in them, all of which are constants. */
+    private final Map<String, String> documents = new ConcurrentHashMap<>();
 
     public CallerTransaction(Pool pool, SecurityIdentity identity, CurrentVertxRequest request) {
         this.pool = pool;
@@ -49,13 +56,14 @@ public class CallerTransaction {
     /**
      * Runs one statement as the caller in a read-only transaction, in a single flight.
      *
-     * @param sql a statement of at most one row; its {@code $1} is the caller's id, and it fails if it does not use it
+     * @param sql a constant: a query of one text and at most one row; its {@code $1} is the caller's id, and it fails if it
+     *        does not use it
      * @param parameters {@code $2} and following
-     * @return the first column, or null if there was no row
+     * @return the text in UTF-8, or null if there was no row
      */
-    public Uni<String> read(String sql, Object... parameters) {
+    public Uni<Buffer> read(String sql, Object... parameters) {
         Caller caller = caller();
-        return flight(READ, caller, sql, ownedBy(caller, parameters)).map(CallerTransaction::value)
+        return document(READ, caller, sql, ownedBy(caller, parameters))
                 .onFailure().transform(DatabaseProblems::translate);
     }
 
@@ -65,24 +73,24 @@ public class CallerTransaction {
      *
      * @param sql as for {@link #read}
      */
-    public Uni<String> write(String sql, Object... parameters) {
+    public Uni<Buffer> write(String sql, Object... parameters) {
         Caller caller = caller();
-        return retried(flight(WRITE, caller, sql, ownedBy(caller, parameters)).map(CallerTransaction::value));
+        return retried(document(WRITE, caller, sql, ownedBy(caller, parameters)));
     }
 
     /**
      * As {@link #read}, for an administrator, whose statement is about other users: all its parameters are its own, and
      * the functions that it calls check who calls them.
      */
-    public Uni<String> adminRead(String sql, Object... parameters) {
-        return flight(READ, caller(), sql, Tuple.from(parameters)).map(CallerTransaction::value)
+    public Uni<Buffer> adminRead(String sql, Object... parameters) {
+        return document(READ, caller(), sql, Tuple.from(parameters))
                 .onFailure().transform(DatabaseProblems::translate);
     }
 
     /** As {@link #write}, for an administrator. */
-    public Uni<String> adminWrite(String sql, Object... parameters) {
+    public Uni<Buffer> adminWrite(String sql, Object... parameters) {
         Caller caller = caller();
-        return retried(flight(WRITE, caller, sql, Tuple.from(parameters)).map(CallerTransaction::value));
+        return retried(document(WRITE, caller, sql, Tuple.from(parameters)));
     }
 
     /**
@@ -104,7 +112,7 @@ public class CallerTransaction {
      * @return the row, or null
      */
     public Uni<Row> asService(String sql, Object... parameters) {
-        return retried(flight(WRITE, Caller.SERVICE, sql, Tuple.from(parameters)).map(CallerTransaction::first));
+        return retried(rows(WRITE, Caller.SERVICE, sql, Tuple.from(parameters)).map(CallerTransaction::first));
     }
 
     /** Statements that read as the caller of this request; their {@code $1} is the caller's id. */
@@ -122,7 +130,7 @@ public class CallerTransaction {
     public Statements writing() {
         Caller caller = caller();
         UUID userId = caller.requireUserId();
-        return (sql, parameters) -> retried(flight(WRITE, caller, sql, tuple(userId, parameters)));
+        return (sql, parameters) -> retried(rows(WRITE, caller, sql, tuple(userId, parameters)));
     }
 
     /** As {@link #reading()}, by the service for one user. */
@@ -131,7 +139,7 @@ public class CallerTransaction {
     }
 
     private Statements reading(Caller caller, UUID userId) {
-        return (sql, parameters) -> flight(READ, caller, sql, tuple(userId, parameters))
+        return (sql, parameters) -> rows(READ, caller, sql, tuple(userId, parameters))
                 .onFailure().transform(DatabaseProblems::translate);
     }
 
@@ -146,7 +154,7 @@ public class CallerTransaction {
     }
 
     private Statements administration(Caller caller) {
-        return (sql, parameters) -> retried(flight(WRITE, caller, sql, Tuple.from(parameters)));
+        return (sql, parameters) -> retried(rows(WRITE, caller, sql, Tuple.from(parameters)));
     }
 
     private Caller caller() {
@@ -158,18 +166,27 @@ public class CallerTransaction {
                 .onFailure().transform(DatabaseProblems::translate);
     }
 
+    private Uni<Buffer> document(String begin, Caller caller, String sql, Tuple parameters) {
+        return flight(begin, caller, false, documents.computeIfAbsent(sql, DOCUMENT::formatted), parameters)
+                .map(rows -> first(rows).getBuffer(0));
+    }
+
+    private Uni<RowSet<Row>> rows(String begin, Caller caller, String sql, Tuple parameters) {
+        return flight(begin, caller, caller != Caller.SERVICE, sql, parameters);
+    }
+
     /**
      * Begin, role, statement and commit are sent without waiting for each other. If one fails, PostgreSQL refuses what
      * follows and turns the commit into a rollback; if already the role fails, the statement runs without any right.
      * The futures run to their end even if nobody waits any more, so a client that goes away costs no connection.
      */
-    private Uni<RowSet<Row>> flight(String begin, Caller caller, String sql, Tuple parameters) {
+    private Uni<RowSet<Row>> flight(String begin, Caller caller, boolean requireAccount, String sql, Tuple parameters) {
         return Uni.createFrom().completionStage(() -> pool.getConnection().compose(connection -> {
             List<Future<?>> steps = new ArrayList<>();
             steps.add(connection.query(begin).execute());
             steps.add(connection.preparedQuery(TAKE_ON)
                     .execute(Tuple.of(caller.role(), caller.claims(), caller.address(), caller.userAgent())));
-            if (caller != Caller.SERVICE) {
+            if (requireAccount) {
                 steps.add(connection.preparedQuery(REQUIRE_ACCOUNT).execute());
             }
             Future<RowSet<Row>> result = connection.preparedQuery(sql).execute(parameters);
@@ -181,11 +198,6 @@ public class CallerTransaction {
 
     private static Row first(RowSet<Row> rows) {
         return rows.size() == 0 ? null : rows.iterator().next();
-    }
-
-    private static String value(RowSet<Row> rows) {
-        Row row = first(rows);
-        return row == null ? null : row.getString(0);
     }
 
     private static Tuple ownedBy(Caller caller, Object... parameters) {

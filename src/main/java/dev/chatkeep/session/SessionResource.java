@@ -31,6 +31,7 @@ import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.Text;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.buffer.Buffer;
 
 /** The conversations of the caller. */
 @Path("/api/chat")
@@ -59,7 +60,7 @@ public class SessionResource {
             + " sessions; with `limit` in pages of that size, each of which names the cursor of the next.")
     @APIResponse(responseCode = "200", description = "The sessions", content = @Content(schema = @Schema(implementation = SessionAnswers.Many.class)))
     @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
-    public Uni<String> list(
+    public Uni<Buffer> list(
             @Parameter(description = "Sessions a page") @RestQuery @Min(1) @Max(MOST) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
         int size = limit == null ? MOST : limit;
@@ -80,7 +81,7 @@ public class SessionResource {
     @APIResponse(responseCode = "400", description = "The body is malformed or has no id")
     @APIResponse(responseCode = "409", description = "The id is taken by a session with another title")
     @APIResponse(responseCode = "422", description = "A field is not valid")
-    public Uni<String> create(@NotNull @Valid SessionRequests.Create session) {
+    public Uni<Buffer> create(@NotNull @Valid SessionRequests.Create session) {
         return transaction.write(CREATE, session.id(), session.title());
     }
 

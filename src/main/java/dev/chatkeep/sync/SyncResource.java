@@ -23,6 +23,7 @@ import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.Timestamps;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.buffer.Buffer;
 
 /** Whole conversations up and down. */
 @Path("/api/chat/sync")
@@ -69,7 +70,7 @@ public class SyncResource {
             + " newest, each with all its messages in time order. Those that would bring it over 64 MiB of content are left out:"
             + " the list of sessions names them, and their messages can be read one by one.")
     @APIResponse(responseCode = "200", description = "The conversations", content = @Content(schema = @Schema(implementation = SyncAnswers.Downloaded.class)))
-    public Uni<String> download() {
+    public Uni<Buffer> download() {
         return transaction.read(DOWNLOAD, MOST_BYTES);
     }
 

@@ -30,6 +30,7 @@ import dev.chatkeep.sync.SyncAnswers.Results;
 import dev.chatkeep.wire.OffEventLoop;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.buffer.Buffer;
 
 /** Stores uploaded conversations. What is wrong with one is said in its entry and does not touch the others. */
 @ApplicationScoped
@@ -68,7 +69,7 @@ public class SyncUpload {
     /** Reads and checks what may be 16 MiB. */
     Uni<Results> store(byte[] body) {
         return OffEventLoop.run(() -> check(body))
-                .chain(checked -> store(checked, accepted -> transaction.write(SYNC, accepted)));
+                .chain(checked -> store(checked, accepted -> transaction.write(SYNC, accepted).map(Buffer::toString)));
     }
 
     /** Stores conversations of a user without a request of theirs, by the service. Not for the event loop: it checks first. */

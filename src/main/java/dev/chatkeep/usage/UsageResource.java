@@ -19,6 +19,7 @@ import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.DayRange;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.buffer.Buffer;
 
 /** What the caller used and what it cost. */
 @Path("/api/usage")
@@ -43,7 +44,7 @@ public class UsageResource {
             + " their sum. Days older than the retention are zero.")
     @APIResponse(responseCode = "200", description = "The days", content = @Content(schema = @Schema(implementation = UsageAnswers.Days.class)))
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<String> daily(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+    public Uni<Buffer> daily(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
         DayRange range = DayRange.of(from, to);
         return transaction.read(DAILY, range.from(), range.to());
@@ -55,7 +56,7 @@ public class UsageResource {
             + " at which an answer was recorded.")
     @APIResponse(responseCode = "200", description = "The models", content = @Content(schema = @Schema(implementation = UsageAnswers.Models.class)))
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<String> models(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+    public Uni<Buffer> models(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
         DayRange range = DayRange.of(from, to);
         return transaction.read(MODELS, range.from(), range.to());
@@ -65,7 +66,7 @@ public class UsageResource {
     @Path("/summary")
     @Operation(summary = "Read the usage of today, 7 days, 30 days and all time")
     @APIResponse(responseCode = "200", description = "The figures", content = @Content(schema = @Schema(implementation = UsageAnswers.Summary.class)))
-    public Uni<String> summary() {
+    public Uni<Buffer> summary() {
         return transaction.read(SUMMARY);
     }
 }

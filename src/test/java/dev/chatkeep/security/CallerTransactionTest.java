@@ -36,9 +36,11 @@ import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.pgclient.PgException;
 import io.vertx.sqlclient.Pool;
 import io.vertx.sqlclient.Row;
+import io.vertx.sqlclient.RowSet;
 import io.vertx.sqlclient.SqlConnection;
 
 @QuarkusTest
@@ -67,7 +69,7 @@ class CallerTransactionTest {
         userWithMessage();
         actAs(ada);
 
-        String rows = await(transaction.read("select count(*)::text from public." + table + " where $1::uuid is not null"));
+        String rows = text(transaction.read("select count(*)::text from public." + table + " where $1::uuid is not null"));
 
         assertThat(rows).isEqualTo("1");
         assertThat(Sql.<Long> value("select count(*) from public." + table)).isGreaterThan(1);
@@ -80,8 +82,9 @@ class CallerTransactionTest {
         String before = Stored.versions(bob);
         actAs(ada);
 
-        String rows = await(transaction.write("with changed as (update public.chat_sessions set title = 'Changed' returning 1)"
-                + " select count(*)::text from changed where $1::uuid is not null"));
+        String rows = value(
+                transaction.writing().run("with changed as (update public.chat_sessions set title = 'Changed' returning 1)"
+                        + " select count(*)::text from changed where $1::uuid is not null"));
 
         assertThat(rows).isEqualTo("1");
         assertThat(Stored.versions(bob)).isEqualTo(before);
@@ -96,7 +99,7 @@ class CallerTransactionTest {
         String before = Stored.versions(bob);
         actAs(ada);
 
-        String rows = await(transaction.write("with deleted as (delete from public." + table + " returning 1)"
+        String rows = value(transaction.writing().run("with deleted as (delete from public." + table + " returning 1)"
                 + " select count(*)::text from deleted where $1::uuid is not null"));
 
         assertThat(rows).isEqualTo("1");
@@ -127,7 +130,7 @@ class CallerTransactionTest {
         String before = Stored.versions(ada) + Stored.versions(bob);
         actAs(ada);
 
-        Throwable failure = catchThrowable(() -> await(transaction.write(sql.formatted(bob.id()))));
+        Throwable failure = catchThrowable(() -> await(transaction.writing().run(sql.formatted(bob.id()))));
 
         assertThat(failure).isInstanceOf(HttpProblem.class);
         assertThat(((HttpProblem) failure).getStatusCode()).isEqualTo(403);
@@ -208,7 +211,7 @@ class CallerTransactionTest {
         String before = Stored.versions(caller);
         actAs(caller);
 
-        Throwable failure = catchThrowable(() -> await(transaction.read(
+        Throwable failure = catchThrowable(() -> await(transaction.reading().run(
                 "with changed as (update public.chat_sessions set title = 'Changed' where user_id = $1 returning id)"
                         + " select id from changed")));
 
@@ -229,7 +232,7 @@ class CallerTransactionTest {
     void aStatementWithoutARowAnswersNull() {
         actAs(Caller.fresh());
 
-        String row = await(transaction.read("select s.id from public.chat_sessions s where s.user_id = $1"));
+        String row = text(transaction.read("select s.id from public.chat_sessions s where s.user_id = $1"));
 
         assertThat(row).isNull();
     }
@@ -251,7 +254,7 @@ class CallerTransactionTest {
         Caller caller = Caller.fresh();
         actAs(caller);
 
-        String seen = await(transaction.read("select concat_ws('|', current_user, session_user, auth.uid(), auth.role(),"
+        String seen = text(transaction.read("select concat_ws('|', current_user, session_user, auth.uid(), auth.role(),"
                 + " auth.jwt() ->> 'email', current_setting('transaction_read_only')) where $1::uuid is not null"));
 
         assertThat(seen).isEqualTo("authenticated|chatkeep_app|" + caller.id() + "|authenticated|" + Tokens.email(caller.id())
@@ -297,6 +300,15 @@ class CallerTransactionTest {
 
     private static <T> Uni<T> uni(Call<T> call) {
         return Uni.createFrom().completionStage(() -> call.start().toCompletionStage());
+    }
+
+    private static String text(Uni<Buffer> result) {
+        Buffer text = await(result);
+        return text == null ? null : text.toString();
+    }
+
+    private static String value(Uni<RowSet<Row>> result) {
+        return await(result).iterator().next().getString(0);
     }
 
     private static <T> T await(Uni<T> result) {
