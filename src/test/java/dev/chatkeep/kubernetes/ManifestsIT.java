@@ -44,7 +44,7 @@ class ManifestsIT {
             "kubernetes, Deployment, /spec/template/spec/containers/0, readinesProbe, {}, readinesProbe",
             "kubernetes, Deployment, /spec/template/spec/containers/0/livenessProbe/httpGet, prot, 9000, prot",
             "kubernetes, Deployment, /spec/template/spec/securityContext, runAsNonRoot, `\"true\"`, Kubernetes reads \"true\" as true",
-            "kubernetes, Deployment, /spec/template/spec, terminationGracePeriodSeconds, `\"90\"`, Kubernetes reads \"90\" as 90",
+            "kubernetes, Deployment, /spec/template/spec, terminationGracePeriodSeconds, `\"630\"`, Kubernetes reads \"630\" as 630",
             "kubernetes, Deployment, /spec/template/spec, automountServiceAccountToken, 0, BOOLEAN",
             "kubernetes, Deployment, /spec, template, null, Not a JSON Object",
             "kubernetes, Deployment, /spec, selector, absent, selector",
@@ -190,7 +190,7 @@ class ManifestsIT {
         int stored = 5;
 
         assertThat(reachable).isEqualTo(5);
-        assertThat(answers).isEqualTo(60);
+        assertThat(answers).isEqualTo(600);
         assertThat(pod.path("terminationGracePeriodSeconds").longValue()).isGreaterThan(reachable + answers + stored);
     }
 

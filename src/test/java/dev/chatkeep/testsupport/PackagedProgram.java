@@ -1,26 +1,47 @@
 package dev.chatkeep.testsupport;
 
 import java.io.IOException;
+import java.io.Reader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Properties;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
-/** The program as users get it, run until it ends by itself. */
+/** The program as users get it, jar or executable, whichever was built. */
 public final class PackagedProgram {
 
-    public static final Path DIRECTORY = Path.of("target", "quarkus-app");
+    /** What was built, as Quarkus' own integration tests are told. */
+    private static final Path DESCRIPTION = Path.of("target", "quarkus-artifact.properties");
 
     /** What it wrote to either stream, with line feeds alone, and its exit status. */
     public record Ended(int status, String output, String errors) {
     }
 
     private PackagedProgram() {
+    }
+
+    public static boolean isJar() throws IOException {
+        return description().getProperty("type").equals("jar");
+    }
+
+    /** The jar, beside which stand its libraries, or the executable. */
+    public static Path path() throws IOException {
+        return DESCRIPTION.resolveSibling(description().getProperty("path"));
+    }
+
+    private static Properties description() throws IOException {
+        Properties description = new Properties();
+        try (Reader reader = Files.newBufferedReader(DESCRIPTION)) {
+            description.load(reader);
+        }
+        return description;
     }
 
     /** @param settings the only ones that it has, as environment variables */
@@ -54,9 +75,13 @@ public final class PackagedProgram {
         return builder(settings).redirectErrorStream(true).redirectOutput(log.toFile()).start();
     }
 
-    private static ProcessBuilder builder(Map<String, String> settings, String... arguments) {
-        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-jar", DIRECTORY.resolve("quarkus-run.jar").toString()));
+    private static ProcessBuilder builder(Map<String, String> settings, String... arguments) throws IOException {
+        List<String> command = new ArrayList<>();
+        if (isJar()) {
+            command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+            command.add("-jar");
+        }
+        command.add(path().toString());
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command);
         builder.environment().keySet().removeIf(name -> name.startsWith("QUARKUS_") || name.startsWith("CHATKEEP_"));
