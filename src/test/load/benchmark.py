@@ -3,10 +3,10 @@
 
 Starts a PostgreSQL and the packaged service, loads users with sessions and messages, and measures each case twice in
 turn: through the service with wrk, and by pgbench, which sends the same database the statements that the service sends,
-as the same login, with the same role and claims, in one flight. Then it measures how single requests grow with the
-messages of a session, the sessions of a user and the messages in all.
+as the same login, with the same role and claims, in one flight. Then it measures how long a start takes, and how single
+requests grow with the messages of a session, the sessions of a user and the messages in all.
 
-    mvn package -DskipTests
+    mvn verify -DskipTests
     python3 src/test/load/benchmark.py                               # all of it, in about 25 minutes
     python3 src/test/load/benchmark.py --users 100 --seconds 2       # small
     python3 src/test/load/benchmark.py --data /var/tmp/benchmark     # keeps what was loaded for the next run
@@ -79,6 +79,7 @@ MESSAGES_OF_USER, SESSIONS_OF_USER = 100, 5          # of each user where the me
 MOST_TOKENS = 1_000   # so many users are asked for; the service remembers the tokens of 5,000
 OTHER_SERVER_SECONDS = 600
 WARM_REQUESTS = 200                      # of each size of the growth
+STARTS = 5
 WARM_SECONDS, WARM_SHARE = 3, 0.05       # warm is what spends less than this share on compiling for so long
 
 
@@ -135,10 +136,10 @@ def arguments():
     parser.add_argument("--conversations", default=str(DEMO), help="whose texts are used: a file of JSON lines, or a directory")
     parser.add_argument("--connections", default="1,8,32")
     parser.add_argument("--cases", default=",".join(CASES), help="some of these: %(default)s")
-    parser.add_argument("--only", choices=("compare", "growth"), help="one of the two measurements")
+    parser.add_argument("--only", choices=("compare", "start", "growth"), help="one of the measurements")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=4, help="how long a round of one side lasts")
-    parser.add_argument("--warm-up", type=int, default=30, help="seconds for each case at the most, until the JVM is warm")
+    parser.add_argument("--warm-up", type=int, default=60, help="seconds for each case at the most, until the JVM is warm")
     parser.add_argument("--growth-requests", type=int, default=400, help="of each size")
     parser.add_argument("--largest", type=int, default=TOTALS[-1], help="the most messages in all that the growth loads")
     parser.add_argument("--data", help="a directory that keeps the loaded database for the next run")
@@ -149,6 +150,7 @@ def arguments():
     parser.add_argument("--shared-buffers", default="2GB")
     parser.add_argument("--no-fsync", action="store_true")
     parser.add_argument("--no-synchronous-commit", action="store_true")
+    parser.add_argument("--java", default="java", help="the program that runs the service")
     parser.add_argument("--java-options", default="", help="of the service: -Xmx512m -Dquarkus.datasource.reactive.max-size=32")
     parser.add_argument("--server-url", help="another server, http://host:port, to measure instead of the service")
     options = parser.parse_args()
@@ -174,7 +176,7 @@ def arguments():
         options.server_address = address.netloc
     if not options.pg_bin or not os.path.exists(os.path.join(options.pg_bin, "pgbench")):
         parser.error("there is no PostgreSQL with pgbench; name its directory with --pg-bin")
-    for program in ("java", "wrk"):
+    for program in (options.java, "wrk"):
         if not shutil.which(program):
             parser.error(f"there is no {program} in PATH" + (" (Debian: apt install wrk)" if program == "wrk" else ""))
     if options.docs and not report.has_place(options.docs):
@@ -208,7 +210,7 @@ class Progress:
 class Benchmark:
     def __init__(self, options, say, stack, directory):
         self.options, self.say, self.stack, self.directory = options, say, stack, directory
-        self.java = ["java", *shlex.split(options.java_options)]
+        self.java = [options.java, *shlex.split(options.java_options)]
         self.spoken = population.texts(options.conversations)
         self.postgres = postgresql.Postgres(options.pg_bin, directory, options.pg_port or service.free_port(), {
             "shared_buffers": options.shared_buffers, "max_connections": 300, "max_wal_size": "8GB",
@@ -228,7 +230,7 @@ class Benchmark:
         """Fills the database that runs are copied from, unless an earlier run has."""
         self.postgres.start()
         self.stack.callback(self.postgres.stop)
-        options, growth = self.options, self.options.only != "compare"
+        options, growth = self.options, self.options.only in (None, "growth")
         wanted = {"users": options.users, "sessions": options.sessions, "messages": options.messages,
                   "conversations": os.path.abspath(options.conversations), "growth": growth}
         note = os.path.join(self.directory, "loaded.json")
@@ -422,6 +424,29 @@ class Benchmark:
                 "goal": case.goal if connections == 32 else None, "resident_kib": resident, "highest_kib": highest,
                 "rounds": {side: [dataclasses.asdict(run) for run in runs] for side, runs in sides.items()}}
 
+    # --- Starts
+
+    def starts(self):
+        """Seconds from the start of the process to the first answer to a user, with the schema up to date."""
+        user = 0
+        self.postgres.sql(RUN, "checkpoint")
+        read = Case("list", "list a session", "GET", "/api/chat/sessions?limit=1", 200)
+        results = []
+        for name, options in (("no cache", []), *service.startup_caches(self.java)):
+            self.say(f"Starting {STARTS} times: {name}")
+            took, resident = [], []
+            for _ in range(STARTS):
+                began = time.monotonic()
+                instance = service.Service([*self.java, *options], self.postgres, RUN, SECRET,
+                                           os.path.join(self.directory, "start.log"))
+                self.stack.callback(instance.stop)
+                instance.await_answer(self.http(read, instance.address, user, 0, 0))
+                took.append(time.monotonic() - began)
+                resident.append(measures.memory_kib(instance.pid)[0])
+                instance.stop()
+            results.append({"cache": name, "seconds": took, "resident_kib": statistics.median(resident)})
+        return results
+
     # --- Growth
 
     def growth(self, instance):
@@ -505,10 +530,14 @@ class Benchmark:
         else:
             self.postgres.sql("postgres", f"alter database {LOADED} rename to {RUN}")
         instance, outcome = None, {}
-        if self.options.only != "growth":
+        if self.options.only in (None, "compare"):
             outcome, instance = self.compare()
-        if self.options.only != "compare":
+        if self.options.only in (None, "growth"):
             outcome["growth"] = self.growth(instance)
+        elif instance:
+            instance.stop()
+        if self.options.only in (None, "start") and not self.options.server_url:
+            outcome["starts"] = self.starts()
         return outcome
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import re
+import statistics
 import subprocess
 
 BEGIN, END = "<!-- results: written by src/test/load/benchmark.py -->", "<!-- end of results -->"
@@ -50,6 +51,15 @@ def grown(results):
             for row in rows]
 
 
+STARTED = ("start to first answer", "s", "RSS MiB")
+
+
+def started(results):
+    for row in results:
+        yield (row["cache"], f"{statistics.median(row['seconds']):.1f} ({min(row['seconds']):.1f} to {max(row['seconds']):.1f})",
+               f"{row['resident_kib'] / 1024:.0f}")
+
+
 def aligned(header, rows):
     rows = [header, *rows]
     widths = [max(len(row[index]) for row in rows) for index in range(len(header))]
@@ -66,6 +76,8 @@ def text(outcome):
     parts = []
     if "results" in outcome:
         parts += [aligned(COMPARED, list(compared(outcome["results"])))]
+    if "starts" in outcome:
+        parts += [aligned(STARTED, list(started(outcome["starts"])))]
     for dimension, header, rows in grown(outcome.get("growth", [])):
         parts += [f"Growth with the {dimension}\n" + aligned(header, rows)]
     return "\n\n".join(parts) + f"\n\nNothing was lost. {outcome['minutes']:.0f} minutes."
@@ -83,6 +95,8 @@ def page(outcome):
              + (f" with `{parameters['java_options']}`" if parameters["java_options"] else "") + "."]
     if "results" in outcome:
         parts += ["### Beside pgbench", markdown(COMPARED, compared(outcome["results"]))]
+    if "starts" in outcome:
+        parts += ["### Start", markdown(STARTED, started(outcome["starts"]))]
     for dimension, header, rows in grown(outcome.get("growth", [])):
         parts += [f"### Growth with the {dimension}", markdown(header, rows)]
     return "\n\n".join(parts) + "\n"

@@ -46,6 +46,19 @@ def migrate(java, environment):
         sys.exit(f"The migrations failed: {done.stdout.strip()}")
 
 
+def startup_caches(java):
+    """Name and options of the caches that the build made, as far as this JVM takes them."""
+    for name, option, insist in (("app-cds.jsa", "-XX:SharedArchiveFile=", "-Xshare:on"),
+                                 ("app.aot", "-XX:AOTCache=", "-XX:AOTMode=on")):
+        path = PROGRAM.parent / name
+        if path.exists():
+            options = [option + str(path)]
+            tried = subprocess.run([*java, *options, insist, "-cp", str(PROGRAM), "-version"], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, check=False)
+            if not tried.returncode:
+                yield name, options
+
+
 class Service:
     """The program, started for one database."""
 
@@ -72,6 +85,20 @@ class Service:
                 pass  # it does not listen yet: that is what the next attempt is for
             time.sleep(0.25)
         sys.exit(f"The service did not become ready.\n{self.end_of_log()}")
+
+    def await_answer(self, request):
+        """Until a request is answered with 200."""
+        end = time.monotonic() + STARTUP_SECONDS
+        while time.monotonic() < end:
+            self.require_alive()
+            try:
+                with Connection(self.address) as connection:
+                    if connection.ask(request)[0] == 200:
+                        return
+            except OSError:
+                pass  # as above
+            time.sleep(0.05)
+        sys.exit(f"The service did not answer.\n{self.end_of_log()}")
 
     def require_alive(self):
         if self.process.poll() is not None:

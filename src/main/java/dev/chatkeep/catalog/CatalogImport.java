@@ -13,8 +13,6 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 
 import jakarta.enterprise.context.ApplicationScoped;
-import jakarta.validation.ConstraintViolation;
-import jakarta.validation.ConstraintViolationException;
 import jakarta.validation.Validator;
 import jakarta.validation.constraints.DecimalMax;
 import jakarta.validation.constraints.DecimalMin;
@@ -126,14 +124,8 @@ class CatalogImport {
     }
 
     private Checked check(byte[] body) throws IOException {
-        Catalog catalog = body.length == 0 ? null : json.readValue(body, Catalog.class);
-        if (catalog == null) {
-            throw RequestProblems.ofMissingBody();
-        }
-        Set<ConstraintViolation<Catalog>> violations = validator.validate(catalog);
-        if (!violations.isEmpty()) {
-            throw new ConstraintViolationException(violations);
-        }
+        Catalog catalog = RequestProblems.requireValid(validator,
+                body.length == 0 ? null : json.readValue(body, Catalog.class));
         // The last of two with one id counts.
         Map<String, Row> rows = new LinkedHashMap<>();
         List<Refused> refused = new ArrayList<>();

@@ -9,7 +9,6 @@ import java.util.stream.Collectors;
 
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.validation.ConstraintViolation;
-import jakarta.validation.ConstraintViolationException;
 import jakarta.validation.Validator;
 import jakarta.ws.rs.core.Response.Status;
 
@@ -72,11 +71,8 @@ class ChatRequests {
 
     private Read call(byte[] body) {
         try {
-            ChatRequest request = body.length == 0 ? null : json.readValue(body, ChatRequest.class);
-            if (request == null) {
-                throw RequestProblems.ofMissingBody();
-            }
-            requireValid(request);
+            ChatRequest request = RequestProblems.requireValid(validator,
+                    body.length == 0 ? null : json.readValue(body, ChatRequest.class));
             return call(request);
         } catch (MismatchedInputException e) {
             throw RequestProblems.of(e);
@@ -104,13 +100,6 @@ class ChatRequests {
                 new Question(questionId, asked.content(), asked.timestamp()), wantsContext, characters / BYTES_A_TOKEN,
                 config.resumeGrace(), admission -> body(request, wantsContext ? admission.context() : seen, admission));
         return new Read(call, Boolean.TRUE.equals(request.stream()));
-    }
-
-    private <T> void requireValid(T value) {
-        Set<ConstraintViolation<T>> violations = validator.validate(value);
-        if (!violations.isEmpty()) {
-            throw new ConstraintViolationException(violations);
-        }
     }
 
     /** Text, or a message as in {@code messages}. */

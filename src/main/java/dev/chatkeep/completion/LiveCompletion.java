@@ -367,10 +367,11 @@ final class LiveCompletion implements ProviderListener {
                         }),
                         failure -> onContext(() -> {
                             LOG.error("An answer could not be stored", failure);
-                            tell(Outcome.of(unstored()), before);
+                            tell(Outcome.of(DatabaseProblems.unavailable()), before);
                             over();
                         }));
-        patienceTimer = vertx.setTimer(READERS_PATIENCE.toMillis(), id -> tell(Outcome.of(unstored()), before));
+        patienceTimer = vertx.setTimer(READERS_PATIENCE.toMillis(),
+                id -> tell(Outcome.of(DatabaseProblems.unavailable()), before));
     }
 
     /** What is entered in the ledger. */
@@ -453,10 +454,6 @@ final class LiveCompletion implements ProviderListener {
     /** PostgreSQL holds neither NUL nor half a surrogate pair. */
     private static String storable(CharSequence text) {
         return JsonRules.wellFormed(text.toString()).replace('\0', '\uFFFD');
-    }
-
-    private static HttpProblem unstored() {
-        return Problem.of(Status.SERVICE_UNAVAILABLE, "database_unavailable", "The database is not available at the moment.");
     }
 
     private static HttpProblem unknownUser() {

@@ -160,7 +160,8 @@ public final class DatabaseProblems {
         return code == UnprocessableContent.STATUS.getStatusCode() ? UnprocessableContent.STATUS : Status.fromStatusCode(code);
     }
 
-    private static HttpProblem unavailable() {
+    /** Of a database that is away. */
+    public static HttpProblem unavailable() {
         return later("database_unavailable", "The database is not available at the moment.", RETRY_AFTER_SECONDS);
     }
 

@@ -1,6 +1,7 @@
 package dev.chatkeep.problem;
 
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.StreamSupport;
 
@@ -8,6 +9,7 @@ import jakarta.validation.ConstraintViolation;
 import jakarta.validation.ConstraintViolationException;
 import jakarta.validation.ElementKind;
 import jakarta.validation.Path;
+import jakarta.validation.Validator;
 import jakarta.validation.constraints.NotNull;
 import jakarta.ws.rs.core.Response.Status;
 
@@ -36,6 +38,22 @@ public final class RequestProblems {
         return missing
                 ? Problem.ofFields(Status.BAD_REQUEST, "missing_field", sentence(errors), errors)
                 : Problem.ofFields(UnprocessableContent.STATUS, "invalid_field", sentence(errors), errors);
+    }
+
+    /**
+     * What was read by hand, checked as the parameters of resources are.
+     *
+     * @param value null where there was no body
+     */
+    public static <T> T requireValid(Validator validator, T value) {
+        if (value == null) {
+            throw ofMissingBody();
+        }
+        Set<ConstraintViolation<T>> violations = validator.validate(value);
+        if (!violations.isEmpty()) {
+            throw new ConstraintViolationException(violations);
+        }
+        return value;
     }
 
     /** A value of another JSON type than the field has; two values where one belongs are no JSON document. */

@@ -10,7 +10,6 @@ import java.util.function.Function;
 
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.validation.ConstraintViolation;
-import jakarta.validation.ConstraintViolationException;
 import jakarta.validation.Validator;
 import jakarta.validation.constraints.NotNull;
 import jakarta.validation.constraints.Size;
@@ -79,14 +78,8 @@ public class SyncUpload {
     }
 
     private Checked check(byte[] body) throws IOException {
-        Request request = body.length == 0 ? null : json.readValue(body, Request.class);
-        if (request == null) {
-            throw RequestProblems.ofMissingBody();
-        }
-        Set<ConstraintViolation<Request>> violations = validator.validate(request);
-        if (!violations.isEmpty()) {
-            throw new ConstraintViolationException(violations);
-        }
+        Request request = RequestProblems.requireValid(validator,
+                body.length == 0 ? null : json.readValue(body, Request.class));
         return check(request.conversations());
     }
 

@@ -1,11 +1,8 @@
 package dev.chatkeep.wire;
 
 import java.io.IOException;
-import java.util.Set;
 
 import jakarta.enterprise.context.ApplicationScoped;
-import jakarta.validation.ConstraintViolation;
-import jakarta.validation.ConstraintViolationException;
 import jakarta.validation.Validator;
 import jakarta.ws.rs.core.Response.Status;
 
@@ -86,11 +83,7 @@ public class StrictJson {
             if (!wellFormed.equals(text)) {
                 tree = strict.readTree(wellFormed); // the tree itself is stored, too
             }
-            T value = strict.forType(type).readValue(tree);
-            Set<ConstraintViolation<T>> violations = validator.validate(value);
-            if (!violations.isEmpty()) {
-                throw new ConstraintViolationException(violations);
-            }
+            T value = RequestProblems.requireValid(validator, strict.forType(type).<T> readValue(tree));
             return new Change<>(value, (ObjectNode) tree);
         } catch (MismatchedInputException e) {
             throw RequestProblems.of(e);

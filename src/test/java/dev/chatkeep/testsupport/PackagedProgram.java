@@ -36,6 +36,13 @@ public final class PackagedProgram {
         return DESCRIPTION.resolveSibling(description().getProperty("path"));
     }
 
+    /** The option by which a JVM starts from the cache that the build made. */
+    public static String startupCache() throws IOException {
+        Path directory = path().getParent();
+        return Runtime.version().feature() < 25 ? "-XX:SharedArchiveFile=" + directory.resolve("app-cds.jsa")
+                : "-XX:AOTCache=" + directory.resolve("app.aot");
+    }
+
     private static Properties description() throws IOException {
         Properties description = new Properties();
         try (Reader reader = Files.newBufferedReader(DESCRIPTION)) {
@@ -78,8 +85,9 @@ public final class PackagedProgram {
     private static ProcessBuilder builder(Map<String, String> settings, String... arguments) throws IOException {
         List<String> command = new ArrayList<>();
         if (isJar()) {
-            command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-            command.add("-jar");
+            // Many are started and none lives long.
+            command.addAll(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), startupCache(),
+                    "-XX:TieredStopAtLevel=1", "-jar"));
         }
         command.add(path().toString());
         command.addAll(List.of(arguments));
