@@ -80,6 +80,7 @@ MOST_TOKENS = 1_000   # so many users are asked for; the service remembers the t
 OTHER_SERVER_SECONDS = 600
 WARM_REQUESTS = 200                      # of each size of the growth
 STARTS = 5
+PATHS = ("--data", "--out", "--docs", "--java", "--pg-bin")
 WARM_SECONDS, WARM_SHARE = 3, 0.05       # warm is what spends less than this share on compiling for so long
 
 
@@ -541,6 +542,17 @@ class Benchmark:
         return outcome
 
 
+def without_paths(arguments):
+    """What was asked for, without where that is on this machine."""
+    kept, skip = [], False
+    for argument in arguments:
+        name = argument.split("=")[0]
+        if not skip and name not in PATHS:
+            kept.append(argument)
+        skip = name in PATHS and "=" not in argument
+    return kept
+
+
 def interrupted(number, _):
     raise SystemExit(128 + number)
 
@@ -563,7 +575,7 @@ def main():
         settings = ("shared_buffers", "fsync", "synchronous_commit", "max_wal_size")
         outcome["postgres_settings"] = {name: benchmark.postgres.sql(RUN, f"show {name}") for name in settings}
     outcome["parameters"] = {name: value for name, value in vars(options).items()}
-    outcome["command"] = "python3 src/test/load/benchmark.py " + shlex.join(sys.argv[1:])
+    outcome["command"] = shlex.join(["python3", "src/test/load/benchmark.py", *without_paths(sys.argv[1:])])
     outcome["minutes"] = (time.monotonic() - began) / 60
     report.write(outcome, pathlib.Path(options.out), options.docs)
     print(report.text(outcome))

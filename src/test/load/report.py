@@ -17,7 +17,7 @@ def machine(postgres, java):
         memory = int(re.search(r"MemTotal:\s*(\d+)", file.read()).group(1))
     version = subprocess.run([*java, "-version"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, check=True).stderr
     return {"processor": model.group(1).strip() if model else platform.machine(), "processors": os.cpu_count(),
-            "memory_gib": round(memory / 1024**2, 1), "kernel": platform.release(),
+            "memory_gib": round(memory / 1024**2, 1), "kernel": platform.release().split("-")[0],
             "load_average": [round(load, 1) for load in os.getloadavg()],
             "postgres": postgres.version(), "java": version.splitlines()[-1].strip()}
 
