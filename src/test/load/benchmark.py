@@ -9,7 +9,7 @@ requests grow with the messages of a session, the sessions of a user and the mes
     mvn verify -DskipTests
     python3 src/test/load/benchmark.py                               # all of it, in about 25 minutes
     python3 src/test/load/benchmark.py --users 100 --seconds 2       # small
-    python3 src/test/load/benchmark.py --data /var/tmp/benchmark     # keeps what was loaded for the next run
+    python3 src/test/load/benchmark.py --data ../benchmark         # keeps what was loaded for the next run
     python3 src/test/load/benchmark.py --only compare --cases read,append --connections 32
     python3 src/test/load/benchmark.py --docs docs/performance.md    # puts the results into the page
 

@@ -15,20 +15,14 @@ import java.util.UUID;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.Caller;
-import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.EventStreamClient;
-import dev.chatkeep.testsupport.FreePort;
 import dev.chatkeep.testsupport.Json;
-import dev.chatkeep.testsupport.Management;
-import dev.chatkeep.testsupport.PackagedProgram;
-import dev.chatkeep.testsupport.PostgresServer;
+import dev.chatkeep.testsupport.PackagedService;
 import dev.chatkeep.testsupport.Script;
-import dev.chatkeep.testsupport.ScriptedProvider;
 import dev.chatkeep.testsupport.Tokens;
 import io.restassured.RestAssured;
 import io.restassured.response.Response;
@@ -39,43 +33,19 @@ class RequestLogIT {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final String KEY = "a-key-for-the-hashes";
 
-    @TempDir
-    static Path directory;
-
-    private static PostgresServer postgres;
-    private static ScriptedProvider provider;
-    private static Process service;
+    private static PackagedService service;
     private static Path log;
 
     @BeforeAll
     static void start() throws Exception {
-        postgres = PostgresServer.start();
-        postgres.createLogin();
-        String database = postgres.createDatabase();
-        provider = ScriptedProvider.start();
-        log = directory.resolve("service.log");
-        RestAssured.port = FreePort.find();
-        Map<String, String> settings = PackagedProgram.environment(DatabaseResource.settings(postgres, database));
-        settings.putAll(Map.of("CHATKEEP_AUTH_JWT_SECRET", Tokens.SECRET, "CHATKEEP_PROVIDER_BASE_URL", provider.baseUrl(),
-                "QUARKUS_HTTP_HOST", "127.0.0.1", "QUARKUS_HTTP_PORT", Integer.toString(RestAssured.port),
-                "CHATKEEP_TELEMETRY_USER_KEY", KEY));
-        service = PackagedProgram.serve(settings, log);
-        Instant end = Instant.now().plus(PATIENCE);
-        while (!Files.readString(log).contains("Listening on") && Instant.now().isBefore(end)) {
-            Thread.sleep(100);
-        }
-        assertThat(Management.request().get("/q/health/ready").statusCode()).isEqualTo(200);
-        try (var owner = postgres.superuser(database); var statement = owner.createStatement()) {
-            statement.execute("insert into public.model_access (model_id, tier) values ('test/model', 'free')");
-        }
+        service = new PackagedService(Map.of("CHATKEEP_TELEMETRY_USER_KEY", KEY));
+        service.start();
+        log = service.log();
     }
 
     @AfterAll
-    static void stop() {
-        RestAssured.reset();
-        service.destroyForcibly();
-        provider.close();
-        postgres.close();
+    static void stop() throws InterruptedException {
+        service.close();
     }
 
     @Test
@@ -141,7 +111,7 @@ class RequestLogIT {
     void aStreamHasItsLineWhenItEnds() throws Exception {
         Caller ann = Caller.fresh();
         String question = "How long? " + UUID.randomUUID();
-        provider.on(question, Script.streamed().delta("Some ").pause(Duration.ofMillis(400)).delta("time").done());
+        service.provider().on(question, Script.streamed().delta("Some ").pause(Duration.ofMillis(400)).delta("time").done());
 
         String id;
         try (EventStreamClient stream = EventStreamClient.post(ann, "/api/chat",

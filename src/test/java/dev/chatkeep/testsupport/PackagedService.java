@@ -3,6 +3,7 @@ package dev.chatkeep.testsupport;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.net.ConnectException;
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -22,6 +23,7 @@ public final class PackagedService implements AutoCloseable {
     private final ScriptedProvider provider = ScriptedProvider.start();
     private final int port = FreePort.find();
     private final int management = FreePort.find();
+    private final Path log = Path.of("target", "service-" + port + ".log");
     private final String database;
     private final Map<String, String> settings;
     private Process process;
@@ -42,9 +44,14 @@ public final class PackagedService implements AutoCloseable {
         return provider;
     }
 
+    /** What it has written since it was started last. */
+    public Path log() {
+        return log;
+    }
+
     /** Starts it, and has it allow the model {@code test/model} to all. */
     public void start() throws Exception {
-        process = PackagedProgram.serve(settings);
+        process = PackagedProgram.serve(settings, log);
         await(() -> readiness() == 200);
         try (Connection owner = postgres.superuser(database); var statement = owner.createStatement()) {
             statement.execute(
