@@ -71,7 +71,8 @@ class TokenVerifierIT {
     @BeforeAll
     static void awaitTheFirstLook() throws InterruptedException {
         Instant end = Instant.now().plusSeconds(60);
-        while (Sql.<Long> value("select count(*) from pg_stat_activity where usename = 'chatkeep_app' and state = 'idle'") == 0
+        while (Sql.<Long> value(
+                "select count(*) from pg_stat_activity where usename = 'chatkeep_app' and query = 'commit' and state = 'idle'") == 0
                 && Instant.now().isBefore(end)) {
             Thread.sleep(50);
         }
