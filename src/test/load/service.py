@@ -15,6 +15,7 @@ from postgres import LOGIN, OWNER
 PROGRAM = pathlib.Path(__file__).resolve().parents[3] / "target" / "quarkus-app" / "quarkus-run.jar"
 STARTUP_SECONDS = 120
 STOP_SECONDS = 30
+ASK_AGAIN_SECONDS = 0.05
 ANSWER_SECONDS = 60
 LINES_OF_LOG = 30
 
@@ -73,32 +74,25 @@ class Service:
         self.pid = self.process.pid
 
     def await_ready(self):
-        ready = f"GET /q/health/ready HTTP/1.1\r\nHost: {self.management}\r\n\r\n".encode()
-        end = time.monotonic() + STARTUP_SECONDS
-        while time.monotonic() < end:
-            self.require_alive()
-            try:
-                with Connection(self.management) as connection:
-                    if connection.ask(ready)[0] == 200:
-                        return
-            except OSError:
-                pass  # it does not listen yet: that is what the next attempt is for
-            time.sleep(0.25)
-        sys.exit(f"The service did not become ready.\n{self.end_of_log()}")
+        self._await(self.management, f"GET /q/health/ready HTTP/1.1\r\nHost: {self.management}\r\n\r\n".encode(),
+                    "did not become ready")
 
     def await_answer(self, request):
         """Until a request is answered with 200."""
+        self._await(self.address, request, "did not answer")
+
+    def _await(self, address, request, complaint):
         end = time.monotonic() + STARTUP_SECONDS
         while time.monotonic() < end:
             self.require_alive()
             try:
-                with Connection(self.address) as connection:
+                with Connection(address) as connection:
                     if connection.ask(request)[0] == 200:
                         return
             except OSError:
-                pass  # as above
-            time.sleep(0.05)
-        sys.exit(f"The service did not answer.\n{self.end_of_log()}")
+                pass  # it does not listen yet: that is what the next attempt is for
+            time.sleep(ASK_AGAIN_SECONDS)
+        sys.exit(f"The service {complaint}.\n{self.end_of_log()}")
 
     def require_alive(self):
         if self.process.poll() is not None:

@@ -49,16 +49,21 @@ public class VerifiedTokens implements IdentityProvider<TokenAuthenticationReque
         }
     }
 
+    private final boolean keepsAny;
     private final Cache<String, VerifiedToken> tokens;
 
     public VerifiedTokens(AuthConfig config) {
+        // A cache drops what is too much a while after it came in; none at all must mean none at any time.
+        keepsAny = config.verifiedTokens() > 0;
         tokens = Caffeine.newBuilder().maximumSize(config.verifiedTokens()).expireAfter(new Lifetime(config.verifiedFor()))
                 .build();
     }
 
     /** It has just been verified. */
     void keep(String token, VerifiedToken verified) {
-        tokens.put(token, verified);
+        if (keepsAny) {
+            tokens.put(token, verified);
+        }
     }
 
     @Override

@@ -29,13 +29,13 @@ import dev.chatkeep.testsupport.EventStreamClient;
 import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Management;
 import dev.chatkeep.testsupport.Models;
+import dev.chatkeep.testsupport.OwnResources;
 import dev.chatkeep.testsupport.ProviderResource;
 import dev.chatkeep.testsupport.RestartableDatabase;
 import dev.chatkeep.testsupport.Script;
 import dev.chatkeep.testsupport.ScriptedProvider;
 import dev.chatkeep.testsupport.Sql;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
-import io.quarkus.test.junit.QuarkusTestProfile;
 import io.quarkus.test.junit.TestProfile;
 import io.restassured.RestAssured;
 import io.restassured.response.Response;
@@ -47,15 +47,10 @@ class DatabaseAwayIT {
     private static final int PATIENCE_SECONDS = 60;
     private static final int REQUESTS = 100;
 
-    public static class OnItsOwnDatabase implements QuarkusTestProfile {
-        @Override
-        public boolean disableGlobalTestResources() {
-            return true;
-        }
+    public static class OnItsOwnDatabase extends OwnResources {
 
-        @Override
-        public List<TestResourceEntry> testResources() {
-            return List.of(new TestResourceEntry(RestartableDatabase.class), new TestResourceEntry(ProviderResource.class));
+        public OnItsOwnDatabase() {
+            super(RestartableDatabase.class, ProviderResource.class);
         }
     }
 

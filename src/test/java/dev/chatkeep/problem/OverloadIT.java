@@ -19,10 +19,10 @@ import org.junit.jupiter.api.Test;
 import dev.chatkeep.problem.OverloadIT.FewConnections;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
+import dev.chatkeep.testsupport.OwnResources;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
-import io.quarkus.test.junit.QuarkusTestProfile;
 import io.quarkus.test.junit.TestProfile;
 import io.restassured.response.Response;
 
@@ -35,16 +35,10 @@ class OverloadIT {
     private static final int WAITING = 4;
     private static final int REFUSED = 6;
 
-    public static class FewConnections implements QuarkusTestProfile {
+    public static class FewConnections extends OwnResources {
 
-        @Override
-        public boolean disableGlobalTestResources() {
-            return true;
-        }
-
-        @Override
-        public List<TestResourceEntry> testResources() {
-            return List.of(new TestResourceEntry(DatabaseResource.class));
+        public FewConnections() {
+            super(DatabaseResource.class);
         }
 
         @Override

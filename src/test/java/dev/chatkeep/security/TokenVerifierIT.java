@@ -28,11 +28,11 @@ import dev.chatkeep.security.TokenVerifierIT.Quiet;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.OwnResources;
 import dev.chatkeep.testsupport.RawToken;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Tokens;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
-import io.quarkus.test.junit.QuarkusTestProfile;
 import io.quarkus.test.junit.TestProfile;
 import io.restassured.RestAssured;
 import io.restassured.response.Response;
@@ -44,16 +44,10 @@ import io.smallrye.jwt.build.JwtClaimsBuilder;
 class TokenVerifierIT {
 
     /** Sends the database nothing but what requests ask for, so that it can be counted. */
-    public static class Quiet implements QuarkusTestProfile {
+    public static class Quiet extends OwnResources {
 
-        @Override
-        public boolean disableGlobalTestResources() {
-            return true;
-        }
-
-        @Override
-        public List<TestResourceEntry> testResources() {
-            return List.of(new TestResourceEntry(DatabaseResource.class));
+        public Quiet() {
+            super(DatabaseResource.class);
         }
 
         @Override

@@ -28,6 +28,7 @@ import dev.chatkeep.telemetry.TracingIT.Traced;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Models;
+import dev.chatkeep.testsupport.OwnResources;
 import dev.chatkeep.testsupport.ProviderResource;
 import dev.chatkeep.testsupport.Script;
 import dev.chatkeep.testsupport.ScriptedProvider;
@@ -35,7 +36,6 @@ import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import io.opentelemetry.proto.trace.v1.Span;
 import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
-import io.quarkus.test.junit.QuarkusTestProfile;
 import io.quarkus.test.junit.TestProfile;
 
 /** What a collector of traces is sent, which is set up by its address alone. */
@@ -45,17 +45,10 @@ class TracingIT {
 
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
-    public static class Traced implements QuarkusTestProfile {
+    public static class Traced extends OwnResources {
 
-        @Override
-        public boolean disableGlobalTestResources() {
-            return true;
-        }
-
-        @Override
-        public List<TestResourceEntry> testResources() {
-            return List.of(new TestResourceEntry(DatabaseResource.class), new TestResourceEntry(ProviderResource.class),
-                    new TestResourceEntry(CollectorResource.class));
+        public Traced() {
+            super(DatabaseResource.class, ProviderResource.class, CollectorResource.class);
         }
     }
 
