@@ -2,15 +2,33 @@ package dev.chatkeep;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noFields;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noMethods;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.Closeable;
+import java.io.File;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.Random;
+import java.util.Timer;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.stream.Stream;
 
 import jakarta.annotation.security.RolesAllowed;
 import jakarta.persistence.Entity;
-import jakarta.ws.rs.Path;
 
+import org.eclipse.microprofile.config.ConfigProvider;
 import org.hibernate.reactive.mutiny.Mutiny;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
@@ -20,10 +38,14 @@ import com.tngtech.archunit.core.importer.ImportOption;
 
 import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.security.ConnectionPool;
+import io.netty.buffer.ByteBuf;
 import io.quarkus.hibernate.reactive.panache.Panache;
 import io.quarkus.hibernate.reactive.panache.common.WithTransaction;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.groups.UniAwait;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClient;
 import io.vertx.sqlclient.Pool;
 
 class ArchitectureTest {
@@ -31,6 +53,11 @@ class ArchitectureTest {
     private static final JavaClasses CLASSES = new ClassFileImporter()
             .withImportOption(new ImportOption.DoNotIncludeTests())
             .importPackages("dev.chatkeep");
+
+    private static final DescribedPredicate<JavaClass> OF_A_RUN = DescribedPredicate.describe("of one run",
+            type -> Stream.of(Buffer.class, ByteBuf.class, java.nio.Buffer.class, Random.class, Executor.class, Timer.class,
+                    ServerSocket.class, HttpClient.class, Vertx.class, Closeable.class, File.class, Path.class)
+                    .anyMatch(type::isAssignableTo) || type.isAssignableTo("java.lang.Thread"));
 
     @Test
     void packagesHaveNoCycle() {
@@ -56,13 +83,13 @@ class ArchitectureTest {
 
     @Test
     void everyResourceAsksForAToken() {
-        classes().that().areAnnotatedWith(Path.class).should().beAnnotatedWith(Authenticated.class)
+        classes().that().areAnnotatedWith(jakarta.ws.rs.Path.class).should().beAnnotatedWith(Authenticated.class)
                 .orShould().beAnnotatedWith(RolesAllowed.class).check(CLASSES);
     }
 
     @Test
     void noResourceAnswersWithAnEntity() {
-        noMethods().that().areDeclaredInClassesThat().areAnnotatedWith(Path.class)
+        noMethods().that().areDeclaredInClassesThat().areAnnotatedWith(jakarta.ws.rs.Path.class)
                 .should().haveRawReturnType(DescribedPredicate.describe("an entity",
                         (JavaClass type) -> type.isAnnotatedWith(Entity.class)))
                 .check(CLASSES);
@@ -71,5 +98,24 @@ class ArchitectureTest {
     @Test
     void nothingWaitsForAResult() {
         noClasses().should().dependOnClassesThat().belongToAnyOf(UniAwait.class, Thread.class).check(CLASSES);
+    }
+
+    /** Before the start it would be that of an executable's build, and afterwards there is injection. */
+    @Test
+    void nothingAsksForTheConfigurationThatEverybodyShares() {
+        noClasses().should().dependOnClassesThat().belongToAnyOf(ConfigProvider.class).check(CLASSES);
+    }
+
+    /** An executable would hold them as they were in its build, or could not be built. */
+    @Test
+    void noStaticFieldHoldsWhatBelongsToARun() {
+        noFields().that().areStatic().should().haveRawType(OF_A_RUN).check(CLASSES);
+    }
+
+    @ParameterizedTest
+    @ValueSource(classes = { Buffer.class, ByteBuffer.class, SecureRandom.class, Thread.class, ScheduledExecutorService.class,
+            Socket.class, FileChannel.class })
+    void suchFieldsAreFoundByTheirType(Class<?> type) {
+        assertThat(OF_A_RUN.test(new ClassFileImporter().importClass(type))).isTrue();
     }
 }

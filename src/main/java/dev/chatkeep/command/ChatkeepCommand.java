@@ -2,13 +2,13 @@ package dev.chatkeep.command;
 
 import java.util.UUID;
 
-import io.quarkus.runtime.annotations.RegisterForReflection;
+import io.quarkus.runtime.Quarkus;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** The program with its tasks. Without one it serves, which is not for this class to do. */
+/** The program with its tasks. */
 @Command(name = "chatkeep", synopsisSubcommandLabel = "[TASK]", commandListHeading = "%nTasks:%n", subcommands = {
         MigrateTask.class, CleanupTask.class, HealthTask.class, ReadyTask.class, ImportTask.class,
         ExportTask.class }, description = {
@@ -16,11 +16,20 @@ import picocli.CommandLine.TypeConversionException;
                 "%nWithout a task it serves. A task runs once and exits: 0 when all went well, 1 when it failed, 2 for wrong"
                         + " arguments, 78 when a setting is missing. The settings are those of the service. TASK --help"
                         + " explains each." })
-@RegisterForReflection // picocli reads the annotations
 public class ChatkeepCommand {
 
     @Option(names = { "-h", "--help" }, usageHelp = true, description = "Show this and exit.")
     private boolean help;
+
+    /** Serves until somebody ends it, unless a setting is missing that it cannot do without. */
+    public static void serve() {
+        RequiredSettings.complaint().ifPresentOrElse(
+                complaint -> {
+                    System.err.println(complaint);
+                    System.exit(RequiredSettings.EXIT_STATUS);
+                },
+                Quarkus::run);
+    }
 
     /** Runs the task that the arguments name and returns the exit status. */
     public static int execute(String... arguments) {

@@ -5,7 +5,6 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import dev.chatkeep.maintenance.Retention;
 import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.security.Statements;
-import io.quarkus.runtime.annotations.RegisterForReflection;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;
@@ -16,7 +15,6 @@ import picocli.CommandLine.Spec;
 /** Runs the retention once, where nothing runs all the time. */
 @Command(name = "cleanup", description = "Delete activity and usage that is older than it is to be kept, and conversations"
         + " without activity if chatkeep.retention.conversations-days is set; print what was deleted.")
-@RegisterForReflection // picocli reads the annotations
 final class CleanupTask extends Task {
 
     private static final int MOST_DAYS = 36_500;

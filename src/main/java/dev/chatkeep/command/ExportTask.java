@@ -11,7 +11,6 @@ import java.util.UUID;
 import dev.chatkeep.profile.ExportFormat;
 import dev.chatkeep.profile.UserExport;
 import dev.chatkeep.security.CallerTransaction;
-import io.quarkus.runtime.annotations.RegisterForReflection;
 import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -20,7 +19,6 @@ import picocli.CommandLine.Option;
 /** Writes everything about a user into a file. */
 @Command(name = "export", description = "Write everything that is stored about a user into a file, as"
         + " GET /api/user/export does.")
-@RegisterForReflection // picocli reads the annotations
 final class ExportTask extends Task {
 
     private static final String RECORD = "select chatkeep.record_export($1)::text";

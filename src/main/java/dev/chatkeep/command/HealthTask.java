@@ -3,13 +3,11 @@ package dev.chatkeep.command;
 import com.fasterxml.jackson.core.JsonProcessingException;
 
 import dev.chatkeep.security.CallerTransaction;
-import io.quarkus.runtime.annotations.RegisterForReflection;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 
 /** Prints the health of the database. */
 @Command(name = "health", description = "Print sizes, rows and index use of the database.")
-@RegisterForReflection // picocli reads the annotations
 final class HealthTask extends Task {
 
     private static final String HEALTH = "select public.analyze_database_health()::text";

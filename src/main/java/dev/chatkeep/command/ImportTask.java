@@ -18,7 +18,6 @@ import com.fasterxml.jackson.databind.ObjectReader;
 
 import dev.chatkeep.sync.SyncAnswers.Results;
 import dev.chatkeep.sync.SyncUpload;
-import io.quarkus.runtime.annotations.RegisterForReflection;
 import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -29,7 +28,6 @@ import picocli.CommandLine.Parameters;
 @Command(name = "import", description = "Store the conversations of a file for a user. They have the shape of"
         + " POST /api/chat/sync, one a line or as one array. Those that are stored already change nothing, so an import that"
         + " was cut off can be run again. The status is 1 if one of them was refused.")
-@RegisterForReflection // picocli reads the annotations
 final class ImportTask extends Task {
 
     /** A part is stored in one transaction, while the user's own writes wait. */

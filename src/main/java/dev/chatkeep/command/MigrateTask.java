@@ -4,15 +4,12 @@ import java.util.Optional;
 
 import org.flywaydb.core.Flyway;
 
-import dev.chatkeep.security.RequiredSettings;
-import io.quarkus.runtime.annotations.RegisterForReflection;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 
 /** Runs the migrations alone. */
 @Command(name = "migrate", description = "Bring the schema up to date. This alone needs the owner's credentials"
         + " (quarkus.flyway.username and password); replicas then start with quarkus.flyway.migrate-at-start=false.")
-@RegisterForReflection // picocli reads the annotations
 final class MigrateTask extends Task {
 
     @Override

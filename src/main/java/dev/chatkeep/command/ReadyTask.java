@@ -8,9 +8,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 
 import org.eclipse.microprofile.config.Config;
-import org.eclipse.microprofile.config.ConfigProvider;
 
-import io.quarkus.runtime.annotations.RegisterForReflection;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Option;
@@ -21,7 +19,6 @@ import picocli.CommandLine.Option;
  */
 @Command(name = "ready", description = "Ask the service that runs here with the same settings whether it is ready. The status"
         + " is 1 if it is not.")
-@RegisterForReflection // picocli reads the annotations
 final class ReadyTask implements Callable<Integer> {
 
     private static final String PATH = "/q/health/ready";
@@ -34,7 +31,7 @@ final class ReadyTask implements Callable<Integer> {
     @Override
     public Integer call() {
         try {
-            int status = ask(address(ConfigProvider.getConfig()));
+            int status = ask(address(RequiredSettings.read()));
             if (status == HttpURLConnection.HTTP_OK) {
                 System.out.println("The service is ready.");
                 return ExitCode.OK;

@@ -11,7 +11,6 @@ import org.jboss.logging.Logger;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.chatkeep.security.RequiredSettings;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.quarkus.arc.Arc;
 import io.quarkus.runtime.Quarkus;

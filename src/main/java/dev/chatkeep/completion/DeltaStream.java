@@ -41,7 +41,7 @@ final class DeltaStream implements LiveCompletion.Reader {
     }
 
     private Multi<Buffer> pieces() {
-        return outlet.open(live, () -> {
+        return outlet.open(live::onContext, () -> {
             position = Math.min(position, live.transcript().text().length());
             live.attach(this);
         }, this::pump, () -> live.detach(this));
@@ -49,19 +49,19 @@ final class DeltaStream implements LiveCompletion.Reader {
 
     @Override
     public void advanced() {
-        pump();
+        outlet.guard(this::pump);
     }
 
     @Override
     public void idle() {
         silent = true;
-        pump();
+        outlet.guard(this::pump);
     }
 
     @Override
     public void over(Outcome outcome) {
         this.outcome = outcome;
-        pump();
+        outlet.guard(this::pump);
     }
 
     private void pump() {
@@ -78,7 +78,7 @@ final class DeltaStream implements LiveCompletion.Reader {
                 outlet.complete();
             } else if (silent) {
                 silent = false;
-                outlet.emit(Events.COMMENT);
+                outlet.emit(Events.comment());
             } else {
                 return;
             }

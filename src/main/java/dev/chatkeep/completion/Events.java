@@ -7,15 +7,14 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.chatkeep.wire.JsonRules;
 import io.quarkiverse.resteasy.problem.HttpProblem;
+import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.vertx.core.buffer.Buffer;
 
 /** Writes server-sent events (WHATWG HTML, section 9.2). */
 @ApplicationScoped
 class Events {
 
-    /** A line that clients ignore, and that tells everybody between that the connection is in use. */
-    static final Buffer COMMENT = Buffer.buffer(":\n\n");
-
+    @RegisterForReflection // written by hand
     record Delta(String content) {
     }
 
@@ -23,6 +22,11 @@ class Events {
 
     Events(ObjectMapper json) {
         this.json = json;
+    }
+
+    /** A line that clients ignore, and that tells everybody between that the connection is in use. */
+    static Buffer comment() {
+        return Buffer.buffer(":\n\n");
     }
 
     /** @param position UTF-16 units of the whole text up to here: where a reader goes on that comes back with it */

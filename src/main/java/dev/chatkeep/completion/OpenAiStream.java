@@ -39,7 +39,7 @@ final class OpenAiStream implements LiveCompletion.Reader {
     /** The body of the response; to be read once. */
     Multi<Buffer> of(LiveCompletion live) {
         this.live = live;
-        return outlet.open(live, () -> {
+        return outlet.open(live::onContext, () -> {
         }, this::pump, () -> live.detach(this));
     }
 
@@ -57,18 +57,22 @@ final class OpenAiStream implements LiveCompletion.Reader {
         };
         if (sent) {
             usageSent |= kind == Transcript.Piece.USAGE;
-            say(piece);
+            outlet.guard(() -> say(piece));
         }
     }
 
     @Override
     public void idle() {
         silent = true;
-        pump();
+        outlet.guard(this::pump);
     }
 
     @Override
     public void over(Outcome outcome) {
+        outlet.guard(() -> end(outcome));
+    }
+
+    private void end(Outcome outcome) {
         if (outcome.problem() != null) {
             say(events.write(OpenAiErrors.of(outcome.problem())));
         } else {
@@ -110,7 +114,7 @@ final class OpenAiStream implements LiveCompletion.Reader {
                 outlet.complete();
             } else if (silent) {
                 silent = false;
-                outlet.emit(Events.COMMENT);
+                outlet.emit(Events.comment());
             } else {
                 break;
             }

@@ -1,5 +1,9 @@
 package dev.chatkeep.completion;
 
+import java.util.concurrent.Executor;
+
+import org.jboss.logging.Logger;
+
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.subscription.MultiEmitter;
 import io.vertx.core.buffer.Buffer;
@@ -10,27 +14,47 @@ import io.vertx.core.buffer.Buffer;
  */
 final class Outlet {
 
+    private static final Logger LOGGER = Logger.getLogger(Outlet.class);
+
     private MultiEmitter<? super Buffer> client;
     private long wanted;
 
     /**
+     * @param context runs things of the completion one after the other
      * @param opened there is a client now
      * @param more it can take more
      * @param closed it has gone, or has got everything
      */
-    Multi<Buffer> open(LiveCompletion live, Runnable opened, Runnable more, Runnable closed) {
+    Multi<Buffer> open(Executor context, Runnable opened, Runnable more, Runnable closed) {
         return Multi.createFrom().<Buffer> emitter(emitter -> {
-            emitter.onTermination(() -> live.onContext(closed));
-            live.onContext(() -> {
+            emitter.onTermination(() -> context.execute(closed));
+            context.execute(() -> {
                 client = emitter;
-                opened.run();
-                more.run();
+                guard(opened);
+                guard(more);
             });
-        }).onRequest().invoke(count -> live.onContext(() -> {
+        }).onRequest().invoke(count -> context.execute(() -> {
             // Counted here, as this may run before the emitter has heard of it, and nothing would call again.
             wanted = Math.max(wanted, wanted + count);
-            more.run();
+            guard(more);
         }));
+    }
+
+    /**
+     * Does what makes pieces. One that cannot be made ends the response at once, so that its client does not wait for what
+     * never comes, and touches nobody else's.
+     */
+    void guard(Runnable work) {
+        try {
+            work.run();
+        } catch (RuntimeException e) {
+            LOGGER.error("A piece of an answer cannot be written", e);
+            if (client != null) {
+                MultiEmitter<? super Buffer> last = client;
+                client = null;
+                last.fail(e);
+            }
+        }
     }
 
     boolean isOpen() {

@@ -1,4 +1,4 @@
-package dev.chatkeep.security;
+package dev.chatkeep.command;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -6,19 +6,20 @@ import java.util.List;
 import java.util.Optional;
 
 import org.eclipse.microprofile.config.Config;
-import org.eclipse.microprofile.config.ConfigProvider;
+
+import io.quarkus.runtime.configuration.ConfigUtils;
 
 /**
  * What the service cannot start without. It is asked before anything starts, so that whoever forgot a setting reads one
  * sentence and not the stack trace of the first extension to miss it.
  */
-public final class RequiredSettings {
+final class RequiredSettings {
 
     /** RFC 7518, section 3.2: the key of HS256 has at least the size of its output. */
-    static final int SECRET_MIN_BYTES = 32;
+    private static final int SECRET_MIN_BYTES = 32;
 
     /** The status of a start that was refused for its settings: EX_CONFIG of sysexits.h. */
-    public static final int EXIT_STATUS = 78;
+    static final int EXIT_STATUS = 78;
 
     private static final List<String> DATABASE = List.of("quarkus.datasource.reactive.url", "quarkus.datasource.username",
             "quarkus.datasource.password");
@@ -31,20 +32,29 @@ public final class RequiredSettings {
     private RequiredSettings() {
     }
 
+    /**
+     * The settings of this run, read for the purpose: before Quarkus has started, the configuration that everybody shares is,
+     * in an executable, that of its build.
+     */
+    static Config read() {
+        return ConfigUtils.configBuilder().build();
+    }
+
     /** One sentence that names every missing or unusable setting, or nothing where the service can start. */
-    public static Optional<String> complaint() {
-        return complaint(ConfigProvider.getConfig());
+    static Optional<String> complaint() {
+        return complaint(read());
     }
 
     /** As {@link #complaint()}, for a task, which verifies no token and leaves the schema as it is. */
-    public static Optional<String> complaintOfTask() {
-        return complaintAbout(missing(ConfigProvider.getConfig(), DATABASE));
+    static Optional<String> complaintOfTask() {
+        return complaintAbout(missing(read(), DATABASE));
     }
 
     /** As {@link #complaint()}, for the migrations, which log in as the owner of the schema. */
-    public static Optional<String> complaintOfMigration() {
-        List<String> missing = missing(ConfigProvider.getConfig(), List.of("quarkus.datasource.reactive.url"));
-        missing.addAll(missing(ConfigProvider.getConfig(), MIGRATION));
+    static Optional<String> complaintOfMigration() {
+        Config config = read();
+        List<String> missing = missing(config, List.of("quarkus.datasource.reactive.url"));
+        missing.addAll(missing(config, MIGRATION));
         return complaintAbout(missing);
     }
 

@@ -1,0 +1,56 @@
+package dev.chatkeep.executable;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Set;
+import java.util.TreeSet;
+
+import org.junit.jupiter.api.Test;
+
+import com.oracle.svm.core.annotate.Substitute;
+import com.oracle.svm.core.annotate.TargetClass;
+import com.tngtech.archunit.core.domain.JavaAccess;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+
+/**
+ * The problem library was built for another Quarkus. The JVM minds a member that is not there when it gets to it, the
+ * compiler of the executable minds it at once: whatever asks for one has to be substituted.
+ */
+class LibraryLinksTest {
+
+    private static final String LIBRARY = "io.quarkiverse.resteasy.problem";
+    private static final String PROGRAM = "dev.chatkeep";
+    /** Optional neighbours of the library, which are not in the program. */
+    private static final Set<String> OPTIONAL = Set.of("jsonb", "MicroprofileMetricsCollector", "ZalandoProblemMapper");
+
+    @Test
+    void whateverAsksForAMemberThatIsNotThereIsSubstituted() {
+        JavaClasses library = new ClassFileImporter().importPackages(LIBRARY);
+        Set<String> broken = new TreeSet<>();
+        for (JavaClass type : library) {
+            if (OPTIONAL.stream().noneMatch(type.getName()::contains)) {
+                type.getAccessesFromSelf().stream().filter(access -> !isThere(access))
+                        .forEach(access -> broken.add(type.getName()));
+            }
+        }
+
+        assertThat(broken).containsExactly("io.quarkiverse.resteasy.problem.security.HttpUnauthorizedUtils")
+                .isEqualTo(substituted());
+    }
+
+    private static boolean isThere(JavaAccess<?> access) {
+        return access.getTargetOwner().isArray() || access.getTarget().resolveMember().isPresent();
+    }
+
+    private static Set<String> substituted() {
+        Set<String> names = new TreeSet<>();
+        new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests()).importPackages(PROGRAM).stream()
+                .filter(type -> type.isAnnotatedWith(TargetClass.class)
+                        && type.getMethods().stream().anyMatch(method -> method.isAnnotatedWith(Substitute.class)))
+                .forEach(type -> names.add(type.getAnnotationOfType(TargetClass.class).className()));
+        return names;
+    }
+}
