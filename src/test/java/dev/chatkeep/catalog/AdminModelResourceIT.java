@@ -290,7 +290,7 @@ class AdminModelResourceIT {
     @Test
     void aChangeOfTheCatalogueIsInNobodysOwnLog() {
         Administrator administrator = Administrator.fresh();
-        Caller self = new Caller(administrator.id());
+        Caller self = administrator.asUser();
         administrator.request().post("/api/auth/session").then().statusCode(200);
 
         administrator.request().body("{\"model_id\": \"" + Models.freshId() + "\", \"tier\": \"free\"}")

@@ -434,7 +434,7 @@ class ChatResourceIT {
             try (java.net.Socket socket = new java.net.Socket("localhost", RestAssured.port)) {
                 byte[] body = Json.write(inSession("s")).getBytes();
                 socket.getOutputStream().write(("POST /api/chat HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
-                        + dev.chatkeep.testsupport.Tokens.of(ann.id())
+                        + ann.token()
                         + "\r\nContent-Type: application/json\r\nContent-Length: "
                         + body.length + "\r\n\r\n").getBytes());
                 socket.getOutputStream().write(body);

@@ -259,7 +259,7 @@ class OpenAiResourceIT {
     }
 
     private OpenAIClient client() {
-        return client(Tokens.of(ann.id()));
+        return client(ann.token());
     }
 
     private static OpenAIClient client(String token) {

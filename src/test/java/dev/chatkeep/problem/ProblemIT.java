@@ -35,7 +35,6 @@ import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Stored;
-import dev.chatkeep.testsupport.Tokens;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -271,7 +270,7 @@ class ProblemIT {
     @Test
     void aBodyThatIsAnnouncedAsTooLargeIsRefusedBeforeItIsSent() throws Exception {
         String head = "POST /api/chat/sync HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
-                + (LIMIT + 1) + "\r\nExpect: 100-continue\r\nAuthorization: Bearer " + Tokens.of(Caller.fresh().id())
+                + (LIMIT + 1) + "\r\nExpect: 100-continue\r\nAuthorization: Bearer " + Caller.fresh().token()
                 + "\r\n\r\n";
 
         Answer answer = exchange(head);
@@ -342,7 +341,7 @@ class ProblemIT {
         return HttpRequest.newBuilder(URI.create("http://localhost:" + RestAssured.port + call.split(" ")[1]))
                 .version(HttpClient.Version.HTTP_1_1)
                 .timeout(Duration.ofMillis(PATIENCE_MILLIS))
-                .header("Authorization", "Bearer " + Tokens.of(caller.id()))
+                .header("Authorization", "Bearer " + caller.token())
                 .header("Content-Type", "application/json")
                 .method(call.split(" ")[0], body);
     }

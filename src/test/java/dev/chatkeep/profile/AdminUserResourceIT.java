@@ -438,7 +438,7 @@ class AdminUserResourceIT {
 
         administrator.change(user, "{\"credits\": 100}").then().statusCode(200);
 
-        assertThat(Json.texts(Stored.of(new Caller(administrator.id()), "activity"), "action"))
+        assertThat(Json.texts(Stored.of(administrator.asUser(), "activity"), "action"))
                 .containsExactly("profile_created");
     }
 
@@ -455,7 +455,7 @@ class AdminUserResourceIT {
     @Test
     void administratorsMayChangeThemselves() {
         Administrator administrator = Administrator.fresh();
-        Caller self = new Caller(administrator.id());
+        Caller self = administrator.asUser();
         self.signIn().then().statusCode(200);
 
         Response answer = administrator.change(self, "{\"subscription_tier\": \"enterprise\"}");

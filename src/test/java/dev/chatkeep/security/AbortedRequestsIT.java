@@ -22,7 +22,6 @@ import org.junit.jupiter.api.Test;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Sql;
-import dev.chatkeep.testsupport.Tokens;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -77,7 +76,7 @@ class AbortedRequestsIT {
     }
 
     private static byte[] request(Caller caller, int number) {
-        String authorization = " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + Tokens.of(caller.id()) + "\r\n";
+        String authorization = " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + caller.token() + "\r\n";
         String request = switch (number % 4) {
             case 0 -> "GET /api/chat/sessions" + authorization + "\r\n";
             case 1 -> "GET /api/chat/messages?session_id=s1" + authorization + "\r\n";

@@ -271,7 +271,7 @@ class CallerTransactionTest {
     /** What a request with a token of that user does before it reaches a resource. */
     private void actAs(Caller caller) {
         currentIdentity.setIdentity(identities.authenticateBlocking(
-                new TokenAuthenticationRequest(new JsonWebTokenCredential(Tokens.of(caller.id())))));
+                new TokenAuthenticationRequest(new JsonWebTokenCredential(caller.token()))));
     }
 
     /** Role, claims and whatever else a transaction sets, of all connections that the pool may have, held at the same time. */
