@@ -396,12 +396,12 @@ class AdminResourceIT {
         return user;
     }
 
-    /** Rows on both sides of 30, 90 and 400 days, a minute younger than the day they are called by. */
+    /** Rows on both sides of 30, 90 and 400 days, an hour younger than the day they are called by. */
     private static Caller withHistory() {
         Caller user = known();
         Sql.rows("""
                 insert into user_activity_log (user_id, action, resource_id, timestamp)
-                select ?, 'old', days, now() - make_interval(days => days) + interval '1 minute'
+                select ?, 'old', days, now() - make_interval(days => days) + interval '1 hour'
                   from unnest(array [29, 30, 31, 89, 90, 91, 400, 401]) days
                 """, user.id());
         Sql.rows("""

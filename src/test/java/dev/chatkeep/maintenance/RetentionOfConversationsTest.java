@@ -1,8 +1,8 @@
 package dev.chatkeep.maintenance;
 
+import static dev.chatkeep.testsupport.Patience.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -35,8 +35,6 @@ import io.quarkus.test.junit.TestProfile;
 @TestProfile(ThirtyDays.class)
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
 class RetentionOfConversationsTest {
-
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     public static class ThirtyDays implements QuarkusTestProfile {
         @Override
@@ -107,7 +105,7 @@ class RetentionOfConversationsTest {
         Sql.rows(
                 """
                         insert into public.chat_sessions (user_id, id, updated_at)
-                        values (?1, 'outside', now() - interval '30 days 1 second'), (?1, 'inside', now() - interval '30 days -1 minute')
+                        values (?1, 'outside', now() - interval '30 days 1 second'), (?1, 'inside', now() - interval '30 days -1 hour')
                         """
                         .replace("?1", "'" + caller.id() + "'"));
 
@@ -150,7 +148,7 @@ class RetentionOfConversationsTest {
     @Test
     void daysOfTheirOwnHoldForEverythingElse() {
         Sql.rows("insert into public.user_activity_log (user_id, action, timestamp)"
-                + " values (?1, 'outside', now() - interval '60 days 1 second'), (?1, 'inside', now() - interval '60 days -1 minute')"
+                + " values (?1, 'outside', now() - interval '60 days 1 second'), (?1, 'inside', now() - interval '60 days -1 hour')"
                         .replace("?1", "'" + caller.id() + "'"));
 
         JsonNode deleted = run();

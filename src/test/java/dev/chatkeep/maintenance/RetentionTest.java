@@ -1,8 +1,8 @@
 package dev.chatkeep.maintenance;
 
+import static dev.chatkeep.testsupport.Patience.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.time.Duration;
 import java.time.LocalDate;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
@@ -38,7 +38,6 @@ import io.smallrye.mutiny.Uni;
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
 class RetentionTest {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final OffsetDateTime DUE = OffsetDateTime.now(ZoneOffset.UTC).truncatedTo(ChronoUnit.SECONDS);
 
     @Inject

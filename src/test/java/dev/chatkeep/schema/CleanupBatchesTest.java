@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+
 /** What the retention job deletes, batch by batch. */
 class CleanupBatchesTest {
 

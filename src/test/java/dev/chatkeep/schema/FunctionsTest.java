@@ -20,6 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+
 /** What the functions about one user answer; uploads, usage and maintenance have tests of their own. */
 class FunctionsTest {
 

@@ -22,6 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+
 /** Uploads of many conversations: each is stored or reported, and only what changed is touched. */
 class SyncUserConversationsTest {
 

@@ -1,9 +1,9 @@
 package dev.chatkeep.security;
 
+import static dev.chatkeep.testsupport.Patience.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -47,7 +47,6 @@ import io.vertx.sqlclient.SqlConnection;
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
 class CallerTransactionTest {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final int POOL_SIZE = 20;
 
     @Inject
