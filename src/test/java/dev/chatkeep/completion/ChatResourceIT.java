@@ -40,6 +40,7 @@ import dev.chatkeep.testsupport.Script;
 import dev.chatkeep.testsupport.ScriptedProvider;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -49,6 +50,7 @@ import io.restassured.response.Response;
 @QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
 @WithTestResource(value = ProviderResource.class, scope = TestResourceScope.GLOBAL)
+@WithinOneDay
 class ChatResourceIT {
 
     /** Every size of UTF-8, a combined emoji, and what JSON escapes. */

@@ -37,6 +37,7 @@ import dev.chatkeep.testsupport.ProviderResource;
 import dev.chatkeep.testsupport.Script;
 import dev.chatkeep.testsupport.ScriptedProvider;
 import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.quarkus.test.junit.TestProfile;
 import io.restassured.RestAssured;
@@ -48,6 +49,7 @@ import io.restassured.response.Response;
  */
 @QuarkusIntegrationTest
 @TestProfile(Impatient.class)
+@WithinOneDay
 class ImpatientServiceIT {
 
     public static class Impatient extends OwnResources {

@@ -44,6 +44,7 @@ import dev.chatkeep.testsupport.Script;
 import dev.chatkeep.testsupport.ScriptedProvider;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -54,6 +55,7 @@ import io.restassured.response.Response;
 @QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
 @WithTestResource(value = ProviderResource.class, scope = TestResourceScope.GLOBAL)
+@WithinOneDay
 class OpenAiResourceIT {
 
     private static String model;

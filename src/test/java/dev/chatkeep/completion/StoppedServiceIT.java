@@ -27,8 +27,10 @@ import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.EventStreamClient;
 import dev.chatkeep.testsupport.PackagedService;
 import dev.chatkeep.testsupport.Script;
+import dev.chatkeep.testsupport.WithinOneDay;
 
 /** The packaged program, ended in the middle of an answer. */
+@WithinOneDay
 class StoppedServiceIT {
 
     private static final String WORD = "word ";

@@ -23,6 +23,7 @@ import dev.chatkeep.testsupport.Chat;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -31,6 +32,7 @@ import io.restassured.response.Response;
 /** The database is that of all tests: these insert what they ask about, on days that no other test uses. */
 @QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+@WithinOneDay
 class AdminResourceIT {
 
     private static final Administrator SERVICE = Administrator.service();

@@ -27,12 +27,14 @@ import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
 import dev.chatkeep.testsupport.Tokens;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.RestAssured;
 import io.restassured.response.Response;
 import io.restassured.specification.RequestSpecification;
 
 @QuarkusIntegrationTest
+@WithinOneDay
 class DataRightsResourceIT {
 
     /** Every list of the document, with the key by which its entries can be told apart. */

@@ -25,8 +25,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.testsupport.WithinOneDay;
 
 /** What is left of an account that is erased, and the tokens that were issued before. */
+@WithinOneDay
 class ErasureTest {
 
     private static final String REFUSED = "PT401";

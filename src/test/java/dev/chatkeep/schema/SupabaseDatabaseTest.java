@@ -29,8 +29,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.OlderPostgres;
 import dev.chatkeep.testsupport.PostgresServer;
+import dev.chatkeep.testsupport.WithinOneDay;
 
 /** On Supabase somebody else owns who signs in, the roles are there already, and new tables are open to everybody. */
+@WithinOneDay
 class SupabaseDatabaseTest {
 
     /** What new projects of Supabase run on. */
