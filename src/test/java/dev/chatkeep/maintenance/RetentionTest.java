@@ -128,7 +128,7 @@ class RetentionTest {
     @CsvSource({ "1", "30", "90", "365" })
     void deletesWhatIsOlderThanTheDaysAndNothingElse(int days) {
         activity(days + " days 1 second");
-        activity(days + " days -1 minute");
+        activity(days + " days -1 hour");
         activity("0 days");
         usage(days + 1);
         usage(days);
@@ -140,14 +140,14 @@ class RetentionTest {
         assertThat(answer.path("deleted_records")).isEqualTo(Json.of("""
                 {"activity_logs": 1, "usage_records": 1, "cache_entries": 0, "conversations": 0}
                 """));
-        assertThat(activities()).containsExactly(days + " days -1 minute", "0 days");
+        assertThat(activities()).containsExactly(days + " days -1 hour", "0 days");
         assertThat(daysOfUsage()).containsExactly(days, 0);
     }
 
     @Test
     void withoutDaysItKeepsWhatTheSettingsSay() {
         activity("90 days 1 second");
-        activity("90 days -1 minute");
+        activity("90 days -1 hour");
         usage(91);
         usage(90);
 
@@ -156,7 +156,7 @@ class RetentionTest {
         assertThat(answer.path("deleted_records")).isEqualTo(Json.of("""
                 {"activity_logs": 1, "usage_records": 1, "cache_entries": 0, "conversations": 0}
                 """));
-        assertThat(activities()).containsExactly("90 days -1 minute");
+        assertThat(activities()).containsExactly("90 days -1 hour");
         assertThat(daysOfUsage()).containsExactly(90);
     }
 
