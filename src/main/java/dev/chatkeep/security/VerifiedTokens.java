@@ -1,14 +1,17 @@
 package dev.chatkeep.security;
 
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 
 import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.inject.Inject;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Expiry;
+import com.github.benmanes.caffeine.cache.Ticker;
 
 import io.quarkus.security.identity.AuthenticationRequestContext;
 import io.quarkus.security.identity.IdentityProvider;
@@ -29,11 +32,11 @@ import io.smallrye.mutiny.Uni;
 public class VerifiedTokens implements IdentityProvider<TokenAuthenticationRequest> {
 
     /** Which part of a cache's life a token has left is known when it comes in, and does not change. */
-    private record Lifetime(Duration most) implements Expiry<String, VerifiedToken> {
+    private record Lifetime(Duration most, Clock clock) implements Expiry<String, VerifiedToken> {
 
         @Override
         public long expireAfterCreate(String token, VerifiedToken verified, long now) {
-            Duration left = Duration.between(Instant.now(), Instant.ofEpochSecond(verified.getExpirationTime()))
+            Duration left = Duration.between(clock.instant(), Instant.ofEpochSecond(verified.getExpirationTime()))
                     .plus(TokenVerifier.CLOCK_SKEW);
             return Math.max(0, TimeUnit.NANOSECONDS.convert(left.compareTo(most) < 0 ? left : most));
         }
@@ -52,11 +55,17 @@ public class VerifiedTokens implements IdentityProvider<TokenAuthenticationReque
     private final boolean keepsAny;
     private final Cache<String, VerifiedToken> tokens;
 
+    @Inject
     public VerifiedTokens(AuthConfig config) {
+        this(config, Clock.systemUTC(), Ticker.systemTicker());
+    }
+
+    /** @param ticker what tokens are kept by; the clock says when they expire */
+    VerifiedTokens(AuthConfig config, Clock clock, Ticker ticker) {
         // A cache drops what is too much a while after it came in; none at all must mean none at any time.
         keepsAny = config.verifiedTokens() > 0;
-        tokens = Caffeine.newBuilder().maximumSize(config.verifiedTokens()).expireAfter(new Lifetime(config.verifiedFor()))
-                .build();
+        tokens = Caffeine.newBuilder().maximumSize(config.verifiedTokens())
+                .expireAfter(new Lifetime(config.verifiedFor(), clock)).ticker(ticker).build();
     }
 
     /** It has just been verified. */

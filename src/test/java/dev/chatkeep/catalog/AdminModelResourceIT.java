@@ -29,6 +29,7 @@ import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Models;
 import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -36,6 +37,7 @@ import io.restassured.response.Response;
 
 @QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+@WithinOneDay
 class AdminModelResourceIT {
 
     private static final String[] RUN = { "id", "created_at", "updated_at" };
@@ -290,7 +292,7 @@ class AdminModelResourceIT {
     @Test
     void aChangeOfTheCatalogueIsInNobodysOwnLog() {
         Administrator administrator = Administrator.fresh();
-        Caller self = new Caller(administrator.id());
+        Caller self = administrator.asUser();
         administrator.request().post("/api/auth/session").then().statusCode(200);
 
         administrator.request().body("{\"model_id\": \"" + Models.freshId() + "\", \"tier\": \"free\"}")

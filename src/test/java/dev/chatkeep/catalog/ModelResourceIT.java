@@ -22,6 +22,7 @@ import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Models;
 import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -30,6 +31,7 @@ import io.restassured.response.Response;
 
 @QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+@WithinOneDay
 class ModelResourceIT {
 
     private static final String[] TIERS = { "free", "pro", "enterprise", "admin" };

@@ -1,9 +1,8 @@
 package dev.chatkeep.command;
 
+import static dev.chatkeep.testsupport.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.time.Duration;
-import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -19,7 +18,6 @@ import dev.chatkeep.testsupport.Tokens;
 /** The health check of a container, through the life of the service that it asks. */
 class ReadyTaskIT {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(90);
     private static final Ended READY = new Ended(0, "The service is ready.\n", "");
     private static final Ended NOT_READY = new Ended(1, "", "The service is not ready: it answers with status 503.\n");
     private static final Ended SILENT = new Ended(1, "", "The service does not answer: Connection refused\n");
@@ -37,10 +35,10 @@ class ReadyTaskIT {
             assertThat(ready(settings)).isEqualTo(SILENT);
 
             service = PackagedProgram.serve(settings);
-            assertThat(await(settings, READY)).isEqualTo(READY);
+            await().untilAsserted(() -> assertThat(ready(settings)).isEqualTo(READY));
 
             postgres.close();
-            assertThat(await(settings, NOT_READY)).isEqualTo(NOT_READY);
+            await().untilAsserted(() -> assertThat(ready(settings)).isEqualTo(NOT_READY));
 
             service.destroyForcibly().waitFor();
             assertThat(ready(settings)).isEqualTo(SILENT);
@@ -53,15 +51,5 @@ class ReadyTaskIT {
 
     private static Ended ready(Map<String, String> settings) throws Exception {
         return PackagedProgram.run(settings, "ready");
-    }
-
-    /** The last answer: what is expected, unless time ran out. */
-    private static Ended await(Map<String, String> settings, Ended expected) throws Exception {
-        Instant end = Instant.now().plus(PATIENCE);
-        Ended answer = ready(settings);
-        while (!answer.equals(expected) && Instant.now().isBefore(end)) {
-            answer = ready(settings);
-        }
-        return answer;
     }
 }

@@ -30,9 +30,11 @@ import dev.chatkeep.testsupport.PackagedProgram;
 import dev.chatkeep.testsupport.PackagedProgram.Ended;
 import dev.chatkeep.testsupport.PostgresServer;
 import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.WithinOneDay;
 
 /** The tasks of the packaged program, with no more settings than each needs. */
 @TestInstance(Lifecycle.PER_CLASS)
+@WithinOneDay
 class TasksIT {
 
     private static final String NOBODY = "00000000-0000-4000-8000-00000000dead";

@@ -1,8 +1,8 @@
 package dev.chatkeep.completion;
 
+import static dev.chatkeep.testsupport.Patience.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -82,7 +82,7 @@ class ContextWindowTest {
     }
 
     private static List<ContextMessage> fit(List<ContextMessage> messages, int tokens, Integer answer) {
-        return ContextWindow.fit(messages, tokens, answer).await().atMost(Duration.ofSeconds(30));
+        return ContextWindow.fit(messages, tokens, answer).await().atMost(PATIENCE);
     }
 
     private static List<ContextMessage> conversation(int messages) {

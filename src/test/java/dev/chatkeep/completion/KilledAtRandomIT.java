@@ -1,11 +1,14 @@
 package dev.chatkeep.completion;
 
+import static dev.chatkeep.testsupport.Patience.PATIENCE;
+import static dev.chatkeep.testsupport.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.UncheckedIOException;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -33,7 +36,6 @@ class KilledAtRandomIT {
 
     private static final int CLIENTS = 8;
     private static final int ENDS_OF_THE_SERVICE = 3;
-    private static final Duration PATIENCE = Duration.ofMinutes(2);
 
     /**
      * What a client asked for and saw.
@@ -80,22 +82,24 @@ class KilledAtRandomIT {
         }
         Random random = new Random(seed);
         for (int i = 0; i < ENDS_OF_THE_SERVICE; i++) {
-            TimeUnit.MILLISECONDS.sleep(500 + random.nextInt(2_500));
+            long enough = began(exchanges) + 10 + random.nextInt(50);
+            await("exchanges").until(() -> began(exchanges) >= enough);
             if (i % 2 == 0) {
                 service.kill();
             } else {
                 service.stop();
-                assertThat(service.ends(PATIENCE)).isTrue();
+                assertThat(service.ends()).isTrue();
             }
             service.start();
         }
+        await("whole answers and others").until(() -> complete(exchanges) > 5 && began(exchanges) - complete(exchanges) > 5);
         over.set(true);
         for (Future<?> client : done) {
             client.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
         }
         clients.shutdown();
-        PackagedService
-                .await(() -> service.text("select count(*) from chatkeep.completions where state = 'running'").equals("0"));
+        await("the last answers")
+                .until(() -> service.text("select count(*) from chatkeep.completions where state = 'running'").equals("0"));
 
         assertThat(exchanges.stream().filter(Exchange::complete)).as("complete").hasSizeGreaterThan(5);
         assertThat(exchanges.stream().filter(exchange -> exchange.began() && !exchange.complete())).as("cut short")
@@ -107,6 +111,14 @@ class KilledAtRandomIT {
         exchanges.stream().map(Exchange::caller).distinct().forEach(caller -> checkUsage(softly, caller));
         softly.assertThat(service.text("select count(*) from chatkeep.completion_parts")).isEqualTo("0");
         softly.assertAll();
+    }
+
+    private static long began(Collection<Exchange> exchanges) {
+        return exchanges.stream().filter(Exchange::began).count();
+    }
+
+    private static long complete(Collection<Exchange> exchanges) {
+        return exchanges.stream().filter(Exchange::complete).count();
     }
 
     private Exchange exchange(Caller caller, String question, Random random) {

@@ -1,5 +1,7 @@
 package dev.chatkeep.completion;
 
+import static dev.chatkeep.testsupport.Patience.PATIENCE;
+import static dev.chatkeep.testsupport.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.sql.SQLException;
@@ -25,19 +27,19 @@ import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.EventStreamClient;
 import dev.chatkeep.testsupport.PackagedService;
 import dev.chatkeep.testsupport.Script;
+import dev.chatkeep.testsupport.WithinOneDay;
 
 /** The packaged program, ended in the middle of an answer. */
+@WithinOneDay
 class StoppedServiceIT {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(90);
-    private static final Duration TO_END = Duration.ofSeconds(30);
     private static final String WORD = "word ";
 
     private static PackagedService service;
 
     @BeforeAll
     static void prepare() {
-        service = new PackagedService(Map.of("QUARKUS_SHUTDOWN_DELAY", "2S", "QUARKUS_SHUTDOWN_TIMEOUT", "1S",
+        service = new PackagedService(Map.of("QUARKUS_SHUTDOWN_DELAY", "10S", "QUARKUS_SHUTDOWN_TIMEOUT", "1S",
                 "CHATKEEP_COMPLETION_CHECKPOINT_INTERVAL", "1S"));
     }
 
@@ -61,7 +63,7 @@ class StoppedServiceIT {
                 stream.next();
             }
             service.stop();
-            assertThat(service.ends(TO_END)).isTrue();
+            assertThat(service.ends()).isTrue();
         }
 
         assertInterrupted(ann, 10);
@@ -92,14 +94,14 @@ class StoppedServiceIT {
 
         boolean wasBusy = busy.await(PATIENCE.toSeconds(), TimeUnit.SECONDS);
         service.stop();
-        PackagedService.await(() -> service.readiness() != 200);
+        await("a service that is leaving").until(() -> service.readiness() != 200);
         ready.set(false);
         for (Future<?> client : done) {
             client.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
         }
         clients.shutdown();
 
-        assertThat(wasBusy && service.ends(TO_END)).isTrue();
+        assertThat(wasBusy && service.ends()).isTrue();
         assertThat(Set.of(
                 service.text("select string_agg(id, ',') from public.chat_messages where user_id = ?", ann.id()).split(",")))
                 .isEqualTo(answered);
@@ -116,10 +118,12 @@ class StoppedServiceIT {
             for (int i = 0; i < 40; i++) {
                 stream.next();
             }
+            await("a kept part").until(() -> !service
+                    .text("select count(*) from chatkeep.completion_parts where user_id = ?", ann.id()).equals("0"));
             service.kill();
         }
         service.start();
-        PackagedService.await(() -> service
+        await("the answer").until(() -> service
                 .text("select count(*) from public.chat_messages where user_id = ? and role = 'assistant'", ann.id())
                 .equals("1"));
 
@@ -148,12 +152,13 @@ class StoppedServiceIT {
                 .isEqualTo("0");
     }
 
+    /** The answer never ends by itself. */
     private static EventStreamClient ask(Caller caller, String question) {
         Script script = Script.streamed();
         for (int i = 0; i < 500; i++) {
             script.delta(WORD).pause(Duration.ofMillis(60));
         }
-        service.provider().on(question, script.done());
+        service.provider().on(question, script.holdUntil(new CountDownLatch(1)).done());
         return EventStreamClient.post(caller, "/api/chat",
                 Map.of("message", question, "model", "test/model", "sessionId", "s"));
     }

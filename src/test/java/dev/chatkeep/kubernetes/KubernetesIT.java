@@ -1,10 +1,10 @@
 package dev.chatkeep.kubernetes;
 
+import static dev.chatkeep.testsupport.Patience.PATIENCE;
+import static dev.chatkeep.testsupport.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,8 +35,6 @@ import io.restassured.RestAssured;
  */
 @TestInstance(Lifecycle.PER_CLASS)
 class KubernetesIT {
-
-    private static final Duration PATIENCE = Duration.ofSeconds(90);
 
     /** What users put into the secrets that the files name. */
     private static final Map<String, Map<String, String>> SECRETS = Map.of(
@@ -132,14 +130,8 @@ class KubernetesIT {
         environment.put("QUARKUS_HTTP_PORT", Integer.toString(RestAssured.port));
         environment.put("QUARKUS_MANAGEMENT_PORT", Integer.toString(FreePort.find()));
         Process service = PackagedProgram.serve(environment);
-        awaitReady(environment);
+        await("readiness").until(() -> PackagedProgram.run(environment, "ready").status() == 0);
         return service;
     }
 
-    private static void awaitReady(Map<String, String> environment) throws Exception {
-        Instant end = Instant.now().plus(PATIENCE);
-        while (PackagedProgram.run(environment, "ready").status() != 0) {
-            assertThat(Instant.now()).as("It was not ready in time").isBefore(end);
-        }
-    }
 }

@@ -23,6 +23,7 @@ import dev.chatkeep.testsupport.Chat;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -31,6 +32,7 @@ import io.restassured.response.Response;
 /** The database is that of all tests: these insert what they ask about, on days that no other test uses. */
 @QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+@WithinOneDay
 class AdminResourceIT {
 
     private static final Administrator SERVICE = Administrator.service();
@@ -396,12 +398,12 @@ class AdminResourceIT {
         return user;
     }
 
-    /** Rows on both sides of 30, 90 and 400 days, a minute younger than the day they are called by. */
+    /** Rows on both sides of 30, 90 and 400 days, an hour younger than the day they are called by. */
     private static Caller withHistory() {
         Caller user = known();
         Sql.rows("""
                 insert into user_activity_log (user_id, action, resource_id, timestamp)
-                select ?, 'old', days, now() - make_interval(days => days) + interval '1 minute'
+                select ?, 'old', days, now() - make_interval(days => days) + interval '1 hour'
                   from unnest(array [29, 30, 31, 89, 90, 91, 400, 401]) days
                 """, user.id());
         Sql.rows("""

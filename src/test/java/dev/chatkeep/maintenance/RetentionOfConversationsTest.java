@@ -1,8 +1,8 @@
 package dev.chatkeep.maintenance;
 
+import static dev.chatkeep.testsupport.Patience.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -23,6 +23,7 @@ import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
@@ -34,9 +35,8 @@ import io.quarkus.test.junit.TestProfile;
 @QuarkusTest
 @TestProfile(ThirtyDays.class)
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+@WithinOneDay
 class RetentionOfConversationsTest {
-
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     public static class ThirtyDays implements QuarkusTestProfile {
         @Override
@@ -107,7 +107,7 @@ class RetentionOfConversationsTest {
         Sql.rows(
                 """
                         insert into public.chat_sessions (user_id, id, updated_at)
-                        values (?1, 'outside', now() - interval '30 days 1 second'), (?1, 'inside', now() - interval '30 days -1 minute')
+                        values (?1, 'outside', now() - interval '30 days 1 second'), (?1, 'inside', now() - interval '30 days -1 hour')
                         """
                         .replace("?1", "'" + caller.id() + "'"));
 
@@ -150,7 +150,7 @@ class RetentionOfConversationsTest {
     @Test
     void daysOfTheirOwnHoldForEverythingElse() {
         Sql.rows("insert into public.user_activity_log (user_id, action, timestamp)"
-                + " values (?1, 'outside', now() - interval '60 days 1 second'), (?1, 'inside', now() - interval '60 days -1 minute')"
+                + " values (?1, 'outside', now() - interval '60 days 1 second'), (?1, 'inside', now() - interval '60 days -1 hour')"
                         .replace("?1", "'" + caller.id() + "'"));
 
         JsonNode deleted = run();

@@ -1,10 +1,10 @@
 package dev.chatkeep.maintenance;
 
+import static dev.chatkeep.testsupport.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 
 import jakarta.inject.Inject;
 
@@ -27,8 +27,6 @@ import io.quarkus.test.junit.TestProfile;
 @TestProfile(EverySecond.class)
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
 class RetentionScheduleTest {
-
-    private static final long PATIENCE_SECONDS = 60;
 
     public static class EverySecond implements QuarkusTestProfile {
         @Override
@@ -56,7 +54,7 @@ class RetentionScheduleTest {
                 "insert into public.user_activity_log (user_id, action, timestamp) values (?, 'old', now() - interval '91 days')",
                 caller.id());
 
-        await("select not exists (select from public.user_activity_log where action = 'old' and user_id = '" + caller.id()
+        awaitThat("select not exists (select from public.user_activity_log where action = 'old' and user_id = '" + caller.id()
                 + "')");
     }
 
@@ -64,7 +62,7 @@ class RetentionScheduleTest {
     void theJobRunsOnceForEachTimeAtWhichItIsDue() {
         Sql.rows("delete from chatkeep.job_runs");
 
-        await("select count(finished_at) >= 3 from chatkeep.job_runs");
+        awaitThat("select count(finished_at) >= 3 from chatkeep.job_runs");
 
         assertThat(Sql.rows("""
                 select r.job, r.due_at = date_trunc('second', r.due_at) as whole_second,
@@ -77,19 +75,7 @@ class RetentionScheduleTest {
                 .containsOnly(Map.of("job", "retention", "whole_second", true, "events", 1L));
     }
 
-    private static void await(String condition) {
-        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
-        while (!Sql.<Boolean> value(condition)) {
-            assertThat(System.nanoTime()).as(condition).isLessThan(end);
-            pause();
-        }
-    }
-
-    private static void pause() {
-        try {
-            Thread.sleep(50);
-        } catch (InterruptedException e) {
-            throw new IllegalStateException(e);
-        }
+    private static void awaitThat(String condition) {
+        await(condition).until(() -> Sql.<Boolean> value(condition));
     }
 }

@@ -1,8 +1,8 @@
 package dev.chatkeep.maintenance;
 
+import static dev.chatkeep.testsupport.Patience.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.time.Duration;
 import java.time.LocalDate;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
@@ -25,6 +25,7 @@ import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.scheduler.Scheduler;
 import io.quarkus.scheduler.Trigger;
@@ -36,9 +37,9 @@ import io.smallrye.mutiny.Uni;
 /** With 90 days for activity and usage, and conversations that are kept for ever, which is the default. */
 @QuarkusTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+@WithinOneDay
 class RetentionTest {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final OffsetDateTime DUE = OffsetDateTime.now(ZoneOffset.UTC).truncatedTo(ChronoUnit.SECONDS);
 
     @Inject
@@ -127,7 +128,7 @@ class RetentionTest {
     @CsvSource({ "1", "30", "90", "365" })
     void deletesWhatIsOlderThanTheDaysAndNothingElse(int days) {
         activity(days + " days 1 second");
-        activity(days + " days -1 minute");
+        activity(days + " days -1 hour");
         activity("0 days");
         usage(days + 1);
         usage(days);
@@ -139,14 +140,14 @@ class RetentionTest {
         assertThat(answer.path("deleted_records")).isEqualTo(Json.of("""
                 {"activity_logs": 1, "usage_records": 1, "cache_entries": 0, "conversations": 0}
                 """));
-        assertThat(activities()).containsExactly(days + " days -1 minute", "0 days");
+        assertThat(activities()).containsExactly(days + " days -1 hour", "0 days");
         assertThat(daysOfUsage()).containsExactly(days, 0);
     }
 
     @Test
     void withoutDaysItKeepsWhatTheSettingsSay() {
         activity("90 days 1 second");
-        activity("90 days -1 minute");
+        activity("90 days -1 hour");
         usage(91);
         usage(90);
 
@@ -155,7 +156,7 @@ class RetentionTest {
         assertThat(answer.path("deleted_records")).isEqualTo(Json.of("""
                 {"activity_logs": 1, "usage_records": 1, "cache_entries": 0, "conversations": 0}
                 """));
-        assertThat(activities()).containsExactly("90 days -1 minute");
+        assertThat(activities()).containsExactly("90 days -1 hour");
         assertThat(daysOfUsage()).containsExactly(90);
     }
 

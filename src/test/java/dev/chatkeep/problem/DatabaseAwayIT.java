@@ -1,11 +1,11 @@
 package dev.chatkeep.problem;
 
+import static dev.chatkeep.testsupport.Patience.PATIENCE;
+import static dev.chatkeep.testsupport.Patience.await;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.sql.Connection;
-import java.sql.SQLException;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -44,7 +44,6 @@ import io.restassured.response.Response;
 @TestProfile(OnItsOwnDatabase.class)
 class DatabaseAwayIT {
 
-    private static final int PATIENCE_SECONDS = 60;
     private static final int REQUESTS = 100;
 
     public static class OnItsOwnDatabase extends OwnResources {
@@ -194,7 +193,8 @@ class DatabaseAwayIT {
         Caller caller = Caller.fresh();
         Callable<Integer> request = () -> caller.listSessions().statusCode();
         assertThat(allAtOnce(Collections.nCopies(REQUESTS, request))).containsOnly(200);
-        Sql.rows("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'chatkeep_app'");
+        Sql.rows("select pg_terminate_backend(pid, ?) from pg_stat_activity where usename = 'chatkeep_app'",
+                PATIENCE.toMillis());
 
         List<Integer> statuses = allAtOnce(Collections.nCopies(REQUESTS, request));
 
@@ -227,36 +227,32 @@ class DatabaseAwayIT {
             Sql.rows(holder, "select from profiles where id = ? for update", caller.id());
             Future<Response> answer = executor.submit(request);
             breakOff(how);
-            return answer.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+            return answer.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
         } finally {
             executor.shutdownNow();
         }
     }
 
-    private static void breakOff(String how) throws SQLException {
-        Instant deadline = Instant.now().plusSeconds(PATIENCE_SECONDS);
-        List<Map<String, Object>> brokenOff;
-        do {
-            brokenOff = Sql.rows("select " + how + "(pid) as done from pg_stat_activity"
-                    + " where usename = 'chatkeep_app' and wait_event_type = 'Lock'");
-        } while (brokenOff.isEmpty() && Instant.now().isBefore(deadline));
+    private static void breakOff(String how) {
+        List<Map<String, Object>> brokenOff = await("a statement that waits").until(
+                () -> Sql.rows("select " + how + "(pid) as done from pg_stat_activity"
+                        + " where usename = 'chatkeep_app' and wait_event_type = 'Lock'"),
+                rows -> !rows.isEmpty());
         assertThat(brokenOff).containsExactly(Map.of("done", true));
     }
 
     private static List<Integer> statusesUntilSuccess(Caller caller) {
-        Instant deadline = Instant.now().plusSeconds(PATIENCE_SECONDS);
         List<Integer> statuses = new ArrayList<>();
-        do {
-            statuses.add(caller.listSessions().statusCode());
-        } while (statuses.get(statuses.size() - 1) != 200 && Instant.now().isBefore(deadline));
+        await("success").until(() -> {
+            int status = caller.listSessions().statusCode();
+            statuses.add(status);
+            return status == 200;
+        });
         return statuses;
     }
 
     private static void untilReady() {
-        Instant deadline = Instant.now().plusSeconds(PATIENCE_SECONDS);
-        while (Management.request().get("/q/health/ready").statusCode() != 200 && Instant.now().isBefore(deadline)) {
-            Thread.onSpinWait();
-        }
+        await("readiness").until(() -> Management.request().get("/q/health/ready").statusCode() == 200);
     }
 
     private static List<Integer> allAtOnce(List<Callable<Integer>> requests) throws Exception {
@@ -264,7 +260,7 @@ class DatabaseAwayIT {
         try {
             List<Integer> statuses = new ArrayList<>();
             for (Future<Integer> status : executor.invokeAll(requests)) {
-                statuses.add(status.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
+                statuses.add(status.get(PATIENCE.toSeconds(), TimeUnit.SECONDS));
             }
             return statuses;
         } finally {

@@ -1,5 +1,6 @@
 package dev.chatkeep.problem;
 
+import static dev.chatkeep.testsupport.Patience.await;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -45,7 +46,7 @@ class OverloadIT {
         public Map<String, String> getConfigOverrides() {
             return Map.of("quarkus.datasource.reactive.max-size", String.valueOf(CONNECTIONS),
                     "chatkeep.database.most-waiting", String.valueOf(WAITING),
-                    "chatkeep.database.patience", "3S",
+                    "chatkeep.database.patience", "10S",
                     "chatkeep.completion.checkpoint-interval", "1H");
         }
     }
@@ -98,10 +99,8 @@ class OverloadIT {
         return connection;
     }
 
-    private static void untilBlocked() throws InterruptedException {
-        while (Sql.<Long> value("select count(*) from pg_stat_activity where usename = 'chatkeep_app'"
-                + " and wait_event_type = 'Lock'") < CONNECTIONS) {
-            Thread.sleep(20);
-        }
+    private static void untilBlocked() {
+        await("all connections").until(() -> Sql.<Long> value("select count(*) from pg_stat_activity"
+                + " where usename = 'chatkeep_app' and wait_event_type = 'Lock'") == CONNECTIONS);
     }
 }

@@ -1,5 +1,6 @@
 package dev.chatkeep.problem;
 
+import static dev.chatkeep.testsupport.Patience.PATIENCE;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -16,7 +17,6 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Locale;
@@ -35,7 +35,6 @@ import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Stored;
-import dev.chatkeep.testsupport.Tokens;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -47,7 +46,6 @@ import io.restassured.response.Response;
 class ProblemIT {
 
     private static final int LIMIT = 16 << 20;
-    private static final int PATIENCE_MILLIS = 30_000;
     private static final Pattern CONTENT_LENGTH = Pattern.compile("(?i)content-length: (\\d+)");
     private static final String[] CALLS_WITH_A_BODY = { "POST /api/chat/sessions", "PATCH /api/chat/sessions",
             "POST /api/chat/session", "POST /api/chat/messages", "POST /api/chat/sync" };
@@ -271,7 +269,7 @@ class ProblemIT {
     @Test
     void aBodyThatIsAnnouncedAsTooLargeIsRefusedBeforeItIsSent() throws Exception {
         String head = "POST /api/chat/sync HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
-                + (LIMIT + 1) + "\r\nExpect: 100-continue\r\nAuthorization: Bearer " + Tokens.of(Caller.fresh().id())
+                + (LIMIT + 1) + "\r\nExpect: 100-continue\r\nAuthorization: Bearer " + Caller.fresh().token()
                 + "\r\n\r\n";
 
         Answer answer = exchange(head);
@@ -341,8 +339,8 @@ class ProblemIT {
     private static HttpRequest.Builder request(Caller caller, String call, BodyPublisher body) {
         return HttpRequest.newBuilder(URI.create("http://localhost:" + RestAssured.port + call.split(" ")[1]))
                 .version(HttpClient.Version.HTTP_1_1)
-                .timeout(Duration.ofMillis(PATIENCE_MILLIS))
-                .header("Authorization", "Bearer " + Tokens.of(caller.id()))
+                .timeout(PATIENCE)
+                .header("Authorization", "Bearer " + caller.token())
                 .header("Content-Type", "application/json")
                 .method(call.split(" ")[0], body);
     }
@@ -353,7 +351,7 @@ class ProblemIT {
     /** For requests that no HTTP client sends. */
     private static Answer exchange(String request) throws IOException {
         try (Socket socket = new Socket("localhost", RestAssured.port)) {
-            socket.setSoTimeout(PATIENCE_MILLIS);
+            socket.setSoTimeout((int) PATIENCE.toMillis());
             socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
             StringBuilder head = new StringBuilder();
             while (head.indexOf("\r\n\r\n") < 0) {

@@ -27,13 +27,14 @@ import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
 import dev.chatkeep.testsupport.Tokens;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.RestAssured;
-import io.restassured.http.ContentType;
 import io.restassured.response.Response;
 import io.restassured.specification.RequestSpecification;
 
 @QuarkusIntegrationTest
+@WithinOneDay
 class DataRightsResourceIT {
 
     /** Every list of the document, with the key by which its entries can be told apart. */
@@ -228,7 +229,7 @@ class DataRightsResourceIT {
         Caller administrator = Caller.fresh();
         Caller user = Caller.fresh();
         user.signIn();
-        as(Tokens.claims(administrator.id()).claim("app_metadata", Map.of("role", "admin")).sign(Tokens.secretKey()))
+        administrator.with(claims -> claims.claim("app_metadata", Map.of("role", "admin"))).request()
                 .body(Map.of("subscription_tier", "pro")).patch("/api/admin/users/" + user.id()).then().statusCode(200);
         assertThat(mentions(administrator)).containsExactly("public.user_activity_log");
 
@@ -291,7 +292,7 @@ class DataRightsResourceIT {
         Caller caller = userWithHistory();
         erase(caller);
 
-        Response answer = as(Tokens.claims(caller.id()).remove("iat").sign(Tokens.secretKey())).get("/api/chat/sessions");
+        Response answer = caller.with(claims -> claims.remove("iat")).listSessions();
 
         assertProblem(answer, 401, "account_erased");
     }
@@ -301,7 +302,7 @@ class DataRightsResourceIT {
         Caller caller = userWithHistory();
         erase(caller);
 
-        Response data = as(later(caller)).get("/api/user/data");
+        Response data = later(caller).request().get("/api/user/data");
 
         assertThat(data.statusCode()).isEqualTo(200);
         assertThat(Json.of(data).path("allTime").path("total_messages").intValue()).isZero();
@@ -313,7 +314,7 @@ class DataRightsResourceIT {
     void theOldTokenStaysRefusedAfterTheUserHasComeBack() {
         Caller caller = userWithHistory();
         erase(caller);
-        as(later(caller)).post("/api/auth/session").then().statusCode(200);
+        later(caller).signIn().then().statusCode(200);
 
         Response answer = caller.listSessions();
 
@@ -381,13 +382,13 @@ class DataRightsResourceIT {
         return caller.request().body(Map.of("confirm", "erase")).delete("/api/user");
     }
 
-    private static RequestSpecification as(String token) {
-        return RestAssured.given().auth().oauth2(token).contentType(ContentType.JSON);
-    }
-
-    /** Tokens say when they were issued in whole seconds; this one was issued after any erasure of this second. */
-    private static String later(Caller caller) {
-        return Tokens.claims(caller.id()).issuedAt(Instant.now().plusSeconds(2)).sign(Tokens.secretKey());
+    /** With a token of after the erasure, in whole seconds, which are all that it says. */
+    private static Caller later(Caller caller) {
+        long erasedAt = Sql.<Long> value("""
+                select extract(epoch from max(requested_at))::bigint from chatkeep.data_requests
+                 where kind = 'erasure' and account = sha256(convert_to(?, 'UTF8'))
+                """, caller.id().toString());
+        return caller.with(claims -> claims.issuedAt(erasedAt + 2));
     }
 
     private static JsonNode inTheDatabase(Caller caller) {

@@ -27,6 +27,7 @@ import dev.chatkeep.testsupport.PostgresServer;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
 import dev.chatkeep.testsupport.Tokens;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -36,6 +37,7 @@ import io.smallrye.jwt.build.JwtClaimsBuilder;
 
 @QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+@WithinOneDay
 class SignInResourceIT {
 
     private static final String EMOJI = "\uD83D\uDE00";

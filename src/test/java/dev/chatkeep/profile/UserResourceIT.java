@@ -24,11 +24,13 @@ import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
 import dev.chatkeep.testsupport.Tokens;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
 import io.restassured.RestAssured;
 import io.restassured.response.Response;
 
 @QuarkusIntegrationTest
+@WithinOneDay
 class UserResourceIT {
 
     private static final String TIME = "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}(\\d{3})?Z";

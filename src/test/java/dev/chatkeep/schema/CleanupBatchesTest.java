@@ -19,7 +19,10 @@ import org.junit.jupiter.api.Test;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.testsupport.WithinOneDay;
+
 /** What the retention job deletes, batch by batch. */
+@WithinOneDay
 class CleanupBatchesTest {
 
     private static final String FROM_THE_OLDEST = "-infinity";

@@ -5,7 +5,7 @@ import static dev.chatkeep.schema.SqlCaller.SUCCESS;
 import static dev.chatkeep.schema.SqlCaller.json;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.time.LocalDate;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -25,10 +25,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-/** Calls of models: who may make one, what is stored of it, and that it is counted once, however it ends. */
-class CompletionsTest {
+import dev.chatkeep.testsupport.WithinOneDay;
 
-    private static final String TODAY = "select (clock_timestamp() at time zone 'UTC')::date";
+/** Calls of models: who may make one, what is stored of it, and that it is counted once, however it ends. */
+@WithinOneDay
+class CompletionsTest {
 
     private static MigratedDatabase database;
 
@@ -323,26 +324,21 @@ class CompletionsTest {
         String ends = """
                 select array[ceil(extract(epoch from date_trunc('day', t) + interval '1 day' - t)),
                              ceil(extract(epoch from date_trunc('month', t) + interval '1 month' - t)),
-                             extract(epoch from date_trunc('month', t) + interval '1 month' - date_trunc('month', t))]::int[]
-                  from (select clock_timestamp() at time zone 'UTC' as t) c
+                             extract(epoch from date_trunc('month', t) + interval '1 month' - date_trunc('month', t)),
+                             ceil(extract(epoch from r1.started_at + interval '1 minute' - clock_timestamp()))]::int[]
+                  from (select clock_timestamp() at time zone 'UTC' as t) c, chatkeep.completions r1
+                 where r1.user_id = ? and r1.id = 'r1'
                 """;
-        LocalDate day;
-        List<Integer> before;
-        List<Integer> after;
-        JsonNode policies;
-        do {
-            aUserSignsUp();
-            day = database.superuser().value(TODAY);
-            begin("{'id': 'r1', 'model': 'both', 'requests_per_minute': {'free': 4, 'pro': 9}}");
-            before = database.superuser().value(ends);
+        begin("{'id': 'r1', 'model': 'both', 'requests_per_minute': {'free': 4, 'pro': 9}}");
+        database.superuser().rows("update chatkeep.completions set started_at = clock_timestamp() where user_id = ?", id);
+        List<Integer> before = database.superuser().value(ends, id);
 
-            policies = begin("{'id': 'r2', 'model': 'both', 'requests_per_minute': {'free': 4, 'pro': 9}}").get("policies");
+        JsonNode policies = begin("{'id': 'r2', 'model': 'both', 'requests_per_minute': {'free': 4, 'pro': 9}}")
+                .get("policies");
 
-            after = database.superuser().value(ends);
-        } while (!database.superuser().value(TODAY).equals(day));
-
+        List<Integer> after = database.superuser().value(ends, id);
         assertThat(policies).hasSize(3);
-        assertThat(resetTaken(policies.get(0))).isBetween(50, 60);
+        assertThat(resetTaken(policies.get(0))).isBetween(after.get(3), before.get(3));
         assertThat(resetTaken(policies.get(1))).isBetween(after.get(0), before.get(0));
         assertThat(resetTaken(policies.get(2))).isBetween(after.get(1), before.get(1));
         assertThat(policies).isEqualTo(json("""
@@ -477,10 +473,16 @@ class CompletionsTest {
         finish("{'id': 'r1', 'state': 'released'}");
         begin("{'id': 'r2', 'model': 'alpha', 'requests_per_minute': {'free': 2}}");
 
+        database.superuser().rows("update chatkeep.completions set started_at = clock_timestamp()"
+                + " - case id when 'r1' then interval '20 seconds' else interval '0' end where user_id = ?", id);
+        String left = "select ceil(extract(epoch from started_at + interval '1 minute' - clock_timestamp()))::int"
+                + " from chatkeep.completions where user_id = ? and id = 'r1'";
+        int before = database.superuser().<Integer> value(left, id);
+
         JsonNode third = begin("{'id': 'r3', 'model': 'both', 'requests_per_minute': {'free': 2}}");
 
         int reset = third.at("/policies/0/reset").asInt();
-        assertThat(reset).isBetween(50, 60);
+        assertThat(reset).isBetween(database.superuser().<Integer> value(left, id), before);
         assertThat(third.get("refused")).isEqualTo(json("""
                 {'status': 429, 'code': 'rate_limited', 'detail': 'Too many requests within a minute.', 'retry_after': %d}
                 """.formatted(reset)));
@@ -513,6 +515,7 @@ class CompletionsTest {
             begin("{'id': 'r%d', 'model': 'both', 'requests_per_minute': {'free': 3}}".formatted(i));
         }
         database.superuser().rows("update public.model_access set daily_limit = 3 where model_id = 'both'");
+        database.superuser().rows("update chatkeep.completions set started_at = clock_timestamp() where user_id = ?", id);
 
         JsonNode refused = begin("{'id': 'r4', 'model': 'both', 'requests_per_minute': {'free': 3}}").get("refused");
 
@@ -988,11 +991,13 @@ class CompletionsTest {
     void aCheckpointExtendsTheLease() {
         begin("{'id': 'r1'}");
         expire("r1");
+        String inAMinute = "select clock_timestamp() + interval '60 seconds'";
+        Instant before = database.superuser().value(inAMinute);
 
         checkpoint("{'id': 'r1', 'position': 0}");
 
-        assertThat(user.<Boolean> value("select lease_until between clock_timestamp() + interval '50 seconds'"
-                + " and clock_timestamp() + interval '60 seconds' from chatkeep.completions")).isTrue();
+        assertThat(user.<Instant> value("select lease_until from chatkeep.completions"))
+                .isBetween(before, database.superuser().<Instant> value(inAMinute));
         assertThat(recover()).isZero();
     }
 

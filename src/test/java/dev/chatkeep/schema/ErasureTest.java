@@ -3,6 +3,7 @@ package dev.chatkeep.schema;
 import static dev.chatkeep.schema.SqlCaller.INSUFFICIENT_PRIVILEGE;
 import static dev.chatkeep.schema.SqlCaller.SUCCESS;
 import static dev.chatkeep.schema.SqlCaller.json;
+import static dev.chatkeep.testsupport.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.sql.Connection;
@@ -24,7 +25,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.testsupport.WithinOneDay;
+
 /** What is left of an account that is erased, and the tokens that were issued before. */
+@WithinOneDay
 class ErasureTest {
 
     private static final String REFUSED = "PT401";
@@ -303,11 +307,11 @@ class ErasureTest {
             "select chatkeep.put_user_data('%s', '{\"ui\": {\"theme\": \"dark\"}}')",
             "select chatkeep.erase_account('%s')" })
     void whatWaitedForTheErasureIsRefusedAndBringsNothingBack(String sql) throws Exception {
+        long before = superuser.<Instant> value("select now()").getEpochSecond() - 1;
         ExecutorService executor = Executors.newSingleThreadExecutor();
         try (Connection erasing = user.begin()) {
             SqlCaller.read(erasing, "select chatkeep.erase_account(?)", id);
-            Future<String> waiting = executor.submit(() -> withTokenOf(Long.toString(Instant.now().getEpochSecond() - 5))
-                    .state(sql.formatted(id)));
+            Future<String> waiting = executor.submit(() -> withTokenOf(Long.toString(before)).state(sql.formatted(id)));
             untilSomebodyWaits();
 
             erasing.commit();
@@ -319,9 +323,9 @@ class ErasureTest {
         }
     }
 
-    private static void untilSomebodyWaits() throws InterruptedException {
-        while (superuser.<Long> value("select count(*) from pg_locks where not granted") == 0) {
-            Thread.sleep(10);
-        }
+    private static void untilSomebodyWaits() {
+        await("somebody who waits").until(() -> superuser.<Boolean> value("""
+                select exists (select from pg_stat_activity a join pg_locks l on l.pid = a.pid and not l.granted
+                                where a.datname = current_database())"""));
     }
 }

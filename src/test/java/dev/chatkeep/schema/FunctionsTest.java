@@ -20,7 +20,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.testsupport.WithinOneDay;
+
 /** What the functions about one user answer; uploads, usage and maintenance have tests of their own. */
+@WithinOneDay
 class FunctionsTest {
 
     private static MigratedDatabase database;

@@ -16,7 +16,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.testsupport.WithinOneDay;
+
 /** Functions that speak of the whole database, so each test has one of its own. */
+@WithinOneDay
 class MaintenanceFunctionsTest {
 
     private MigratedDatabase database;
@@ -36,7 +39,7 @@ class MaintenanceFunctionsTest {
         superuser.rows("delete from public.user_activity_log");
         superuser.rows("""
                 insert into public.user_activity_log (user_id, action, timestamp)
-                select ?, days || ' days ago', now() - make_interval(days => days) + interval '1 minute'
+                select ?, days || ' days ago', now() - make_interval(days => days) + interval '1 hour'
                   from unnest(array [0, 29, 30, 31, 89, 90, 91, 400]) days
                 """, id);
         superuser.rows("""

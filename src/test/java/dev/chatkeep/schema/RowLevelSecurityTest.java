@@ -23,8 +23,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.PostgresServer;
+import dev.chatkeep.testsupport.WithinOneDay;
 
 /** Ann and Bob have the same ids of sessions and messages, and nothing of each other's. */
+@WithinOneDay
 class RowLevelSecurityTest {
 
     private static MigratedDatabase database;

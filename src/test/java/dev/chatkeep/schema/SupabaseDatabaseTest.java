@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,8 +29,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.OlderPostgres;
 import dev.chatkeep.testsupport.PostgresServer;
+import dev.chatkeep.testsupport.WithinOneDay;
 
 /** On Supabase somebody else owns who signs in, the roles are there already, and new tables are open to everybody. */
+@WithinOneDay
 class SupabaseDatabaseTest {
 
     /** What new projects of Supabase run on. */
@@ -316,7 +319,7 @@ class SupabaseDatabaseTest {
         database.user(id).rows("select chatkeep.create_session(?, 's1', 'Of before')", id);
         database.user(id).rows("select chatkeep.erase_account(?)", id);
         SqlCaller back = database.as("authenticated", "{\"sub\": \"" + id + "\", \"role\": \"authenticated\", \"iat\": "
-                + (System.currentTimeMillis() / 1000 + 60) + "}");
+                + (erasedAt(id) + 1) + "}");
 
         back.rows("select chatkeep.create_session(?, 's2', 'Of after')", id);
 
@@ -508,6 +511,13 @@ class SupabaseDatabaseTest {
 
     private static void signIn(UUID id) {
         auth.rows("update users set last_sign_in_at = now(), updated_at = now() where id = ?", id);
+    }
+
+    private static long erasedAt(UUID id) {
+        return database.superuser().<Instant> value("""
+                select max(requested_at) from chatkeep.data_requests
+                 where kind = 'erasure' and account = sha256(convert_to(?, 'UTF8'))
+                """, id.toString()).getEpochSecond();
     }
 
     private static List<String> log(UUID id) {

@@ -22,7 +22,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.testsupport.WithinOneDay;
+
 /** Uploads of many conversations: each is stored or reported, and only what changed is touched. */
+@WithinOneDay
 class SyncUserConversationsTest {
 
     private static final String MALFORMED = "A value of it is missing, malformed or out of range.";

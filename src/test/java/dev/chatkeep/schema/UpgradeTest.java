@@ -25,11 +25,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.OlderPostgres;
 import dev.chatkeep.testsupport.PostgresServer;
+import dev.chatkeep.testsupport.WithinOneDay;
 
 /**
  * A database with data that holds the tables of version 5 and is brought to those of today. Its rows are inserted as they
  * stand, without the functions of the time.
  */
+@WithinOneDay
 class UpgradeTest {
 
     private static final int OLD_VERSION = 5;

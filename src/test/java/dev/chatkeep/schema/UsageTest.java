@@ -21,8 +21,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.WithinOneDay;
 
 /** What a user did is counted once, whatever is sent again, corrected, deleted or sent by two devices at a time. */
+@WithinOneDay
 class UsageTest {
 
     private static final String UTC_DATE = "select (clock_timestamp() at time zone 'UTC')::date";

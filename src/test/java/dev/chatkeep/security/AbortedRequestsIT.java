@@ -1,5 +1,7 @@
 package dev.chatkeep.security;
 
+import static dev.chatkeep.testsupport.Patience.PATIENCE;
+import static dev.chatkeep.testsupport.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -7,7 +9,6 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.net.StandardSocketOptions;
 import java.nio.charset.StandardCharsets;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -22,7 +23,6 @@ import org.junit.jupiter.api.Test;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Sql;
-import dev.chatkeep.testsupport.Tokens;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -35,7 +35,6 @@ class AbortedRequestsIT {
 
     private static final int ABORTED = 3_000;
     private static final int POOL_SIZE = 20;
-    private static final int PATIENCE_SECONDS = 60;
 
     @Test
     void thousandsOfAbortedRequestsLeaveThePoolWhole() throws Exception {
@@ -70,14 +69,11 @@ class AbortedRequestsIT {
 
     /** What was asked before is answered before, also where so much was asked that more is refused for a while. */
     private static void awaitTurn(Caller caller) {
-        Instant deadline = Instant.now().plusSeconds(PATIENCE_SECONDS);
-        while (caller.listSessions().statusCode() == 503 && Instant.now().isBefore(deadline)) {
-            Thread.onSpinWait();
-        }
+        await("a turn").until(() -> caller.listSessions().statusCode() != 503);
     }
 
     private static byte[] request(Caller caller, int number) {
-        String authorization = " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + Tokens.of(caller.id()) + "\r\n";
+        String authorization = " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + caller.token() + "\r\n";
         String request = switch (number % 4) {
             case 0 -> "GET /api/chat/sessions" + authorization + "\r\n";
             case 1 -> "GET /api/chat/messages?session_id=s1" + authorization + "\r\n";
@@ -108,10 +104,7 @@ class AbortedRequestsIT {
 
     /** The service may still be busy with what nobody waits for any more. */
     private static List<Map<String, Object>> connectionsWhenQuiet() {
-        Instant deadline = Instant.now().plusSeconds(PATIENCE_SECONDS);
-        while (busyConnections() > 0 && Instant.now().isBefore(deadline)) {
-            Thread.onSpinWait();
-        }
+        await("quiet connections").until(() -> busyConnections() == 0);
         return Sql.rows("""
                 select count(*) > 20 as too_many, count(*) filter (where state <> 'idle') as in_transaction
                   from pg_stat_activity where usename = 'chatkeep_app'
@@ -127,7 +120,7 @@ class AbortedRequestsIT {
         try {
             List<Integer> results = new ArrayList<>();
             for (Future<Integer> result : executor.invokeAll(requests)) {
-                results.add(result.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
+                results.add(result.get(PATIENCE.toSeconds(), TimeUnit.SECONDS));
             }
             return results;
         } finally {

@@ -47,7 +47,6 @@ import io.smallrye.jwt.build.JwtClaimsBuilder;
 class AdministratorsIT {
 
     private static final String HEADER = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
-    private static final long NOW = Instant.now().getEpochSecond();
     private static final byte[] SECRET = Tokens.SECRET.getBytes(StandardCharsets.UTF_8);
 
     /**
@@ -180,7 +179,7 @@ class AdministratorsIT {
         String row = Models.open(model, "free", "0", "0");
         String newModel = Models.freshId();
         String before = versions(user, model, newModel);
-        String forged = RawToken.sign(HEADER, "{\"role\":\"service_role\",\"exp\":" + (NOW + 3600) + "}", "HmacSHA256",
+        String forged = RawToken.sign(HEADER, "{\"role\":\"service_role\",\"exp\":" + (now() + 3600) + "}", "HmacSHA256",
                 "another-secret-that-is-long-enough-0123456789".getBytes(StandardCharsets.UTF_8));
 
         Response answer = call.send("Bearer " + forged, user, row, newModel);
@@ -279,10 +278,10 @@ class AdministratorsIT {
         String[] administrator = Administrator.fresh().token().split("\\.");
         return Stream.of(
                 Arguments.of("of the service, expired",
-                        RawToken.sign(HEADER, "{\"role\":\"service_role\",\"exp\":" + (NOW - 120) + "}")),
+                        RawToken.sign(HEADER, "{\"role\":\"service_role\",\"exp\":" + (now() - 120) + "}")),
                 Arguments.of("of the service, for ever", RawToken.sign(HEADER, "{\"role\":\"service_role\"}")),
                 Arguments.of("of the service, not valid yet", RawToken.sign(HEADER,
-                        "{\"role\":\"service_role\",\"nbf\":" + (NOW + 3600) + ",\"exp\":" + (NOW + 7200) + "}")),
+                        "{\"role\":\"service_role\",\"nbf\":" + (now() + 3600) + ",\"exp\":" + (now() + 7200) + "}")),
                 Arguments.of("of the service for another audience", serviceKey("\"aud\":\"somebody-else\"")),
                 Arguments.of("of the service for no audience", serviceKey("\"aud\":[]")),
                 Arguments.of("of the service for a user who is no UUID", serviceKey("\"sub\":\"ada\"")),
@@ -291,20 +290,20 @@ class AdministratorsIT {
                 Arguments.of("of the service for a number", serviceKey("\"sub\":5")),
                 Arguments.of("of the service twice over", serviceKey("\"role\":\"service_role\"")),
                 Arguments.of("of the service with its name twice", RawToken.sign(HEADER,
-                        "{\"role\":\"authenticated\",\"role\":\"service_role\",\"exp\":" + (NOW + 3600) + "}")),
+                        "{\"role\":\"authenticated\",\"role\":\"service_role\",\"exp\":" + (now() + 3600) + "}")),
                 Arguments.of("of the service in capitals",
-                        RawToken.sign(HEADER, "{\"role\":\"SERVICE_ROLE\",\"exp\":" + (NOW + 3600) + "}")),
+                        RawToken.sign(HEADER, "{\"role\":\"SERVICE_ROLE\",\"exp\":" + (now() + 3600) + "}")),
                 Arguments.of("of the service in a list",
-                        RawToken.sign(HEADER, "{\"role\":[\"service_role\"],\"exp\":" + (NOW + 3600) + "}")),
+                        RawToken.sign(HEADER, "{\"role\":[\"service_role\"],\"exp\":" + (now() + 3600) + "}")),
                 Arguments.of("of the service with a space",
-                        RawToken.sign(HEADER, "{\"role\":\"service_role \",\"exp\":" + (NOW + 3600) + "}")),
+                        RawToken.sign(HEADER, "{\"role\":\"service_role \",\"exp\":" + (now() + 3600) + "}")),
                 Arguments.of("of an unknown role",
-                        RawToken.sign(HEADER, "{\"role\":\"administrator\",\"exp\":" + (NOW + 3600) + "}")),
+                        RawToken.sign(HEADER, "{\"role\":\"administrator\",\"exp\":" + (now() + 3600) + "}")),
                 Arguments.of("of Supabase's superuser", signed(claims -> claims.claim("role", "supabase_admin"))),
                 Arguments.of("of the owner", signed(claims -> claims.claim("role", "chatkeep_owner"))),
                 Arguments.of("of a user without an id",
                         RawToken.sign(HEADER, "{\"role\":\"authenticated\",\"aud\":\"authenticated\",\"exp\":"
-                                + (NOW + 3600) + ",\"app_metadata\":{\"role\":\"admin\"}}")),
+                                + (now() + 3600) + ",\"app_metadata\":{\"role\":\"admin\"}}")),
                 Arguments.of("of a user without an audience",
                         signed(claims -> claims.remove("aud").claim("app_metadata", Map.of("role", "admin")))),
                 Arguments.of("says in the metadata both",
@@ -321,13 +320,13 @@ class AdministratorsIT {
                 Arguments.of("of the service with algorithm none and its signature",
                         RawToken.encode("{\"alg\":\"none\"}") + "." + key[1] + "." + key[2]),
                 Arguments.of("of the service with HS512", RawToken.sign("{\"alg\":\"HS512\"}",
-                        "{\"role\":\"service_role\",\"exp\":" + (NOW + 3600) + "}", "HmacSHA512", SECRET)),
+                        "{\"role\":\"service_role\",\"exp\":" + (now() + 3600) + "}", "HmacSHA512", SECRET)),
                 Arguments.of("of an administrator with another secret",
                         Tokens.claims(UUID.randomUUID()).claim("app_metadata", Map.of("role", "admin"))
                                 .sign(new SecretKeySpec(Arrays.copyOf(SECRET, SECRET.length - 1), "HmacSHA256"))),
                 Arguments.of("of an administrator, expired",
-                        signed(claims -> claims.claim("app_metadata", Map.of("role", "admin")).issuedAt(NOW - 3600)
-                                .expiresAt(NOW - 120))));
+                        signed(claims -> claims.claim("app_metadata", Map.of("role", "admin")).issuedAt(now() - 3600)
+                                .expiresAt(now() - 120))));
     }
 
     @ParameterizedTest(name = "{0}")
@@ -346,7 +345,7 @@ class AdministratorsIT {
         return Stream.of(
                 Arguments.of("a key without anything else", Administrator.service().token()),
                 Arguments.of("a key as Supabase makes it",
-                        serviceKey("\"iss\":\"supabase\",\"ref\":\"abcdefghijklmnopqrst\",\"iat\":" + (NOW - 60))),
+                        serviceKey("\"iss\":\"supabase\",\"ref\":\"abcdefghijklmnopqrst\",\"iat\":" + (now() - 60))),
                 Arguments.of("a key with null for what it lacks", serviceKey("\"sub\":null")),
                 Arguments.of("a key with the right audience", serviceKey("\"aud\":\"authenticated\"")),
                 Arguments.of("a key with the right audience among others", serviceKey("\"aud\":[\"x\",\"authenticated\"]")),
@@ -433,7 +432,7 @@ class AdministratorsIT {
     @Test
     void anAdministratorIsPaidNoAttentionAfterTheErasureOfTheAccount() {
         Administrator administrator = Administrator.fresh();
-        new Caller(administrator.id()).signIn().then().statusCode(200);
+        administrator.asUser().signIn().then().statusCode(200);
         Caller user = known();
         Sql.rows("select chatkeep.erase_account(?)", administrator.id());
 
@@ -484,12 +483,16 @@ class AdministratorsIT {
         return signed(claims -> claims.claim("app_metadata", Map.of("role", role)));
     }
 
+    private static long now() {
+        return Instant.now().getEpochSecond();
+    }
+
     private static String payload(String more) {
         return "{\"sub\":\"" + UUID.randomUUID() + "\",\"aud\":\"authenticated\",\"role\":\"authenticated\",\"exp\":"
-                + (NOW + 3600) + "," + more + "}";
+                + (now() + 3600) + "," + more + "}";
     }
 
     private static String serviceKey(String more) {
-        return RawToken.sign(HEADER, "{\"role\":\"service_role\",\"exp\":" + (NOW + 3600) + "," + more + "}");
+        return RawToken.sign(HEADER, "{\"role\":\"service_role\",\"exp\":" + (now() + 3600) + "," + more + "}");
     }
 }

@@ -1,9 +1,9 @@
 package dev.chatkeep.security;
 
+import static dev.chatkeep.testsupport.Patience.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -47,7 +47,6 @@ import io.vertx.sqlclient.SqlConnection;
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
 class CallerTransactionTest {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final int POOL_SIZE = 20;
 
     @Inject
@@ -271,7 +270,7 @@ class CallerTransactionTest {
     /** What a request with a token of that user does before it reaches a resource. */
     private void actAs(Caller caller) {
         currentIdentity.setIdentity(identities.authenticateBlocking(
-                new TokenAuthenticationRequest(new JsonWebTokenCredential(Tokens.of(caller.id())))));
+                new TokenAuthenticationRequest(new JsonWebTokenCredential(caller.token()))));
     }
 
     /** Role, claims and whatever else a transaction sets, of all connections that the pool may have, held at the same time. */

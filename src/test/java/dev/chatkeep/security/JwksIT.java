@@ -7,6 +7,8 @@ import java.nio.charset.StandardCharsets;
 import java.security.KeyPair;
 import java.security.PublicKey;
 import java.security.interfaces.RSAPublicKey;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -213,12 +215,15 @@ class JwksIT {
     void manyTokensWithUnknownKeyIdsDoNotBurdenTheIssuer() {
         get(sign(Source.RS256, claims())).then().statusCode(200);
         int before = issuer.server().requests();
+        Instant began = Instant.now();
 
         for (int number = 0; number < 50; number++) {
             get(claims().jws().keyId("unknown-" + number).sign(issuer.rsa().getPrivate())).then().statusCode(401);
         }
 
-        assertThat(issuer.server().requests() - before).isLessThanOrEqualTo(1);
+        // One a minute.
+        assertThat(issuer.server().requests() - before)
+                .isLessThanOrEqualTo(1 + (int) Duration.between(began, Instant.now()).toMinutes());
     }
 
     private static JwtClaimsBuilder claims() {

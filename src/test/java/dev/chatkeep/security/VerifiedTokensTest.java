@@ -2,10 +2,15 @@ package dev.chatkeep.security;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 
 import org.jose4j.jwt.JwtClaims;
 import org.jose4j.jwt.NumericDate;
@@ -20,12 +25,44 @@ import io.quarkus.smallrye.jwt.runtime.auth.JsonWebTokenCredential;
 
 class VerifiedTokensTest {
 
+    /** Stands still until a test moves it, for what expires and for how long it is kept alike. */
+    private static final class StoppedClock extends Clock {
+
+        private Instant now = Instant.parse("2026-02-28T23:59:59.750Z");
+
+        void advance(Duration duration) {
+            now = now.plus(duration);
+        }
+
+        long nanos() {
+            return TimeUnit.SECONDS.toNanos(now.getEpochSecond()) + now.getNano();
+        }
+
+        @Override
+        public Instant instant() {
+            return now;
+        }
+
+        @Override
+        public ZoneId getZone() {
+            return ZoneOffset.UTC;
+        }
+
+        @Override
+        public Clock withZone(ZoneId zone) {
+            throw new UnsupportedOperationException();
+        }
+    }
+
+    private static final Duration MOMENT = Duration.ofMillis(1);
     private static final UUID USER = UUID.fromString("2d3c1c7e-52d1-4b7e-8c0a-2f4f7d9b1a55");
+
+    private final StoppedClock clock = new StoppedClock();
 
     @Test
     void aTokenThatWasKeptIsKnownWhole() throws Exception {
         VerifiedTokens tokens = tokens(10, Duration.ofMinutes(1));
-        String token = keep(tokens, Instant.now().plusSeconds(60));
+        String token = keep(tokens, clock.instant().plusSeconds(60));
 
         SecurityIdentity identity = known(tokens, token);
 
@@ -39,7 +76,7 @@ class VerifiedTokensTest {
     @Test
     void onlyBearerTokensAreLookedUp() throws Exception {
         VerifiedTokens tokens = tokens(10, Duration.ofMinutes(1));
-        String token = keep(tokens, Instant.now().plusSeconds(60));
+        String token = keep(tokens, clock.instant().plusSeconds(60));
 
         TokenAuthenticationRequest other = new TokenAuthenticationRequest(new TokenCredential(token, "other"));
 
@@ -50,24 +87,26 @@ class VerifiedTokensTest {
     void noTokenOutlivesItsExpiryAndTheSkewThatIsAllowed() throws Exception {
         VerifiedTokens tokens = tokens(10, Duration.ofMinutes(10));
         // An exp has whole seconds.
-        Instant expiry = Instant.ofEpochSecond(Instant.now().getEpochSecond() + 2).minus(TokenVerifier.CLOCK_SKEW);
+        Instant expiry = clock.instant().plusSeconds(2).truncatedTo(ChronoUnit.SECONDS).minus(TokenVerifier.CLOCK_SKEW);
         String token = keep(tokens, expiry);
+        clock.advance(Duration.between(clock.instant(), expiry.plus(TokenVerifier.CLOCK_SKEW)).minus(MOMENT));
         boolean knownBefore = known(tokens, token) != null;
 
-        Thread.sleep(Duration.between(Instant.now(), expiry.plus(TokenVerifier.CLOCK_SKEW)).toMillis() + 50);
+        clock.advance(MOMENT);
 
         assertThat(knownBefore).isTrue();
         assertThat(known(tokens, token)).isNull();
-        assertThat(known(tokens, keep(tokens, Instant.now().minusSeconds(61)))).isNull();
+        assertThat(known(tokens, keep(tokens, clock.instant().minusSeconds(61)))).isNull();
     }
 
     @Test
     void afterAWhileATokenIsVerifiedAgain() throws Exception {
-        VerifiedTokens tokens = tokens(10, Duration.ofMillis(200));
-        String token = keep(tokens, Instant.now().plusSeconds(60));
+        VerifiedTokens tokens = tokens(10, Duration.ofSeconds(30));
+        String token = keep(tokens, clock.instant().plusSeconds(60));
+        clock.advance(Duration.ofSeconds(30).minus(MOMENT));
         boolean knownBefore = known(tokens, token) != null;
 
-        Thread.sleep(300);
+        clock.advance(MOMENT);
 
         assertThat(knownBefore).isTrue();
         assertThat(known(tokens, token)).isNull();
@@ -76,7 +115,7 @@ class VerifiedTokensTest {
     @Test
     void noneIsKeptWhereNoneMayBe() throws Exception {
         VerifiedTokens tokens = tokens(0, Duration.ofMinutes(1));
-        String token = keep(tokens, Instant.now().plusSeconds(60));
+        String token = keep(tokens, clock.instant().plusSeconds(60));
 
         assertThat(known(tokens, token)).isNull();
     }
@@ -96,7 +135,8 @@ class VerifiedTokensTest {
         return token;
     }
 
-    private static VerifiedTokens tokens(int most, Duration verifiedFor) {
-        return new VerifiedTokens(new AuthSettings(Optional.of(Tokens.SECRET), Optional.empty(), most, verifiedFor));
+    private VerifiedTokens tokens(int most, Duration verifiedFor) {
+        return new VerifiedTokens(new AuthSettings(Optional.of(Tokens.SECRET), Optional.empty(), most, verifiedFor), clock,
+                clock::nanos);
     }
 }

@@ -25,6 +25,7 @@ import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -34,6 +35,7 @@ import io.restassured.response.Response;
 
 @QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+@WithinOneDay
 class SessionResourceIT {
 
     private static final String[] TIMES = { "created_at", "updated_at", "last_activity" };

@@ -20,6 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -32,6 +33,7 @@ import io.restassured.response.Response;
  */
 @QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+@WithinOneDay
 class ConcurrentHistoryIT {
 
     private static final int DEVICES = 12;

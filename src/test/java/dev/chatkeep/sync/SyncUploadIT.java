@@ -17,6 +17,7 @@ import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Stored;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -25,6 +26,7 @@ import io.restassured.response.Response;
 /** One bad conversation of each kind among good ones: it is reported, nothing of it is kept, and the others are stored. */
 @QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+@WithinOneDay
 class SyncUploadIT {
 
     private static final String TIME = "must be a time such as 2026-09-01T08:00:00.000Z.";

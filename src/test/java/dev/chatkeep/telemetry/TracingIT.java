@@ -1,17 +1,17 @@
 package dev.chatkeep.telemetry;
 
+import static dev.chatkeep.testsupport.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -42,8 +42,6 @@ import io.quarkus.test.junit.TestProfile;
 @QuarkusIntegrationTest
 @TestProfile(Traced.class)
 class TracingIT {
-
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     public static class Traced extends OwnResources {
 
@@ -134,19 +132,13 @@ class TracingIT {
                 ann.id().toString());
     }
 
-    private List<Span> traceWith(String root, String lastStatement) throws InterruptedException {
-        Instant end = Instant.now().plus(PATIENCE);
-        while (Instant.now().isBefore(end)) {
+    private List<Span> traceWith(String root, String lastStatement) {
+        return await("a trace from " + root + " to " + lastStatement).until(() -> {
             List<Span> spans = collector.spans();
-            for (Span span : spans) {
-                List<Span> trace = spans.stream().filter(other -> other.getTraceId().equals(span.getTraceId())).toList();
-                if (span.getName().equals(root) && statements(trace).stream().anyMatch(sql -> sql.contains(lastStatement))) {
-                    return trace;
-                }
-            }
-            Thread.sleep(50);
-        }
-        throw new AssertionError("No such trace among " + collector.spans().stream().map(Span::getName).toList());
+            return spans.stream().filter(span -> span.getName().equals(root))
+                    .map(span -> spans.stream().filter(other -> other.getTraceId().equals(span.getTraceId())).toList())
+                    .filter(trace -> statements(trace).stream().anyMatch(sql -> sql.contains(lastStatement))).findFirst();
+        }, Optional::isPresent).orElseThrow();
     }
 
     private static List<String> statements(List<Span> spans) {

@@ -29,6 +29,11 @@ public record Administrator(UUID id, String token) {
                 Jwt.claims().claim("role", "service_role").expiresIn(Duration.ofHours(1)).sign(Tokens.secretKey()));
     }
 
+    /** The user who is one, with the same token. */
+    public Caller asUser() {
+        return new Caller(id, token);
+    }
+
     public RequestSpecification request() {
         return RestAssured.given().auth().oauth2(token).contentType(ContentType.JSON);
     }

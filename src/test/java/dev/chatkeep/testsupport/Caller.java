@@ -3,21 +3,36 @@ package dev.chatkeep.testsupport;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.UnaryOperator;
 
 import io.restassured.RestAssured;
 import io.restassured.http.ContentType;
 import io.restassured.response.Response;
 import io.restassured.specification.RequestSpecification;
+import io.smallrye.jwt.build.JwtClaimsBuilder;
 
-/** A user of the API, new to it unless the id says otherwise, and the calls that front ends make. */
-public record Caller(UUID id) {
+/**
+ * A user of the API, new to it unless the id says otherwise, and the calls that front ends make.
+ *
+ * @param token the one that all calls carry, whenever they are made
+ */
+public record Caller(UUID id, String token) {
 
     public static Caller fresh() {
-        return new Caller(UUID.randomUUID());
+        return of(UUID.randomUUID());
+    }
+
+    public static Caller of(UUID id) {
+        return new Caller(id, Tokens.of(id));
+    }
+
+    /** The same user with another token, which says so itself. */
+    public Caller with(UnaryOperator<JwtClaimsBuilder> change) {
+        return new Caller(id, change.apply(Tokens.claims(id)).sign(Tokens.secretKey()));
     }
 
     public RequestSpecification request() {
-        return RestAssured.given().auth().oauth2(Tokens.of(id)).contentType(ContentType.JSON);
+        return RestAssured.given().auth().oauth2(token).contentType(ContentType.JSON);
     }
 
     public Response createSession(String sessionId, String title) {

@@ -59,7 +59,7 @@ public final class EventStreamClient implements AutoCloseable {
 
     private static HttpRequest.Builder request(Caller caller, String path) {
         return HttpRequest.newBuilder(URI.create("http://localhost:" + RestAssured.port + path))
-                .header("Authorization", "Bearer " + Tokens.of(caller.id()));
+                .header("Authorization", "Bearer " + caller.token());
     }
 
     public int status() {

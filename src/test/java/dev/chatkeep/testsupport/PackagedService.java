@@ -1,13 +1,13 @@
 package dev.chatkeep.testsupport;
 
+import static dev.chatkeep.testsupport.Patience.PATIENCE;
+import static dev.chatkeep.testsupport.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.net.ConnectException;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -16,8 +16,6 @@ import io.restassured.RestAssured;
 
 /** The packaged program as a process that a test may end as it likes, with a database and a provider that outlive it. */
 public final class PackagedService implements AutoCloseable {
-
-    private static final Duration PATIENCE = Duration.ofSeconds(90);
 
     private final PostgresServer postgres = PostgresServer.start();
     private final ScriptedProvider provider = ScriptedProvider.start();
@@ -52,7 +50,7 @@ public final class PackagedService implements AutoCloseable {
     /** Starts it, and has it allow the model {@code test/model} to all. */
     public void start() throws Exception {
         process = PackagedProgram.serve(settings, log);
-        await(() -> readiness() == 200);
+        await("readiness").until(() -> readiness() == 200);
         try (Connection owner = postgres.superuser(database); var statement = owner.createStatement()) {
             statement.execute(
                     "insert into public.model_access (model_id, tier) values ('test/model', 'free') on conflict do nothing");
@@ -68,8 +66,9 @@ public final class PackagedService implements AutoCloseable {
         process.destroyForcibly().waitFor();
     }
 
-    public boolean ends(Duration patience) throws InterruptedException {
-        return process.waitFor(patience.toMillis(), TimeUnit.MILLISECONDS);
+    /** Whether it ends within what a test waits at the most. */
+    public boolean ends() throws InterruptedException {
+        return process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS);
     }
 
     /** The status of its readiness; 0 while it does not listen. */
@@ -96,19 +95,6 @@ public final class PackagedService implements AutoCloseable {
         assertThat(rows).as(sql).hasSize(1);
         Object value = rows.get(0).values().iterator().next();
         return value == null ? null : value.toString();
-    }
-
-    public interface Condition {
-
-        boolean holds() throws Exception;
-    }
-
-    public static void await(Condition condition) throws Exception {
-        Instant end = Instant.now().plus(PATIENCE);
-        while (!condition.holds()) {
-            assertThat(Instant.now()).as("It did not happen in time").isBefore(end);
-            Thread.sleep(200);
-        }
     }
 
     @Override

@@ -18,10 +18,9 @@ public class ProviderResource implements QuarkusTestResourceLifecycleManager {
         return Map.of("chatkeep.provider.base-url", provider.baseUrl(), "chatkeep.provider.api-key", API_KEY,
                 // Tests have no time, and share one service, which must not spare the provider for what one of them does.
                 "chatkeep.provider.retry-delay", "0.05S",
-                "chatkeep.provider.first-byte-timeout", "3S",
-                "chatkeep.provider.idle-timeout", "3S",
                 "chatkeep.provider.breaker.calls", "100000",
-                "chatkeep.completion.resume-grace", "1S",
+                // Who wants to come back may be slow; whoever is to be found out has a service that waits for nobody.
+                "chatkeep.completion.resume-grace", "2M",
                 "chatkeep.completion.checkpoint-interval", "1S",
                 "chatkeep.limits.enterprise.requests-per-minute", "5");
     }

@@ -10,7 +10,6 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
@@ -157,9 +156,9 @@ public final class ScriptedProvider implements AutoCloseable {
             return ended.getCount() > 0;
         }
 
-        /** @return whether the script has ended within that time */
-        public boolean awaitEnd(Duration patience) throws InterruptedException {
-            return ended.await(patience.toNanos(), TimeUnit.NANOSECONDS);
+        /** @return whether the script has ended within what a test waits at the most */
+        public boolean awaitEnd() throws InterruptedException {
+            return ended.await(Patience.PATIENCE.toSeconds(), TimeUnit.SECONDS);
         }
 
         /** Whether the client closed the connection before it was given the whole answer. */

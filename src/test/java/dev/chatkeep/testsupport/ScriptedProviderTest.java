@@ -1,5 +1,7 @@
 package dev.chatkeep.testsupport;
 
+import static dev.chatkeep.testsupport.Patience.PATIENCE;
+import static dev.chatkeep.testsupport.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
@@ -32,7 +34,6 @@ import dev.chatkeep.testsupport.ScriptedProvider.Call;
 
 class ScriptedProviderTest {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final int MEGABYTE = 1 << 20;
 
     private static ScriptedProvider provider;
@@ -179,7 +180,7 @@ class ScriptedProviderTest {
         assertThat(call.path()).isEqualTo("/v1/chat/completions");
         assertThat(call.headers()).containsEntry("AUTHORIZATION", "Bearer key").containsEntry("x-twice", "1, 2");
         assertThat(call.body()).isEqualTo(Json.of("{\"messages\": [], \"n\": \"arrived\"}"));
-        assertThat(call.awaitEnd(PATIENCE)).isTrue();
+        assertThat(call.awaitEnd()).isTrue();
         assertThat(call.isOpen()).isFalse();
         assertThat(call.hungUp()).isFalse();
     }
@@ -262,7 +263,7 @@ class ScriptedProviderTest {
         for (String marker : List.of("break-off", "hang-up", "silence", "reset")) {
             assertThatExceptionOfType(IOException.class).as(marker).isThrownBy(() -> ask(marker, true));
             Call call = provider.calls(marker).get(0);
-            assertThat(call.awaitEnd(PATIENCE)).isTrue();
+            assertThat(call.awaitEnd()).isTrue();
             assertThat(call.hungUp()).as(marker).isFalse();
         }
     }
@@ -318,7 +319,7 @@ class ScriptedProviderTest {
                 assertThat(provider.calls(marker).get(0).isOpen()).as(marker).isTrue();
             }
             Call call = provider.calls(marker).get(0);
-            assertThat(call.awaitEnd(PATIENCE)).as(marker).isTrue();
+            assertThat(call.awaitEnd()).as(marker).isTrue();
             assertThat(call.hungUp()).as(marker).isTrue();
         }
     }
@@ -336,7 +337,7 @@ class ScriptedProviderTest {
         }
 
         Call call = provider.calls("done-and-gone").get(0);
-        assertThat(call.awaitEnd(PATIENCE)).isTrue();
+        assertThat(call.awaitEnd()).isTrue();
         assertThat(call.hungUp()).isFalse();
     }
 
@@ -357,7 +358,7 @@ class ScriptedProviderTest {
     }
 
     private static HttpRequest.Builder post() {
-        return HttpRequest.newBuilder(URI.create(provider.baseUrl() + "/chat/completions")).timeout(PATIENCE.multipliedBy(6));
+        return HttpRequest.newBuilder(URI.create(provider.baseUrl() + "/chat/completions")).timeout(PATIENCE);
     }
 
     private static String json(String message, boolean streamed) {
@@ -366,11 +367,8 @@ class ScriptedProviderTest {
                  "messages": [{"role": "user", "content": "%s"}]}""".formatted(streamed, message);
     }
 
-    private static void awaitCalls(String marker, int calls) throws InterruptedException {
-        Instant deadline = Instant.now().plus(PATIENCE);
-        while (provider.calls(marker).size() < calls && Instant.now().isBefore(deadline)) {
-            Thread.sleep(5);
-        }
+    private static void awaitCalls(String marker, int calls) {
+        await(calls + " calls").until(() -> provider.calls(marker).size() >= calls);
     }
 
     /** Everything that comes over the wire until the provider closes the connection. */

@@ -32,6 +32,7 @@ import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Models;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -40,6 +41,7 @@ import io.restassured.response.Response;
 /** What messages cost: prices are those of model access, in no particular currency. */
 @QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+@WithinOneDay
 class CostIT {
 
     @Test

@@ -19,6 +19,7 @@ import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.Models;
 import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.WithinOneDay;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -27,6 +28,7 @@ import io.restassured.response.Response;
 
 @QuarkusIntegrationTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+@WithinOneDay
 class UsageResourceIT {
 
     private static final String TODAY = "(now() at time zone 'UTC')::date";
