@@ -27,6 +27,8 @@ import jakarta.persistence.Entity;
 import org.eclipse.microprofile.config.ConfigProvider;
 import org.hibernate.reactive.mutiny.Mutiny;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -48,6 +50,7 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClient;
 import io.vertx.sqlclient.Pool;
 
+@Execution(ExecutionMode.CONCURRENT)
 class ArchitectureTest {
 
     private static final JavaClasses CLASSES = new ClassFileImporter()

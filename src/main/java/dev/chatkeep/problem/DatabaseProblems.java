@@ -32,7 +32,10 @@ public final class DatabaseProblems {
     /** Longer than the wait of what stands in the queue now, and no longer than it takes another instance to come. */
     private static final int RETRY_AFTER_LOAD_SECONDS = 2;
     private static final String TOO_BUSY = "too_busy";
-    /** All that the pool says where no connection has become free in time. */
+    /**
+     * All that the pool says where no connection has become free in time, as it has no exception for it
+     * (https://github.com/eclipse-vertx/vertx-sql-client/pull/1342). {@code OverloadIT} hears of it if the text changes.
+     */
     private static final String POOL_TIMEOUT = "Timeout";
 
     private static final String SERIALIZATION_FAILURE = "40001";

@@ -40,7 +40,8 @@ public class ConnectionPool implements PgPoolCreator {
 
     /**
      * The client writes each statement to the socket on its own, at a system call and a wake-up of the backend apiece. What is
-     * issued in one turn of the event loop goes out together instead.
+     * issued in one turn of the event loop goes out together instead, until the client can do that itself
+     * (https://github.com/eclipse-vertx/vertx-sql-client/issues/1042).
      */
     private static void gatherFlights(SqlConnection connection) {
         if (((SqlConnectionInternal) connection).unwrap().unwrap() instanceof SocketConnectionBase socket) {

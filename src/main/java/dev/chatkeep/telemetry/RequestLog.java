@@ -78,7 +78,10 @@ class RequestLog {
         LOG.log(record);
     }
 
-    /** The template that resources declare, as the framework keeps it for metrics. */
+    /**
+     * The template that resources declare, as the framework keeps it for metrics alone
+     * (https://github.com/quarkusio/quarkus/issues/15044). {@code RequestLogIT} hears of it if it is kept elsewhere.
+     */
     private static String route(RoutingContext exchange) {
         Object template = exchange.vertx().getOrCreateContext() instanceof ContextInternal context
                 ? context.getLocal("UrlPathTemplate")

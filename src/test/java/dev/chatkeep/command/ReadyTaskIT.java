@@ -7,6 +7,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.FreePort;
@@ -16,6 +18,7 @@ import dev.chatkeep.testsupport.PostgresServer;
 import dev.chatkeep.testsupport.Tokens;
 
 /** The health check of a container, through the life of the service that it asks. */
+@Execution(ExecutionMode.CONCURRENT)
 class ReadyTaskIT {
 
     private static final Ended READY = new Ended(0, "The service is ready.\n", "");

@@ -17,6 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestInstance.Lifecycle;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -35,6 +37,7 @@ import dev.chatkeep.testsupport.WithinOneDay;
 /** The tasks of the packaged program, with no more settings than each needs. */
 @TestInstance(Lifecycle.PER_CLASS)
 @WithinOneDay
+@Execution(ExecutionMode.CONCURRENT)
 class TasksIT {
 
     private static final String NOBODY = "00000000-0000-4000-8000-00000000dead";

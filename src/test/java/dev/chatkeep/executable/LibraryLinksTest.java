@@ -6,6 +6,8 @@ import java.util.Set;
 import java.util.TreeSet;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 import com.oracle.svm.core.annotate.Substitute;
 import com.oracle.svm.core.annotate.TargetClass;
@@ -19,6 +21,7 @@ import com.tngtech.archunit.core.importer.ImportOption;
  * The problem library was built for another Quarkus. The JVM minds a member that is not there when it gets to it, the
  * compiler of the executable minds it at once: whatever asks for one has to be substituted.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class LibraryLinksTest {
 
     private static final String LIBRARY = "io.quarkiverse.resteasy.problem";

@@ -13,10 +13,13 @@ import java.util.regex.Pattern;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 import dev.chatkeep.testsupport.PackagedProgram;
 
 /** The executable has what it needs and nothing that it does not, as far as that shows without compiling it. */
+@Execution(ExecutionMode.CONCURRENT)
 class NativeSourcesIT {
 
     private static final Path CLASSES = Path.of("target", "classes");
@@ -66,12 +69,6 @@ class NativeSourcesIT {
         assertThat(NativeSources.resources()).filteredOn(pattern -> pattern.contains(".map"))
                 .map(pattern -> pattern.replace("\\Q", "").replace("\\E", ""))
                 .allMatch(name -> excluded.stream().anyMatch(pattern -> pattern.matcher(name).matches()));
-    }
-
-    @Test
-    void itHoldsNothingOfProtobuf() throws Exception {
-        assertThat(NativeSources.libraries()).isNotEmpty()
-                .noneMatch(library -> library.getFileName().toString().contains("protobuf-java"));
     }
 
     private static List<String> late() throws IOException {

@@ -13,6 +13,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.FieldSource;
@@ -23,6 +25,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.chatkeep.testsupport.Json;
 
 /** What the build writes for Kubernetes, as users apply it. */
+@Execution(ExecutionMode.CONCURRENT)
 class ManifestsIT {
 
     private static final List<String> FILES = Manifest.FILES;

@@ -16,6 +16,8 @@ import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -29,6 +31,7 @@ import dev.chatkeep.testsupport.WithinOneDay;
 
 /** Calls of models: who may make one, what is stored of it, and that it is counted once, however it ends. */
 @WithinOneDay
+@Execution(ExecutionMode.CONCURRENT)
 class CompletionsTest {
 
     private static MigratedDatabase database;

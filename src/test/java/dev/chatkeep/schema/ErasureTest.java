@@ -19,6 +19,8 @@ import java.util.concurrent.Future;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -29,6 +31,7 @@ import dev.chatkeep.testsupport.WithinOneDay;
 
 /** What is left of an account that is erased, and the tokens that were issued before. */
 @WithinOneDay
+@Execution(ExecutionMode.CONCURRENT)
 class ErasureTest {
 
     private static final String REFUSED = "PT401";

@@ -14,6 +14,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -24,6 +26,7 @@ import dev.chatkeep.testsupport.WithinOneDay;
 
 /** What the functions about one user answer; uploads, usage and maintenance have tests of their own. */
 @WithinOneDay
+@Execution(ExecutionMode.CONCURRENT)
 class FunctionsTest {
 
     private static MigratedDatabase database;

@@ -11,6 +11,8 @@ import java.util.UUID;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -20,6 +22,7 @@ import dev.chatkeep.testsupport.WithinOneDay;
 
 /** Functions that speak of the whole database, so each test has one of its own. */
 @WithinOneDay
+@Execution(ExecutionMode.CONCURRENT)
 class MaintenanceFunctionsTest {
 
     private MigratedDatabase database;

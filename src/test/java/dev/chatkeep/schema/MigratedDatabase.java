@@ -9,7 +9,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.IntFunction;
 
-import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.output.MigrateResult;
 
 import dev.chatkeep.testsupport.PostgresServer;
@@ -17,31 +16,21 @@ import dev.chatkeep.testsupport.PostgresServer;
 /** A database that the migrations have run on, and those who call it. Unless told otherwise all share one server. */
 record MigratedDatabase(PostgresServer server, String name) {
 
-    /** Started with the first test that asks for it; it ends with the JVM. */
-    private static final class Shared {
-
-        static final PostgresServer SERVER = start();
-
-        private static PostgresServer start() {
-            PostgresServer server = PostgresServer.start();
-            server.createLogin();
-            return server;
-        }
-    }
-
     static MigratedDatabase create() {
-        return create(Shared.SERVER);
+        PostgresServer server = PostgresServer.shared();
+        return new MigratedDatabase(server, server.createMigratedDatabase());
     }
 
     /** A database that no migration has run on yet. */
     static MigratedDatabase empty() {
-        return empty(Shared.SERVER);
+        return empty(PostgresServer.shared());
     }
 
     static MigratedDatabase empty(PostgresServer server) {
         return new MigratedDatabase(server, server.createDatabase());
     }
 
+    /** One on which the migrations run now. */
     static MigratedDatabase create(PostgresServer server) {
         MigratedDatabase database = empty(server);
         database.migrate();
@@ -50,14 +39,7 @@ record MigratedDatabase(PostgresServer server, String name) {
 
     /** Migrates as the service does when it starts. */
     MigrateResult migrate() {
-        return Flyway.configure()
-                .dataSource(server.jdbcUrl(name), PostgresServer.OWNER, PostgresServer.PASSWORD)
-                .locations("classpath:db/migration")
-                .defaultSchema("chatkeep")
-                .schemas("chatkeep")
-                .createSchemas(true)
-                .load()
-                .migrate();
+        return server.migrate(name);
     }
 
     /** Whom no policy binds. */

@@ -25,6 +25,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -32,6 +34,7 @@ import dev.chatkeep.testsupport.OlderPostgres;
 import dev.chatkeep.testsupport.PostgresServer;
 
 /** Roles belong to the whole server, so tests that need servers without them, or with odd ones, start their own. */
+@Execution(ExecutionMode.CONCURRENT)
 class MigrationTest {
 
     /** By major version; they have seen no migration before this class. */

@@ -22,6 +22,8 @@ import org.flywaydb.core.api.output.MigrateResult;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -33,6 +35,7 @@ import dev.chatkeep.testsupport.WithinOneDay;
 
 /** On Supabase somebody else owns who signs in, the roles are there already, and new tables are open to everybody. */
 @WithinOneDay
+@Execution(ExecutionMode.CONCURRENT)
 class SupabaseDatabaseTest {
 
     /** What new projects of Supabase run on. */

@@ -15,6 +15,8 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -26,6 +28,7 @@ import dev.chatkeep.testsupport.WithinOneDay;
 
 /** Uploads of many conversations: each is stored or reported, and only what changed is touched. */
 @WithinOneDay
+@Execution(ExecutionMode.CONCURRENT)
 class SyncUserConversationsTest {
 
     private static final String MALFORMED = "A value of it is missing, malformed or out of range.";

@@ -18,6 +18,8 @@ import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.output.MigrateResult;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -32,6 +34,7 @@ import dev.chatkeep.testsupport.WithinOneDay;
  * stand, without the functions of the time.
  */
 @WithinOneDay
+@Execution(ExecutionMode.CONCURRENT)
 class UpgradeTest {
 
     private static final int OLD_VERSION = 5;

@@ -42,6 +42,8 @@ import io.vertx.sqlclient.Pool;
 import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.RowSet;
 import io.vertx.sqlclient.SqlConnection;
+import io.vertx.sqlclient.impl.SocketConnectionBase;
+import io.vertx.sqlclient.impl.SqlConnectionInternal;
 
 @QuarkusTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
@@ -271,6 +273,22 @@ class CallerTransactionTest {
     private void actAs(Caller caller) {
         currentIdentity.setIdentity(identities.authenticateBlocking(
                 new TokenAuthenticationRequest(new JsonWebTokenCredential(caller.token()))));
+    }
+
+    /** What the pool adds to its connections reaches into the client, and would be left out without a word. */
+    @Test
+    void whatAConnectionIsToSendInOneTurnGoesOutTogether() {
+        SqlConnection connection = await(uni(() -> pool.getConnection()));
+        try {
+            SocketConnectionBase socket = (SocketConnectionBase) ((SqlConnectionInternal) connection).unwrap().unwrap();
+
+            List<String> handlers = socket.socket().channelHandlerContext().pipeline().toMap().values().stream()
+                    .map(handler -> handler.getClass().getSimpleName()).toList();
+
+            assertThat(handlers).first().isEqualTo("FlushConsolidationHandler");
+        } finally {
+            await(uni(connection::close));
+        }
     }
 
     /** Role, claims and whatever else a transaction sets, of all connections that the pool may have, held at the same time. */

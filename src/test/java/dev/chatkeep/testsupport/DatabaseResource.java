@@ -11,13 +11,10 @@ public class DatabaseResource implements QuarkusTestResourceLifecycleManager {
     /** Where tests that talk SQL find the database; set for the time that the resource is up. */
     static final String JDBC_URL = "chatkeep.test.jdbc-url";
 
-    private PostgresServer server;
-
     @Override
     public Map<String, String> start() {
-        server = PostgresServer.start();
-        server.createLogin();
-        String database = server.createDatabase();
+        PostgresServer server = PostgresServer.shared();
+        String database = server.createMigratedDatabase();
         System.setProperty(JDBC_URL, server.jdbcUrl(database));
         Map<String, String> settings = new HashMap<>(settings(server, database));
         settings.put("chatkeep.auth.jwt-secret", Tokens.SECRET);
@@ -39,8 +36,5 @@ public class DatabaseResource implements QuarkusTestResourceLifecycleManager {
     @Override
     public void stop() {
         System.clearProperty(JDBC_URL);
-        if (server != null) {
-            server.close();
-        }
     }
 }

@@ -17,7 +17,7 @@ import io.restassured.RestAssured;
 /** The packaged program as a process that a test may end as it likes, with a database and a provider that outlive it. */
 public final class PackagedService implements AutoCloseable {
 
-    private final PostgresServer postgres = PostgresServer.start();
+    private final PostgresServer postgres = PostgresServer.shared();
     private final ScriptedProvider provider = ScriptedProvider.start();
     private final int port = FreePort.find();
     private final int management = FreePort.find();
@@ -28,8 +28,7 @@ public final class PackagedService implements AutoCloseable {
 
     /** @param more settings beside those of the tests, as environment variables */
     public PackagedService(Map<String, String> more) {
-        postgres.createLogin();
-        database = postgres.createDatabase();
+        database = postgres.createMigratedDatabase();
         settings = PackagedProgram.environment(DatabaseResource.settings(postgres, database));
         settings.putAll(Map.of("CHATKEEP_AUTH_JWT_SECRET", Tokens.SECRET, "CHATKEEP_PROVIDER_BASE_URL", provider.baseUrl(),
                 "QUARKUS_HTTP_HOST", "127.0.0.1", "QUARKUS_HTTP_PORT", Integer.toString(port),
@@ -104,6 +103,5 @@ public final class PackagedService implements AutoCloseable {
             kill();
         }
         provider.close();
-        postgres.close();
     }
 }

@@ -8,6 +8,9 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.concurrent.atomic.AtomicInteger;
 
+import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.output.MigrateResult;
+
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 
 /**
@@ -20,14 +23,32 @@ public final class PostgresServer implements AutoCloseable {
     public static final String LOGIN = "chatkeep_app";
     public static final String PASSWORD = "only-for-tests";
 
+    private static final String MIGRATED = "chatkeep_migrated";
+
+    /** Started with the first test that asks for it; it ends with the JVM. */
+    private static final class Shared {
+
+        static final PostgresServer SERVER = start();
+
+        static {
+            SERVER.createLogin();
+        }
+    }
+
     private final EmbeddedPostgres postgres;
     private final String password;
     private final AtomicInteger databases = new AtomicInteger();
+    private boolean migrated;
 
     private PostgresServer(EmbeddedPostgres postgres, String password) {
         this.postgres = postgres;
         this.password = password;
         createRole(OWNER, "login createrole");
+    }
+
+    /** The one of all tests that do nothing to the server itself; it has the service's login, and nobody closes it. */
+    public static PostgresServer shared() {
+        return Shared.SERVER;
     }
 
     /** For tests: the version that most of them run on, with nothing durable about it. */
@@ -48,9 +69,37 @@ public final class PostgresServer implements AutoCloseable {
 
     /** Creates an empty database that belongs to {@link #OWNER} and returns its name. */
     public String createDatabase() {
-        String name = "chatkeep_" + databases.incrementAndGet();
+        String name = newName();
         execute("create database " + name + " owner " + OWNER);
         return name;
+    }
+
+    private String newName() {
+        return "chatkeep_" + databases.incrementAndGet();
+    }
+
+    /** Creates a database on which the migrations have run, as a copy of one, and returns its name. */
+    public synchronized String createMigratedDatabase() {
+        if (!migrated) {
+            execute("create database " + MIGRATED + " owner " + OWNER);
+            migrate(MIGRATED);
+            migrated = true;
+        }
+        String name = newName();
+        execute("create database " + name + " template " + MIGRATED + " owner " + OWNER);
+        return name;
+    }
+
+    /** Migrates as the service does when it starts. */
+    public MigrateResult migrate(String database) {
+        return Flyway.configure()
+                .dataSource(jdbcUrl(database), OWNER, password)
+                .locations("classpath:db/migration")
+                .defaultSchema("chatkeep")
+                .schemas("chatkeep")
+                .createSchemas(true)
+                .load()
+                .migrate();
     }
 
     /** Creates a database that belongs to {@link #OWNER} unless it is there. */
