@@ -43,7 +43,7 @@ public class OpenAiResource {
             + " where a.is_active and chatkeep.tier_rank(a.tier) <= chatkeep.tier_rank("
             + "(select p.subscription_tier from public.profiles p where p.id = $1)) group by a.model_id) m";
     private static final String MODEL_JSON = "json_build_object('id', m.model_id, 'object', 'model',"
-            + " 'created', extract(epoch from m.created_at)::bigint, 'owned_by',"
+            + " 'created', floor(extract(epoch from m.created_at))::bigint, 'owned_by',"
             + " case when m.model_id like '%/%' then split_part(m.model_id, '/', 1) else 'chatkeep' end)";
     private static final String LIST = "select json_build_object('object', 'list', 'data', coalesce(json_agg(" + MODEL_JSON
             + " order by m.model_id), '[]'))::text from " + MODELS;

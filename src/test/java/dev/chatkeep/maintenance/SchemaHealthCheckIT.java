@@ -40,7 +40,8 @@ class SchemaHealthCheckIT {
 
     @Test
     void theOwnerOfTheSchemaIsNotConnectedOnceTheServiceRuns() {
-        long sessions = Sql.value("select count(*) from pg_stat_activity where usename = ?", PostgresServer.OWNER);
+        long sessions = Sql.value("select count(*) from pg_stat_activity where datname = current_database() and usename = ?",
+                PostgresServer.OWNER);
 
         assertThat(sessions).isZero();
     }

@@ -193,7 +193,8 @@ class DatabaseAwayIT {
         Caller caller = Caller.fresh();
         Callable<Integer> request = () -> caller.listSessions().statusCode();
         assertThat(allAtOnce(Collections.nCopies(REQUESTS, request))).containsOnly(200);
-        Sql.rows("select pg_terminate_backend(pid, ?) from pg_stat_activity where usename = 'chatkeep_app'",
+        Sql.rows(
+                "select pg_terminate_backend(pid, ?) from pg_stat_activity where datname = current_database() and usename = 'chatkeep_app'",
                 PATIENCE.toMillis());
 
         List<Integer> statuses = allAtOnce(Collections.nCopies(REQUESTS, request));
@@ -236,7 +237,7 @@ class DatabaseAwayIT {
     private static void breakOff(String how) {
         List<Map<String, Object>> brokenOff = await("a statement that waits").until(
                 () -> Sql.rows("select " + how + "(pid) as done from pg_stat_activity"
-                        + " where usename = 'chatkeep_app' and wait_event_type = 'Lock'"),
+                        + " where datname = current_database() and usename = 'chatkeep_app' and wait_event_type = 'Lock'"),
                 rows -> !rows.isEmpty());
         assertThat(brokenOff).containsExactly(Map.of("done", true));
     }

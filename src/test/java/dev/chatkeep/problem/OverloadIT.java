@@ -101,6 +101,6 @@ class OverloadIT {
 
     private static void untilBlocked() {
         await("all connections").until(() -> Sql.<Long> value("select count(*) from pg_stat_activity"
-                + " where usename = 'chatkeep_app' and wait_event_type = 'Lock'") == CONNECTIONS);
+                + " where datname = current_database() and usename = 'chatkeep_app' and wait_event_type = 'Lock'") == CONNECTIONS);
     }
 }

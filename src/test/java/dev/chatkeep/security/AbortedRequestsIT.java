@@ -107,12 +107,13 @@ class AbortedRequestsIT {
         await("quiet connections").until(() -> busyConnections() == 0);
         return Sql.rows("""
                 select count(*) > 20 as too_many, count(*) filter (where state <> 'idle') as in_transaction
-                  from pg_stat_activity where usename = 'chatkeep_app'
+                  from pg_stat_activity where datname = current_database() and usename = 'chatkeep_app'
                 """);
     }
 
     private static long busyConnections() {
-        return Sql.<Long> value("select count(*) from pg_stat_activity where usename = 'chatkeep_app' and state <> 'idle'");
+        return Sql.<Long> value(
+                "select count(*) from pg_stat_activity where datname = current_database() and usename = 'chatkeep_app' and state <> 'idle'");
     }
 
     private static List<Integer> allAtOnce(List<Callable<Integer>> requests, int threads) throws Exception {

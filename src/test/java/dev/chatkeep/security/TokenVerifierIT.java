@@ -64,9 +64,10 @@ class TokenVerifierIT {
     /** The one job that this service still has looks once at the start for calls of other instances. */
     @BeforeAll
     static void awaitTheFirstLook() {
-        await("the first look").until(() -> Sql.<Boolean> value("""
-                select exists (select from pg_stat_activity
-                                where usename = 'chatkeep_app' and query = 'commit' and state = 'idle')"""));
+        await("the first look").until(() -> Sql.<Boolean> value(
+                """
+                        select exists (select from pg_stat_activity
+                                        where datname = current_database() and usename = 'chatkeep_app' and query = 'commit' and state = 'idle')"""));
     }
 
     static Stream<Arguments> goodTokens() {
@@ -280,10 +281,12 @@ class TokenVerifierIT {
 
     /** How many statements the service has sent or connections it has made since then. */
     private static long statementsSince(String time) {
-        return Sql.<Long> value("""
-                select count(*) from pg_stat_activity
-                 where usename = 'chatkeep_app' and greatest(query_start, backend_start) > ?::timestamptz
-                """, time);
+        return Sql.<Long> value(
+                """
+                        select count(*) from pg_stat_activity
+                         where datname = current_database() and usename = 'chatkeep_app' and greatest(query_start, backend_start) > ?::timestamptz
+                        """,
+                time);
     }
 
     private static String good(UnaryOperator<JwtClaimsBuilder> change) {

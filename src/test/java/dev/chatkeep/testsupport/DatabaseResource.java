@@ -18,17 +18,17 @@ public class DatabaseResource implements QuarkusTestResourceLifecycleManager {
         System.setProperty(JDBC_URL, server.jdbcUrl(database));
         Map<String, String> settings = new HashMap<>(settings(server, database));
         settings.put("chatkeep.auth.jwt-secret", Tokens.SECRET);
+        settings.put("quarkus.management.port", Management.newPort());
         return settings;
     }
 
-    /** What the service needs to know of its database, and what sets the services of tests apart. */
+    /** What the program needs to know of its database, and what sets that of tests apart. */
     public static Map<String, String> settings(PostgresServer server, String database) {
         return Map.of(
                 "quarkus.datasource.reactive.url", server.url(database),
                 "quarkus.datasource.password", PostgresServer.PASSWORD,
                 "quarkus.flyway.username", PostgresServer.OWNER,
                 "quarkus.flyway.password", PostgresServer.PASSWORD,
-                "quarkus.management.port", Management.newPort(),
                 // Tests run the job when they mean to.
                 "chatkeep.retention.schedule", "off");
     }

@@ -41,6 +41,7 @@ public class RestartableDatabase implements QuarkusTestResourceLifecycleManager 
         System.setProperty(DatabaseResource.JDBC_URL, server.jdbcUrl(database));
         Map<String, String> settings = new HashMap<>(DatabaseResource.settings(server, database));
         settings.put("chatkeep.auth.jwt-secret", Tokens.SECRET);
+        settings.put("quarkus.management.port", Management.newPort());
         return settings;
     }
 
