@@ -87,7 +87,7 @@ public final class PackagedProgram {
         if (isJar()) {
             // Many are started and none lives long.
             command.addAll(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), startupCache(),
-                    "-XX:TieredStopAtLevel=1", "-jar"));
+                    "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-jar"));
         }
         command.add(path().toString());
         command.addAll(List.of(arguments));
