@@ -27,8 +27,6 @@ import jakarta.persistence.Entity;
 import org.eclipse.microprofile.config.ConfigProvider;
 import org.hibernate.reactive.mutiny.Mutiny;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -40,6 +38,7 @@ import com.tngtech.archunit.core.importer.ImportOption;
 
 import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.security.ConnectionPool;
+import dev.chatkeep.testsupport.BesideOthers;
 import io.netty.buffer.ByteBuf;
 import io.quarkus.hibernate.reactive.panache.Panache;
 import io.quarkus.hibernate.reactive.panache.common.WithTransaction;
@@ -50,7 +49,7 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClient;
 import io.vertx.sqlclient.Pool;
 
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class ArchitectureTest {
 
     private static final JavaClasses CLASSES = new ClassFileImporter()

@@ -11,14 +11,13 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.PackagedProgram;
 import dev.chatkeep.testsupport.PackagedProgram.Ended;
 
 /** The program as users get it. */
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class PackagedProgramIT {
 
     @Test

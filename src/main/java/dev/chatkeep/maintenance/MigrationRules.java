@@ -6,7 +6,7 @@ import org.flywaydb.core.api.configuration.FluentConfiguration;
 
 import io.quarkus.flyway.FlywayConfigurationCustomizer;
 
-/** Migrations run as they stand: there is nothing to replace in them, and looking for it is half the work of validating. */
+/** Migrations run as they stand: there is nothing to replace in them, and no start needs to look for it. */
 @Singleton
 class MigrationRules implements FlywayConfigurationCustomizer {
 

@@ -7,9 +7,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.FreePort;
 import dev.chatkeep.testsupport.PackagedProgram;
@@ -18,7 +17,7 @@ import dev.chatkeep.testsupport.PostgresServer;
 import dev.chatkeep.testsupport.Tokens;
 
 /** The health check of a container, through the life of the service that it asks. */
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class ReadyTaskIT {
 
     private static final Ended READY = new Ended(0, "The service is ready.\n", "");

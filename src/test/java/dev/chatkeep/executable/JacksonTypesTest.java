@@ -14,8 +14,6 @@ import java.util.TreeMap;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -23,8 +21,10 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.chatkeep.testsupport.BesideOthers;
+
 /** Ways in which a type comes to Jackson. None of these classes is ever run. */
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class JacksonTypesTest {
 
     record Written(Part part, Map<String, List<Element>> elements) {

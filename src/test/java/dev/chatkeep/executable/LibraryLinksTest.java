@@ -9,8 +9,6 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 
 import com.oracle.svm.core.annotate.Alias;
 import com.oracle.svm.core.annotate.Substitute;
@@ -22,11 +20,13 @@ import com.tngtech.archunit.core.domain.JavaMethod;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 
+import dev.chatkeep.testsupport.BesideOthers;
+
 /**
  * The problem library was built for another Quarkus. The JVM minds a member that is not there when it gets to it, the
  * compiler of the executable minds it at once: whatever asks for one has to be substituted.
  */
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class LibraryLinksTest {
 
     private static final String LIBRARY = "io.quarkiverse.resteasy.problem";

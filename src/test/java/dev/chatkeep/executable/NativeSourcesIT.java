@@ -13,13 +13,12 @@ import java.util.regex.Pattern;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.PackagedProgram;
 
 /** The executable has what it needs and nothing that it does not, as far as that shows without compiling it. */
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class NativeSourcesIT {
 
     private static final Path CLASSES = Path.of("target", "classes");

@@ -13,8 +13,6 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.FieldSource;
@@ -22,10 +20,11 @@ import org.junit.jupiter.params.provider.FieldSource;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.Json;
 
 /** What the build writes for Kubernetes, as users apply it. */
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class ManifestsIT {
 
     private static final List<String> FILES = Manifest.FILES;

@@ -11,15 +11,15 @@ import java.util.UUID;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.testsupport.BesideOthers;
+
 /** What is kept in system_cache for a while, and the lists of models that are. */
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class CacheTest {
 
     private static MigratedDatabase database;

@@ -16,16 +16,15 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.WithinOneDay;
 
 /** What the retention job deletes, batch by batch. */
 @WithinOneDay
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class CleanupBatchesTest {
 
     private static final String FROM_THE_OLDEST = "-infinity";

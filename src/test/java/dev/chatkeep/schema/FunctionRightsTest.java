@@ -17,18 +17,17 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.PostgresServer;
 
 /** Who may call what of schema chatkeep, beyond what {@link RowLevelSecurityTest} has of conversations. */
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class FunctionRightsTest {
 
     private static MigratedDatabase database;

@@ -14,19 +14,18 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.WithinOneDay;
 
 /** What the functions about one user answer; uploads, usage and maintenance have tests of their own. */
 @WithinOneDay
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class FunctionsTest {
 
     private static MigratedDatabase database;

@@ -10,13 +10,13 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.testsupport.BesideOthers;
+
 /** Several instances are told that a job is due, and one of them runs it. */
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class JobsTest {
 
     private static final int INSTANCES = 12;

@@ -7,16 +7,16 @@ import java.nio.charset.StandardCharsets;
 import java.util.UUID;
 
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.testsupport.BesideOthers;
+
 /** Preferences are measured as a client would write them, and not as PostgreSQL does. */
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class JsonBytesTest {
 
     private static MigratedDatabase database;

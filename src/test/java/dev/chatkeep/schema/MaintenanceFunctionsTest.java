@@ -11,18 +11,17 @@ import java.util.UUID;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.WithinOneDay;
 
 /** Functions that speak of the whole database, so each test has one of its own. */
 @WithinOneDay
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class MaintenanceFunctionsTest {
 
     private MigratedDatabase database;

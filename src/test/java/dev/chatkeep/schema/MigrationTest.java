@@ -25,16 +25,15 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.OlderPostgres;
 import dev.chatkeep.testsupport.PostgresServer;
 
 /** Roles belong to the whole server, so tests that need servers without them, or with odd ones, start their own. */
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class MigrationTest {
 
     /** By major version; they have seen no migration before this class. */

@@ -15,8 +15,6 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -24,12 +22,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.PostgresServer;
 import dev.chatkeep.testsupport.WithinOneDay;
 
 /** Ann and Bob have the same ids of sessions and messages, and nothing of each other's. */
 @WithinOneDay
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class RowLevelSecurityTest {
 
     private static MigratedDatabase database;

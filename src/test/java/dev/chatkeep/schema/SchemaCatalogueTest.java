@@ -7,16 +7,15 @@ import java.util.Map;
 
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.PostgresServer;
 
 /** What the catalogue of a migrated database must say: the names that others rely on, and who may do what. */
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class SchemaCatalogueTest {
 
     private static final String OUR_TABLES = """

@@ -17,16 +17,15 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.Sql;
 
 /** What a session says of its messages equals what a recount says, whatever happened to them. */
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class SessionStatsTest {
 
     private static final Set<String> LOST_AGAINST_ANOTHER = Set.of("40P01", "40001");

@@ -15,8 +15,6 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -24,11 +22,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.WithinOneDay;
 
 /** Uploads of many conversations: each is stored or reported, and only what changed is touched. */
 @WithinOneDay
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class SyncUserConversationsTest {
 
     private static final String MALFORMED = "A value of it is missing, malformed or out of range.";

@@ -12,15 +12,15 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import dev.chatkeep.testsupport.BesideOthers;
+
 /** Costs by model, the register of requests, runs of jobs, the version of the catalogue: who sees and who writes them. */
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class SystemTablesTest {
 
     private static MigratedDatabase database;

@@ -5,7 +5,6 @@ import java.util.Comparator;
 import org.junit.jupiter.api.ClassDescriptor;
 import org.junit.jupiter.api.ClassOrderer;
 import org.junit.jupiter.api.ClassOrdererContext;
-import org.junit.jupiter.api.parallel.Execution;
 
 import io.quarkus.test.junit.TestProfile;
 
@@ -18,7 +17,7 @@ public final class ByProfile implements ClassOrderer {
     @Override
     public void orderClasses(ClassOrdererContext context) {
         context.getClassDescriptors().sort(Comparator
-                .comparing((ClassDescriptor type) -> !type.isAnnotated(Execution.class))
+                .comparing((ClassDescriptor type) -> !type.isAnnotated(BesideOthers.class))
                 .thenComparing(ByProfile::profile)
                 .thenComparing(type -> type.getTestClass().getName()));
     }

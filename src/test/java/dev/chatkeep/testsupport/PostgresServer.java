@@ -98,6 +98,7 @@ public final class PostgresServer implements AutoCloseable {
                 .defaultSchema("chatkeep")
                 .schemas("chatkeep")
                 .createSchemas(true)
+                .placeholderReplacement(false)
                 .load()
                 .migrate();
     }

@@ -27,14 +27,12 @@ import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.ScriptedProvider.Call;
 
-@Execution(ExecutionMode.CONCURRENT)
+@BesideOthers
 class ScriptedProviderTest {
 
     private static final int MEGABYTE = 1 << 20;
