@@ -61,7 +61,7 @@ public final class PostgresServer implements AutoCloseable {
      */
     public static PostgresServer start(EmbeddedPostgres.Builder builder, String password) {
         try {
-            return new PostgresServer(builder.start(), password);
+            return new PostgresServer(builder.setPGStartupWait(Patience.PATIENCE).start(), password);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -119,8 +119,9 @@ public final class PostgresServer implements AutoCloseable {
         createRole(LOGIN, "login noinherit");
     }
 
+    /** The driver gives a server five seconds to say whether it speaks TLS, which a busy machine does not always meet. */
     public String jdbcUrl(String database) {
-        return "jdbc:" + url(database);
+        return "jdbc:" + url(database) + "?sslmode=disable&connectTimeout=0";
     }
 
     public String url(String database) {
