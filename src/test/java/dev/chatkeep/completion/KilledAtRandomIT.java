@@ -5,6 +5,7 @@ import static dev.chatkeep.testsupport.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.UncheckedIOException;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -25,13 +26,16 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.EventStreamClient;
 import dev.chatkeep.testsupport.EventStreamClient.Event;
 import dev.chatkeep.testsupport.PackagedService;
 import dev.chatkeep.testsupport.Script;
+import dev.chatkeep.testsupport.Sql;
 
 /** Clients, provider and service end at random moments; afterwards what is stored and counted is what the provider sent. */
+@BesideOthers
 class KilledAtRandomIT {
 
     private static final int CLIENTS = 8;
@@ -73,7 +77,7 @@ class KilledAtRandomIT {
         List<Future<?>> done = new ArrayList<>();
         for (int client = 0; client < CLIENTS; client++) {
             Random random = new Random(seed * 1_000 + client);
-            Caller caller = Caller.fresh();
+            Caller caller = service.newCaller();
             done.add(clients.submit(() -> {
                 for (int number = 0; !over.get(); number++) {
                     exchanges.add(exchange(caller, "Question " + number + " of " + caller.id(), random));
@@ -105,8 +109,11 @@ class KilledAtRandomIT {
         assertThat(exchanges.stream().filter(exchange -> exchange.began() && !exchange.complete())).as("cut short")
                 .hasSizeGreaterThan(5);
         SoftAssertions softly = new SoftAssertions();
-        for (Exchange exchange : exchanges) {
-            check(softly, exchange);
+        // While the service was away, clients have asked a thousand times in vain, and that leaves no trace either.
+        try (Connection database = service.connect()) {
+            for (Exchange exchange : exchanges) {
+                check(softly, database, exchange);
+            }
         }
         exchanges.stream().map(Exchange::caller).distinct().forEach(caller -> checkUsage(softly, caller));
         softly.assertThat(service.text("select count(*) from chatkeep.completion_parts")).isEqualTo("0");
@@ -142,7 +149,7 @@ class KilledAtRandomIT {
         List<Event> events = new ArrayList<>();
         boolean began = false;
         try (EventStreamClient stream = EventStreamClient.post(caller, "/api/chat",
-                Map.of("message", question, "model", "test/model", "sessionId", "s"))) {
+                Map.of("message", question, "model", PackagedService.MODEL, "sessionId", "s"))) {
             began = stream.status() == 200;
             for (Event event = stream.next(); event != null && events.size() < patience; event = stream.next()) {
                 events.add(event);
@@ -164,14 +171,14 @@ class KilledAtRandomIT {
         }
     }
 
-    private void check(SoftAssertions softly, Exchange exchange) {
+    private static void check(SoftAssertions softly, Connection database, Exchange exchange) throws SQLException {
         String question = exchange.question();
-        List<Map<String, Object>> answers = rows("""
+        List<Map<String, Object>> answers = Sql.rows(database, """
                 select a.content, a.output_tokens, a.error_message, a.metadata ->> 'interrupted' as interrupted
                 from public.chat_messages q join public.chat_messages a
                 on a.user_id = q.user_id and a.session_id = q.session_id and a.user_message_id = q.id
                 where q.user_id = ? and q.content = ?""", exchange.caller().id(), question);
-        List<Map<String, Object>> questions = rows(
+        List<Map<String, Object>> questions = Sql.rows(database,
                 "select id from public.chat_messages where user_id = ? and content = ? and role = 'user'",
                 exchange.caller().id(), question);
 
@@ -193,17 +200,17 @@ class KilledAtRandomIT {
     }
 
     private void checkUsage(SoftAssertions softly, Caller caller) {
-        Map<String, Object> counted = rows("""
+        Map<String, Object> counted = service.rows("""
                 select coalesce(sum(messages_sent), 0)::int as sent, coalesce(sum(messages_received), 0)::int as received,
                 coalesce(sum(input_tokens), 0)::int as input, coalesce(sum(output_tokens), 0)::int as output
                 from public.user_usage_daily where user_id = ?""", caller.id()).get(0);
-        Map<String, Object> stored = rows("""
+        Map<String, Object> stored = service.rows("""
                 select count(*) filter (where role = 'user')::int as sent,
                 count(*) filter (where role = 'assistant')::int as received,
                 coalesce(sum(input_tokens) filter (where role = 'user'), 0)::int as input,
                 coalesce(sum(output_tokens) filter (where role = 'assistant'), 0)::int as output
                 from public.chat_messages where user_id = ? and error_message is null""", caller.id()).get(0);
-        Map<String, Object> session = rows(
+        Map<String, Object> session = service.rows(
                 """
                         select count(*)::int as messages, (select message_count from public.chat_sessions where user_id = ? and id = 's')
                         as counted from public.chat_messages where user_id = ? and error_message is null""",
@@ -212,13 +219,5 @@ class KilledAtRandomIT {
 
         softly.assertThat(counted).as("usage of %s", caller.id()).isEqualTo(stored);
         softly.assertThat(session.get("counted")).as("session of %s", caller.id()).isEqualTo(session.get("messages"));
-    }
-
-    private List<Map<String, Object>> rows(String sql, Object... parameters) {
-        try {
-            return service.rows(sql, parameters);
-        } catch (SQLException e) {
-            throw new IllegalStateException(e);
-        }
     }
 }

@@ -4,7 +4,6 @@ import static dev.chatkeep.testsupport.Patience.PATIENCE;
 import static dev.chatkeep.testsupport.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,11 +17,10 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.EventStreamClient;
 import dev.chatkeep.testsupport.PackagedService;
@@ -31,32 +29,29 @@ import dev.chatkeep.testsupport.WithinOneDay;
 
 /** The packaged program, ended in the middle of an answer. */
 @WithinOneDay
+@BesideOthers
 class StoppedServiceIT {
 
     private static final String WORD = "word ";
 
-    private static PackagedService service;
+    private PackagedService service;
 
-    @BeforeAll
-    static void prepare() {
-        service = new PackagedService(Map.of("QUARKUS_SHUTDOWN_DELAY", "10S", "QUARKUS_SHUTDOWN_TIMEOUT", "1S",
-                "CHATKEEP_COMPLETION_CHECKPOINT_INTERVAL", "1S"));
-    }
-
-    @AfterAll
-    static void close() throws InterruptedException {
+    @AfterEach
+    void close() throws InterruptedException {
         service.close();
     }
 
-    @AfterEach
-    void kill() throws InterruptedException {
-        service.kill();
+    /** @param delay how long it serves on after it was told to stop */
+    private void start(String delay) throws Exception {
+        service = new PackagedService(Map.of("QUARKUS_SHUTDOWN_DELAY", delay, "QUARKUS_SHUTDOWN_TIMEOUT", "1S",
+                "CHATKEEP_COMPLETION_CHECKPOINT_INTERVAL", "1S"));
+        service.start();
     }
 
     @Test
     void aServiceThatIsStoppedStoresWhatHasCome() throws Exception {
-        Caller ann = Caller.fresh();
-        service.start();
+        start("1S");
+        Caller ann = service.newCaller();
 
         try (EventStreamClient stream = ask(ann, "stopped")) {
             for (int i = 0; i < 10; i++) {
@@ -72,8 +67,9 @@ class StoppedServiceIT {
     /** The clients do what a load balancer does: they send nothing more once the service says that it is not ready. */
     @Test
     void aServiceThatIsStoppedUnderLoadAnswersAllThatItWasSent() throws Exception {
-        Caller ann = Caller.fresh();
-        service.start();
+        // Long enough for the clients to hear of it on a slow machine.
+        start("10S");
+        Caller ann = service.newCaller();
         ann.createSession("s", "Busy").then().statusCode(201);
         Set<String> answered = ConcurrentHashMap.newKeySet();
         AtomicBoolean ready = new AtomicBoolean(true);
@@ -111,8 +107,8 @@ class StoppedServiceIT {
 
     @Test
     void aServiceThatIsKilledLeavesWhatItHadKept() throws Exception {
-        Caller ann = Caller.fresh();
-        service.start();
+        start("1S");
+        Caller ann = service.newCaller();
 
         try (EventStreamClient stream = ask(ann, "killed")) {
             for (int i = 0; i < 40; i++) {
@@ -131,7 +127,7 @@ class StoppedServiceIT {
     }
 
     /** The stored part is a beginning of what was sent, and usage agrees with it. */
-    private static void assertInterrupted(Caller caller, int words) throws SQLException {
+    private void assertInterrupted(Caller caller, int words) {
         String content = service.text("select content from public.chat_messages where user_id = ? and role = 'assistant'",
                 caller.id());
         assertThat(content).startsWith(WORD.repeat(words));
@@ -153,13 +149,13 @@ class StoppedServiceIT {
     }
 
     /** The answer never ends by itself. */
-    private static EventStreamClient ask(Caller caller, String question) {
+    private EventStreamClient ask(Caller caller, String question) {
         Script script = Script.streamed();
         for (int i = 0; i < 500; i++) {
             script.delta(WORD).pause(Duration.ofMillis(60));
         }
         service.provider().on(question, script.holdUntil(new CountDownLatch(1)).done());
         return EventStreamClient.post(caller, "/api/chat",
-                Map.of("message", question, "model", "test/model", "sessionId", "s"));
+                Map.of("message", question, "model", PackagedService.MODEL, "sessionId", "s"));
     }
 }

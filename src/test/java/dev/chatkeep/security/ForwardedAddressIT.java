@@ -7,10 +7,12 @@ import java.util.Map;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.PackagedService;
 
 /** Requests that say whom they come from, sent from the loopback address. */
+@BesideOthers
 class ForwardedAddressIT {
 
     @ParameterizedTest
@@ -19,7 +21,7 @@ class ForwardedAddressIT {
         try (PackagedService service = new PackagedService(Map.of("QUARKUS_HTTP_PROXY_PROXY_ADDRESS_FORWARDING", "true",
                 "QUARKUS_HTTP_PROXY_TRUSTED_PROXIES", trusted))) {
             service.start();
-            Caller caller = Caller.fresh();
+            Caller caller = service.newCaller();
 
             caller.request().header("X-Forwarded-For", "203.0.113.7").post("/api/auth/session").then().statusCode(200);
 

@@ -20,15 +20,16 @@ import org.junit.jupiter.api.Test;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.EventStreamClient;
 import dev.chatkeep.testsupport.Json;
 import dev.chatkeep.testsupport.PackagedService;
 import dev.chatkeep.testsupport.Script;
-import io.restassured.RestAssured;
 import io.restassured.response.Response;
 
 /** The log as the packaged program writes it in production. */
+@BesideOthers
 class RequestLogIT {
 
     private static final String KEY = "a-key-for-the-hashes";
@@ -50,7 +51,7 @@ class RequestLogIT {
 
     @Test
     void aRequestHasOneLineWithoutWhatWasSaid() throws Exception {
-        Caller ann = Caller.fresh();
+        Caller ann = service.newCaller();
         ann.createSession("private-session", "private-title").then().statusCode(201);
         long before = System.nanoTime();
 
@@ -76,7 +77,7 @@ class RequestLogIT {
 
     @Test
     void whatIsInAPathIsNotInItsRoute() throws Exception {
-        Caller ann = Caller.fresh();
+        Caller ann = service.newCaller();
 
         ann.request().header("X-Request-Id", "client-2").get("/api/chat/streams/private-stream").then().statusCode(404);
 
@@ -86,8 +87,8 @@ class RequestLogIT {
 
     @Test
     void whatIsRefusedBeforeAnyResourceHasItsLineToo() throws Exception {
-        RestAssured.given().header("X-Request-Id", "client-3").get("/api/chat/sessions").then().statusCode(401);
-        RestAssured.given().header("X-Request-Id", "client-4").get("/private-nowhere").then().statusCode(404);
+        service.given().header("X-Request-Id", "client-3").get("/api/chat/sessions").then().statusCode(401);
+        service.given().header("X-Request-Id", "client-4").get("/private-nowhere").then().statusCode(404);
 
         JsonNode unauthorized = lineOf("client-3").path("mdc");
         JsonNode nowhere = lineOf("client-4").path("mdc");
@@ -100,9 +101,9 @@ class RequestLogIT {
 
     @Test
     void anIdThatIsNoneIsReplaced() {
-        Response none = RestAssured.get("/api/chat/sessions");
-        Response bad = RestAssured.given().header("X-Request-Id", "a b\"c").get("/api/chat/sessions");
-        Response tooLong = RestAssured.given().header("X-Request-Id", "x".repeat(129)).get("/api/chat/sessions");
+        Response none = service.given().get("/api/chat/sessions");
+        Response bad = service.given().header("X-Request-Id", "a b\"c").get("/api/chat/sessions");
+        Response tooLong = service.given().header("X-Request-Id", "x".repeat(129)).get("/api/chat/sessions");
 
         for (Response answer : List.of(none, bad, tooLong)) {
             assertThat(UUID.fromString(answer.header("X-Request-Id"))).isNotNull();
@@ -111,7 +112,7 @@ class RequestLogIT {
 
     @Test
     void aStreamHasItsLineWhenItEnds() throws Exception {
-        Caller ann = Caller.fresh();
+        Caller ann = service.newCaller();
         String question = "How long? " + UUID.randomUUID();
         Duration pause = Duration.ofMillis(400);
         CountDownLatch looked = new CountDownLatch(1);
@@ -120,7 +121,7 @@ class RequestLogIT {
 
         String id;
         try (EventStreamClient stream = EventStreamClient.post(ann, "/api/chat",
-                Map.of("message", question, "model", "test/model"))) {
+                Map.of("message", question, "model", PackagedService.MODEL))) {
             id = stream.header("X-Request-Id");
             stream.next();
             assertThat(linesOf(id)).isEmpty();

@@ -31,7 +31,7 @@ public record Administrator(UUID id, String token) {
 
     /** The user who is one, with the same token. */
     public Caller asUser() {
-        return new Caller(id, token);
+        return new Caller(id, token, Service.OF_QUARKUS);
     }
 
     public RequestSpecification request() {

@@ -5,7 +5,6 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
 
-import io.restassured.RestAssured;
 import io.restassured.http.ContentType;
 import io.restassured.response.Response;
 import io.restassured.specification.RequestSpecification;
@@ -15,24 +14,30 @@ import io.smallrye.jwt.build.JwtClaimsBuilder;
  * A user of the API, new to it unless the id says otherwise, and the calls that front ends make.
  *
  * @param token the one that all calls carry, whenever they are made
+ * @param service the one that is called
  */
-public record Caller(UUID id, String token) {
+public record Caller(UUID id, String token, Service service) {
 
     public static Caller fresh() {
         return of(UUID.randomUUID());
     }
 
     public static Caller of(UUID id) {
-        return new Caller(id, Tokens.of(id));
+        return new Caller(id, Tokens.of(id), Service.OF_QUARKUS);
+    }
+
+    /** The same user of another service. */
+    Caller of(Service other) {
+        return new Caller(id, token, other);
     }
 
     /** The same user with another token, which says so itself. */
     public Caller with(UnaryOperator<JwtClaimsBuilder> change) {
-        return new Caller(id, change.apply(Tokens.claims(id)).sign(Tokens.secretKey()));
+        return new Caller(id, change.apply(Tokens.claims(id)).sign(Tokens.secretKey()), service);
     }
 
     public RequestSpecification request() {
-        return RestAssured.given().auth().oauth2(token).contentType(ContentType.JSON);
+        return service.given().auth().oauth2(token).contentType(ContentType.JSON);
     }
 
     public Response createSession(String sessionId, String title) {

@@ -16,8 +16,6 @@ import java.util.Map;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
-import io.restassured.RestAssured;
-
 /** A response that is read event by event, and can be hung up on in the middle. */
 public final class EventStreamClient implements AutoCloseable {
 
@@ -58,7 +56,7 @@ public final class EventStreamClient implements AutoCloseable {
     }
 
     private static HttpRequest.Builder request(Caller caller, String path) {
-        return HttpRequest.newBuilder(URI.create("http://localhost:" + RestAssured.port + path))
+        return HttpRequest.newBuilder(URI.create("http://localhost:" + caller.service().port() + path))
                 .header("Authorization", "Bearer " + caller.token());
     }
 
