@@ -11,85 +11,70 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
-import dev.chatkeep.completion.ImpatientServiceIT.Impatient;
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.Chat;
-import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.EventStreamClient;
 import dev.chatkeep.testsupport.EventStreamClient.Event;
 import dev.chatkeep.testsupport.Json;
-import dev.chatkeep.testsupport.Models;
-import dev.chatkeep.testsupport.OwnResources;
-import dev.chatkeep.testsupport.ProviderResource;
+import dev.chatkeep.testsupport.PackagedService;
 import dev.chatkeep.testsupport.Script;
 import dev.chatkeep.testsupport.ScriptedProvider;
-import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.WithinOneDay;
-import io.quarkus.test.junit.QuarkusIntegrationTest;
-import io.quarkus.test.junit.TestProfile;
-import io.restassured.RestAssured;
 import io.restassured.response.Response;
 
 /**
  * A service that waits neither for a provider that has fallen silent nor for a client that has gone. Nobody here says more
  * once they have begun not to, so it is right however late it notices.
  */
-@QuarkusIntegrationTest
-@TestProfile(Impatient.class)
 @WithinOneDay
+@BesideOthers
 class ImpatientServiceIT {
 
-    public static class Impatient extends OwnResources {
+    private static final String MODEL = "test/priced";
 
-        public Impatient() {
-            super(DatabaseResource.class, ImpatientProvider.class);
-        }
+    private static PackagedService service;
+    private static ScriptedProvider provider;
+
+    @BeforeAll
+    static void start() throws Exception {
+        service = new PackagedService(Map.of(
+                // Long enough for what is to be said before the silence.
+                "CHATKEEP_PROVIDER_FIRST_BYTE_TIMEOUT", "15S", "CHATKEEP_PROVIDER_IDLE_TIMEOUT", "15S",
+                "CHATKEEP_COMPLETION_RESUME_GRACE", "0.2S", "CHATKEEP_COMPLETION_CHECKPOINT_INTERVAL", "1S"));
+        service.start();
+        service.rows("insert into public.model_access (model_id, tier, input_cost_per_token, output_cost_per_token)"
+                + " values (?, 'free', 0.001, 0.002)", MODEL);
+        provider = service.provider();
     }
 
-    public static class ImpatientProvider extends ProviderResource {
-
-        @Override
-        public Map<String, String> start() {
-            Map<String, String> settings = new HashMap<>(super.start());
-            // Long enough for what is to be said before the silence.
-            settings.put("chatkeep.provider.first-byte-timeout", "15S");
-            settings.put("chatkeep.provider.idle-timeout", "15S");
-            settings.put("chatkeep.completion.resume-grace", "0.2S");
-            return settings;
-        }
+    @AfterAll
+    static void stop() throws InterruptedException {
+        service.close();
     }
 
-    private static String model;
-
-    ScriptedProvider provider;
-
-    private final Caller ann = Caller.fresh();
+    private final Caller ann = service.newCaller();
     private final String marker = "marker-" + UUID.randomUUID();
     private final CountDownLatch never = new CountDownLatch(1);
-
-    @BeforeEach
-    void openAModel() {
-        model = model == null ? Models.open("free", "0.001", "0.002") : model;
-    }
 
     @Test
     void aProviderThatSaysNothingIsNotWaitedForForever() {
         provider.on(marker, Script.silence(Duration.ofMinutes(5)));
 
-        Response failed = ann.request().body(Map.of("message", marker, "model", model)).post("/api/chat");
+        Response failed = ann.request().body(Map.of("message", marker, "model", MODEL)).post("/api/chat");
 
         assertProblem(failed, 504, "provider_timeout");
         assertThat(provider.calls(marker)).hasSize(1);
@@ -135,20 +120,20 @@ class ImpatientServiceIT {
                 stream.next();
             }
         } else {
-            try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), RestAssured.port)) {
+            try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), service.port())) {
                 byte[] body = Json.write(inSession("s")).getBytes(StandardCharsets.UTF_8);
                 socket.getOutputStream().write(("POST /api/chat HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
                         + ann.token() + "\r\nContent-Type: application/json\r\nContent-Length: " + body.length
                         + "\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
                 socket.getOutputStream().write(body);
-                await("a part").until(() -> Sql.<Long> value("select count(*) from chatkeep.completion_parts where user_id = ?",
-                        ann.id()) > 0);
+                await("a part").until(
+                        () -> !service.rows("select from chatkeep.completion_parts where user_id = ?", ann.id()).isEmpty());
             }
         }
 
         await("the end of the call").until(() -> provider.calls(marker).get(0).hungUp());
         await("the answer").until(() -> contents("s").size() == 2);
-        JsonNode metadata = Json.of(Sql.<String> value("select metadata::text from public.chat_messages where user_id = ?"
+        JsonNode metadata = Json.of(service.text("select metadata::text from public.chat_messages where user_id = ?"
                 + " and session_id = 's' and role = 'assistant'", ann.id()));
         String content = contents("s").get(1);
         assertThat(metadata.path("interrupted").booleanValue()).isTrue();
@@ -162,7 +147,7 @@ class ImpatientServiceIT {
     }
 
     private Map<String, Object> inSession(String session) {
-        return Map.of("message", marker, "model", model, "sessionId", session);
+        return Map.of("message", marker, "model", MODEL, "sessionId", session);
     }
 
     private List<String> contents(String session) {

@@ -18,49 +18,42 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-import dev.chatkeep.problem.DatabaseAwayIT.OnItsOwnDatabase;
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.EventStreamClient;
 import dev.chatkeep.testsupport.Json;
-import dev.chatkeep.testsupport.Management;
-import dev.chatkeep.testsupport.Models;
-import dev.chatkeep.testsupport.OwnResources;
-import dev.chatkeep.testsupport.ProviderResource;
+import dev.chatkeep.testsupport.PackagedService;
 import dev.chatkeep.testsupport.RestartableDatabase;
 import dev.chatkeep.testsupport.Script;
-import dev.chatkeep.testsupport.ScriptedProvider;
 import dev.chatkeep.testsupport.Sql;
-import io.quarkus.test.junit.QuarkusIntegrationTest;
-import io.quarkus.test.junit.TestProfile;
-import io.restassured.RestAssured;
 import io.restassured.response.Response;
 
-@QuarkusIntegrationTest
-@TestProfile(OnItsOwnDatabase.class)
+/** Each test says whether the database is there; it stays so for the next one, as coming and going takes time. */
+@BesideOthers
 class DatabaseAwayIT {
 
     private static final int REQUESTS = 100;
 
-    public static class OnItsOwnDatabase extends OwnResources {
+    private static RestartableDatabase database;
+    private static PackagedService service;
 
-        public OnItsOwnDatabase() {
-            super(RestartableDatabase.class, ProviderResource.class);
-        }
+    @BeforeAll
+    static void start() throws Exception {
+        database = new RestartableDatabase();
+        service = new PackagedService(database.server(), database.server().createDatabase(), Map.of());
+        service.start();
     }
 
-    RestartableDatabase.Switch database;
-
-    ScriptedProvider provider;
-
-    @AfterEach
-    void bringTheDatabaseBack() {
-        database.on();
-        untilReady();
+    @AfterAll
+    static void stop() throws InterruptedException {
+        service.close();
+        database.close();
     }
 
     @ParameterizedTest
@@ -69,7 +62,7 @@ class DatabaseAwayIT {
             "GET, /api/chat/sync", "POST, /api/chat/sync", "POST, /api/chat", "GET, /api/chat/streams/s1",
             "DELETE, /api/chat/clear-all", "POST, /api/auth/session" })
     void whileTheDatabaseIsAwayTheServiceIsUnavailable(String method, String path) {
-        Caller caller = Caller.fresh();
+        Caller caller = service.newCaller();
         database.off();
 
         Response answer = caller.request().body("""
@@ -84,32 +77,31 @@ class DatabaseAwayIT {
     @Test
     void whileTheDatabaseIsAwayNoProviderIsCalled() {
         String question = "Is anybody there? " + UUID.randomUUID();
-        Caller caller = Caller.fresh();
+        Caller caller = service.newCaller();
         database.off();
 
         caller.request().body(Map.of("message", question)).post("/api/chat").then().statusCode(503);
         caller.request().body(Map.of("messages", List.of(Map.of("role", "user", "content", question))))
                 .post("/v1/chat/completions").then().statusCode(503);
 
-        assertThat(provider.calls(question)).isEmpty();
+        assertThat(service.provider().calls(question)).isEmpty();
     }
 
     @Test
     void anAnswerThatEndsWhileTheDatabaseIsAwayIsStoredWhenItIsBack() {
-        String model = Models.open("free", "0.001", "0.002");
+        bringTheDatabaseBack();
         String question = "Hold on " + UUID.randomUUID();
         CountDownLatch goOn = new CountDownLatch(1);
-        provider.on(question, Script.streamed().delta("Kept ").holdUntil(goOn).delta("after all").usage(3, 3).done());
-        Caller caller = Caller.fresh();
+        service.provider().on(question, Script.streamed().delta("Kept ").holdUntil(goOn).delta("after all").usage(3, 3).done());
+        Caller caller = service.newCaller();
 
         try (EventStreamClient stream = EventStreamClient.post(caller, "/api/chat",
-                Map.of("message", question, "model", model, "sessionId", "s1"))) {
+                Map.of("message", question, "model", PackagedService.MODEL, "sessionId", "s1"))) {
             stream.next();
             database.off();
             goOn.countDown();
             EventStreamClient.Event text = stream.next();
-            database.on();
-            untilReady();
+            bringTheDatabaseBack();
             EventStreamClient.Event last = stream.next();
 
             assertThat(text.json().path("content").textValue()).isEqualTo("after all");
@@ -120,7 +112,7 @@ class DatabaseAwayIT {
 
     @Test
     void whileTheDatabaseIsAwayNobodyWaitsForIt() throws Exception {
-        Caller caller = Caller.fresh();
+        Caller caller = service.newCaller();
         database.off();
         Callable<Integer> request = () -> caller.listSessions().statusCode();
 
@@ -133,7 +125,7 @@ class DatabaseAwayIT {
     void whileTheDatabaseIsAwayTheServiceIsNotReady() {
         database.off();
 
-        Response answer = Management.request().get("/q/health/ready");
+        Response answer = service.givenManagement().get("/q/health/ready");
 
         assertThat(answer.statusCode()).isEqualTo(503);
         assertThat(Json.of(answer).path("status").textValue()).isEqualTo("DOWN");
@@ -148,7 +140,7 @@ class DatabaseAwayIT {
     void whileTheDatabaseIsAwayTheServiceIsAlive() {
         database.off();
 
-        Response answer = Management.request().get("/q/health/live");
+        Response answer = service.givenManagement().get("/q/health/live");
 
         assertThat(answer.statusCode()).isEqualTo(200);
     }
@@ -157,14 +149,14 @@ class DatabaseAwayIT {
     void whileTheDatabaseIsAwayABadTokenIsStillABadToken() {
         database.off();
 
-        Response answer = RestAssured.given().auth().oauth2("garbage").get("/api/chat/sessions");
+        Response answer = service.given().auth().oauth2("garbage").get("/api/chat/sessions");
 
         assertProblem(answer, 401, "invalid_token");
     }
 
     @Test
     void whileTheDatabaseIsAwayABadRequestIsStillABadRequest() {
-        Caller caller = Caller.fresh();
+        Caller caller = service.newCaller();
         database.off();
 
         Response answer = caller.request().body("{}").post("/api/chat/sessions");
@@ -173,8 +165,9 @@ class DatabaseAwayIT {
     }
 
     @Test
-    void whenTheDatabaseIsBackTheServiceIsTooWithAllThatWasStored() {
-        Caller caller = Caller.fresh();
+    void whenTheDatabaseIsBackTheServiceIsTooWithAllThatWasStored() throws Exception {
+        bringTheDatabaseBack();
+        Caller caller = service.newCaller();
         caller.createSession("s1", "A title").then().statusCode(201);
         database.off();
         caller.listSessions().then().statusCode(503);
@@ -185,15 +178,16 @@ class DatabaseAwayIT {
         assertThat(statuses.get(statuses.size() - 1)).isEqualTo(200);
         assertThat(statuses.subList(0, statuses.size() - 1)).allMatch(status -> status == 503);
         assertThat(Json.texts(Json.of(caller.listSessions()).path("sessions"), "title")).containsExactly("A title");
-        assertThat(Management.request().get("/q/health/ready").statusCode()).isEqualTo(200);
+        assertThat(service.readiness()).isEqualTo(200);
     }
 
     @Test
     void connectionsThatWereCutAreReplaced() throws Exception {
-        Caller caller = Caller.fresh();
+        bringTheDatabaseBack();
+        Caller caller = service.newCaller();
         Callable<Integer> request = () -> caller.listSessions().statusCode();
         assertThat(allAtOnce(Collections.nCopies(REQUESTS, request))).containsOnly(200);
-        Sql.rows(
+        service.rows(
                 "select pg_terminate_backend(pid, ?) from pg_stat_activity where datname = current_database() and usename = 'chatkeep_app'",
                 PATIENCE.toMillis());
 
@@ -209,7 +203,8 @@ class DatabaseAwayIT {
             "POST, /api/auth/session, pg_cancel_backend", "POST, /api/chat/sessions, pg_terminate_backend",
             "PATCH, /api/chat/sessions, pg_terminate_backend", "POST, /api/chat/sync, pg_terminate_backend" })
     void aStatementThatTheDatabaseBreaksOffIsNotTheFaultOfTheRequest(String method, String path, String how) throws Exception {
-        Caller caller = Caller.fresh();
+        bringTheDatabaseBack();
+        Caller caller = service.newCaller();
         caller.createSession("s1", "A title").then().statusCode(201);
         Callable<Response> request = () -> caller.request()
                 .body("{\"id\": \"s1\", \"title\": \"A title\", \"conversations\": [{\"id\": \"s1\"}]}").request(method, path);
@@ -223,7 +218,7 @@ class DatabaseAwayIT {
     /** Has the database break off what the request waits for. */
     private static Response whileSomebodyHoldsTheUser(Caller caller, Callable<Response> request, String how) throws Exception {
         ExecutorService executor = Executors.newSingleThreadExecutor();
-        try (Connection holder = Sql.connect()) {
+        try (Connection holder = service.connect()) {
             holder.setAutoCommit(false);
             Sql.rows(holder, "select from profiles where id = ? for update", caller.id());
             Future<Response> answer = executor.submit(request);
@@ -236,7 +231,7 @@ class DatabaseAwayIT {
 
     private static void breakOff(String how) {
         List<Map<String, Object>> brokenOff = await("a statement that waits").until(
-                () -> Sql.rows("select " + how + "(pid) as done from pg_stat_activity"
+                () -> service.rows("select " + how + "(pid) as done from pg_stat_activity"
                         + " where datname = current_database() and usename = 'chatkeep_app' and wait_event_type = 'Lock'"),
                 rows -> !rows.isEmpty());
         assertThat(brokenOff).containsExactly(Map.of("done", true));
@@ -252,8 +247,9 @@ class DatabaseAwayIT {
         return statuses;
     }
 
-    private static void untilReady() {
-        await("readiness").until(() -> Management.request().get("/q/health/ready").statusCode() == 200);
+    private static void bringTheDatabaseBack() {
+        database.on();
+        await("readiness").until(() -> service.readiness() == 200);
     }
 
     private static List<Integer> allAtOnce(List<Callable<Integer>> requests) throws Exception {

@@ -15,45 +15,42 @@ import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-import dev.chatkeep.problem.OverloadIT.FewConnections;
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.Caller;
-import dev.chatkeep.testsupport.DatabaseResource;
-import dev.chatkeep.testsupport.OwnResources;
-import dev.chatkeep.testsupport.Sql;
-import dev.chatkeep.testsupport.Stored;
-import io.quarkus.test.junit.QuarkusIntegrationTest;
-import io.quarkus.test.junit.TestProfile;
+import dev.chatkeep.testsupport.PackagedService;
 import io.restassured.response.Response;
 
 /** More requests than there are connections, which a lock on the user's row keeps. */
-@QuarkusIntegrationTest
-@TestProfile(FewConnections.class)
+@BesideOthers
 class OverloadIT {
 
     private static final int CONNECTIONS = 2;
     private static final int WAITING = 4;
     private static final int REFUSED = 6;
 
-    public static class FewConnections extends OwnResources {
+    private PackagedService service;
 
-        public FewConnections() {
-            super(DatabaseResource.class);
-        }
+    @BeforeEach
+    void start() throws Exception {
+        service = new PackagedService(Map.of("QUARKUS_DATASOURCE_REACTIVE_MAX_SIZE", String.valueOf(CONNECTIONS),
+                "CHATKEEP_DATABASE_MOST_WAITING", String.valueOf(WAITING),
+                "CHATKEEP_DATABASE_PATIENCE", "10S",
+                "CHATKEEP_COMPLETION_CHECKPOINT_INTERVAL", "1H"));
+        service.start();
+    }
 
-        @Override
-        public Map<String, String> getConfigOverrides() {
-            return Map.of("quarkus.datasource.reactive.max-size", String.valueOf(CONNECTIONS),
-                    "chatkeep.database.most-waiting", String.valueOf(WAITING),
-                    "chatkeep.database.patience", "10S",
-                    "chatkeep.completion.checkpoint-interval", "1H");
-        }
+    @AfterEach
+    void stop() throws InterruptedException {
+        service.close();
     }
 
     @Test
     void whatFindsNoConnectionIsToldToComeBackAndNothingIsLost() throws Exception {
-        Caller caller = Caller.fresh();
+        Caller caller = service.newCaller();
         caller.createSession("s1", "A title").then().statusCode(201);
         ExecutorService threads = Executors.newCachedThreadPool();
         CompletionService<Response> clients = new ExecutorCompletionService<>(threads);
@@ -80,7 +77,7 @@ class OverloadIT {
         for (int number = 0; number < CONNECTIONS; number++) {
             assertThat(clients.take().get().statusCode()).isEqualTo(201);
         }
-        assertThat(Stored.of(caller, "messages")).hasSize(CONNECTIONS);
+        assertThat(service.rows("select id from public.chat_messages where user_id = ?", caller.id())).hasSize(CONNECTIONS);
         caller.post("s1", Map.of("id", "after", "role", "user", "content", "Hello")).then().statusCode(201);
         threads.shutdown();
     }
@@ -89,8 +86,8 @@ class OverloadIT {
         return () -> caller.post("s1", Map.of("id", id, "role", "user", "content", "Hello"));
     }
 
-    private static Connection lockOf(Caller caller) throws SQLException {
-        Connection connection = Sql.connect();
+    private Connection lockOf(Caller caller) throws SQLException {
+        Connection connection = service.connect();
         connection.setAutoCommit(false);
         try (var lock = connection.prepareStatement("select from public.profiles where id = ? for update")) {
             lock.setObject(1, caller.id());
@@ -99,8 +96,9 @@ class OverloadIT {
         return connection;
     }
 
-    private static void untilBlocked() {
-        await("all connections").until(() -> Sql.<Long> value("select count(*) from pg_stat_activity"
-                + " where datname = current_database() and usename = 'chatkeep_app' and wait_event_type = 'Lock'") == CONNECTIONS);
+    private void untilBlocked() {
+        await("all connections").until(() -> service.rows("select from pg_stat_activity"
+                + " where datname = current_database() and usename = 'chatkeep_app' and wait_event_type = 'Lock'")
+                .size() == CONNECTIONS);
     }
 }

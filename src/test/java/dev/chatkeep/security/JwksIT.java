@@ -14,43 +14,29 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-import dev.chatkeep.security.JwksIT.BothSourcesOfKeys;
-import dev.chatkeep.testsupport.DatabaseResource;
-import dev.chatkeep.testsupport.IssuerResource;
-import dev.chatkeep.testsupport.IssuerResource.Issuer;
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.JwksServer;
+import dev.chatkeep.testsupport.PackagedService;
 import dev.chatkeep.testsupport.RawToken;
 import dev.chatkeep.testsupport.Tokens;
-import io.quarkus.test.common.TestResourceScope;
-import io.quarkus.test.common.WithTestResource;
-import io.quarkus.test.junit.QuarkusIntegrationTest;
-import io.quarkus.test.junit.QuarkusTestProfile;
-import io.quarkus.test.junit.TestProfile;
-import io.restassured.RestAssured;
 import io.restassured.response.Response;
 import io.smallrye.jwt.algorithm.SignatureAlgorithm;
 import io.smallrye.jwt.build.JwtClaimsBuilder;
 
 /** A secret and published keys at the same time, and an issuer that tokens must name. */
-@QuarkusIntegrationTest
-@TestProfile(BothSourcesOfKeys.class)
-@WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+@BesideOthers
 class JwksIT {
 
     private static final UUID USER = UUID.fromString("0b6f9a52-4f0e-4f7a-9c55-2d0f6a1e7c31");
-
-    public static class BothSourcesOfKeys implements QuarkusTestProfile {
-        @Override
-        public List<TestResourceEntry> testResources() {
-            return List.of(new TestResourceEntry(IssuerResource.class));
-        }
-    }
+    private static final String ISSUER = "https://issuer.example.org/auth/v1";
 
     private enum Source {
         HS256,
@@ -58,7 +44,26 @@ class JwksIT {
         ES256
     }
 
-    Issuer issuer;
+    private static final KeyPair RSA = JwksServer.rsa();
+    private static final KeyPair EC = JwksServer.ec();
+
+    private static JwksServer issuer;
+    private static PackagedService service;
+
+    @BeforeAll
+    static void start() throws Exception {
+        issuer = new JwksServer();
+        issuer.publish("rsa-1", "RS256", RSA.getPublic());
+        issuer.publish("ec-1", "ES256", EC.getPublic());
+        service = new PackagedService(Map.of("CHATKEEP_AUTH_JWKS_URL", issuer.url(), "CHATKEEP_AUTH_ISSUER", ISSUER));
+        service.start();
+    }
+
+    @AfterAll
+    static void stop() throws InterruptedException {
+        service.close();
+        issuer.close();
+    }
 
     @ParameterizedTest
     @EnumSource(Source.class)
@@ -131,7 +136,7 @@ class JwksIT {
     @ParameterizedTest
     @CsvSource({ "RS256, rsa-2", "ES256, ec-2", "RS256, ec-1", "ES256, rsa-1", "RS256, ''" })
     void aKeyIdThatIsNotPublishedForTheAlgorithmIsRefused(SignatureAlgorithm algorithm, String id) {
-        KeyPair keys = algorithm == SignatureAlgorithm.RS256 ? issuer.rsa() : issuer.ec();
+        KeyPair keys = algorithm == SignatureAlgorithm.RS256 ? RSA : EC;
         String token = claims().jws().keyId(id).algorithm(algorithm).sign(keys.getPrivate());
 
         Response answer = get(token);
@@ -142,7 +147,7 @@ class JwksIT {
     @ParameterizedTest
     @ValueSource(strings = { "RS384", "RS512", "PS256", "PS512" })
     void anotherAlgorithmOfAPublishedKeyIsRefused(SignatureAlgorithm algorithm) {
-        String token = claims().jws().keyId("rsa-1").algorithm(algorithm).sign(issuer.rsa().getPrivate());
+        String token = claims().jws().keyId("rsa-1").algorithm(algorithm).sign(RSA.getPrivate());
 
         Response answer = get(token);
 
@@ -153,7 +158,7 @@ class JwksIT {
     @ValueSource(strings = { "bytes", "base64", "PEM", "PEM with a line end", "modulus" })
     void aPublishedKeyIsNoSecret(String form) {
         String token = RawToken.sign("{\"alg\":\"HS256\",\"kid\":\"rsa-1\"}", payload(), "HmacSHA256",
-                secret(issuer.rsa().getPublic(), form));
+                secret(RSA.getPublic(), form));
 
         Response answer = get(token);
 
@@ -163,7 +168,7 @@ class JwksIT {
     @Test
     void aPublishedKeyThatIsClaimedToBeAnotherKindOfKeyIsRefused() {
         String token = RawToken.sign("{\"alg\":\"RS256\",\"kid\":\"rsa-1\"}", payload(), "HmacSHA256",
-                issuer.rsa().getPublic().getEncoded());
+                RSA.getPublic().getEncoded());
 
         Response answer = get(token);
 
@@ -203,45 +208,45 @@ class JwksIT {
     @Test
     void theKeysAreNotFetchedForAlgorithmsThatNobodyAcceptsAnyway() {
         get(sign(Source.RS256, claims())).then().statusCode(200);
-        int before = issuer.server().requests();
+        int before = issuer.requests();
 
         Response answer = get(RawToken.encode("{\"alg\":\"none\",\"kid\":\"rsa-9\"}") + "." + RawToken.encode(payload()) + ".");
 
         assertProblem(answer, 401, "invalid_token");
-        assertThat(issuer.server().requests()).isEqualTo(before);
+        assertThat(issuer.requests()).isEqualTo(before);
     }
 
     @Test
     void manyTokensWithUnknownKeyIdsDoNotBurdenTheIssuer() {
         get(sign(Source.RS256, claims())).then().statusCode(200);
-        int before = issuer.server().requests();
+        int before = issuer.requests();
         Instant began = Instant.now();
 
         for (int number = 0; number < 50; number++) {
-            get(claims().jws().keyId("unknown-" + number).sign(issuer.rsa().getPrivate())).then().statusCode(401);
+            get(claims().jws().keyId("unknown-" + number).sign(RSA.getPrivate())).then().statusCode(401);
         }
 
         // One a minute.
-        assertThat(issuer.server().requests() - before)
+        assertThat(issuer.requests() - before)
                 .isLessThanOrEqualTo(1 + (int) Duration.between(began, Instant.now()).toMinutes());
     }
 
     private static JwtClaimsBuilder claims() {
-        return Tokens.claims(USER).issuer(IssuerResource.ISSUER);
+        return Tokens.claims(USER).issuer(ISSUER);
     }
 
-    private String sign(Source source, JwtClaimsBuilder claims) {
+    private static String sign(Source source, JwtClaimsBuilder claims) {
         return switch (source) {
             case HS256 -> claims.sign(Tokens.secretKey());
-            case RS256 -> claims.jws().keyId("rsa-1").sign(issuer.rsa().getPrivate());
-            case ES256 -> claims.jws().keyId("ec-1").algorithm(SignatureAlgorithm.ES256).sign(issuer.ec().getPrivate());
+            case RS256 -> claims.jws().keyId("rsa-1").sign(RSA.getPrivate());
+            case ES256 -> claims.jws().keyId("ec-1").algorithm(SignatureAlgorithm.ES256).sign(EC.getPrivate());
         };
     }
 
     private static String payload() {
         return """
                 {"sub":"%s","iss":"%s","aud":"authenticated","role":"authenticated","exp":4102444800}
-                """.formatted(USER, IssuerResource.ISSUER).strip();
+                """.formatted(USER, ISSUER).strip();
     }
 
     private static byte[] secret(PublicKey key, String form) {
@@ -257,6 +262,6 @@ class JwksIT {
     }
 
     private static Response get(String token) {
-        return RestAssured.given().auth().oauth2(token).get("/api/chat/sessions");
+        return service.given().auth().oauth2(token).get("/api/chat/sessions");
     }
 }

@@ -1,6 +1,5 @@
 package dev.chatkeep.security;
 
-import static dev.chatkeep.testsupport.Patience.await;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -18,6 +17,7 @@ import java.util.stream.Stream;
 
 import javax.crypto.spec.SecretKeySpec;
 
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,49 +25,35 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-import dev.chatkeep.security.TokenVerifierIT.Quiet;
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.Caller;
-import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
-import dev.chatkeep.testsupport.OwnResources;
+import dev.chatkeep.testsupport.PackagedService;
 import dev.chatkeep.testsupport.RawToken;
-import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Tokens;
-import io.quarkus.test.junit.QuarkusIntegrationTest;
-import io.quarkus.test.junit.TestProfile;
-import io.restassured.RestAssured;
 import io.restassured.response.Response;
 import io.smallrye.jwt.algorithm.SignatureAlgorithm;
 import io.smallrye.jwt.build.JwtClaimsBuilder;
 
-@QuarkusIntegrationTest
-@TestProfile(Quiet.class)
+@BesideOthers
 class TokenVerifierIT {
-
-    /** Sends the database nothing but what requests ask for, so that it can be counted. */
-    public static class Quiet extends OwnResources {
-
-        public Quiet() {
-            super(DatabaseResource.class);
-        }
-
-        @Override
-        public Map<String, String> getConfigOverrides() {
-            return Map.of("chatkeep.completion.checkpoint-interval", "1H");
-        }
-    }
 
     private static final UUID USER = UUID.fromString("0b6f9a52-4f0e-4f7a-9c55-2d0f6a1e7c31");
     private static final String HEADER = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
     private static final byte[] SECRET = Tokens.SECRET.getBytes(StandardCharsets.UTF_8);
 
-    /** The one job that this service still has looks once at the start for calls of other instances. */
+    private static PackagedService service;
+
+    /** Without jobs it sends the database nothing but what requests ask for, so that it can be counted. */
     @BeforeAll
-    static void awaitTheFirstLook() {
-        await("the first look").until(() -> Sql.<Boolean> value(
-                """
-                        select exists (select from pg_stat_activity
-                                        where datname = current_database() and usename = 'chatkeep_app' and query = 'commit' and state = 'idle')"""));
+    static void start() throws Exception {
+        service = new PackagedService(Map.of("QUARKUS_SCHEDULER_ENABLED", "false"));
+        service.start();
+    }
+
+    @AfterAll
+    static void stop() throws InterruptedException {
+        service.close();
     }
 
     static Stream<Arguments> goodTokens() {
@@ -89,7 +75,7 @@ class TokenVerifierIT {
     void aGoodTokenOpensTheApi(String name, String token) {
         String authorization = "Bearer " + token;
 
-        Response answer = RestAssured.given().header("Authorization", authorization).get("/api/chat/sessions");
+        Response answer = service.given().header("Authorization", authorization).get("/api/chat/sessions");
 
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
     }
@@ -99,7 +85,7 @@ class TokenVerifierIT {
     void aTokenThatExpiredWithinTheClockSkewOpensTheApi() {
         String token = good(claims -> claims.issuedAt(now() - 3600).expiresAt(now() - 1));
 
-        Response answer = RestAssured.given().auth().oauth2(token).get("/api/chat/sessions");
+        Response answer = service.given().auth().oauth2(token).get("/api/chat/sessions");
 
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
     }
@@ -109,7 +95,7 @@ class TokenVerifierIT {
     void theSchemeIsReadInAnyCase(String scheme) {
         String authorization = scheme + " " + Tokens.of(USER);
 
-        Response answer = RestAssured.given().header("Authorization", authorization).get("/api/chat/sessions");
+        Response answer = service.given().header("Authorization", authorization).get("/api/chat/sessions");
 
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
     }
@@ -220,9 +206,9 @@ class TokenVerifierIT {
     @ParameterizedTest(name = "{0}")
     @MethodSource("badTokens")
     void aBadTokenIsRefusedBeforeTheDatabaseIsAsked(String name, String token) {
-        String before = Sql.value("select clock_timestamp()::text");
+        String before = service.text("select clock_timestamp()::text");
 
-        Response answer = RestAssured.given().header("Authorization", "Bearer " + token).get("/api/chat/sessions");
+        Response answer = service.given().header("Authorization", "Bearer " + token).get("/api/chat/sessions");
 
         assertProblem(answer, 401, "invalid_token");
         assertThat(answer.header("WWW-Authenticate")).isEqualTo("Bearer error=\"invalid_token\"");
@@ -232,9 +218,9 @@ class TokenVerifierIT {
     @ParameterizedTest
     @ValueSource(strings = { "Basic YWRhOmFkYQ==", "Digest username=\"ada\"", "Token %s", "%s", "Bearer", "BearerToken %s" })
     void withoutABearerTokenTheDatabaseIsNotAsked(String authorization) {
-        String before = Sql.value("select clock_timestamp()::text");
+        String before = service.text("select clock_timestamp()::text");
 
-        Response answer = RestAssured.given().header("Authorization", authorization.replace("%s", Tokens.of(USER)))
+        Response answer = service.given().header("Authorization", authorization.replace("%s", Tokens.of(USER)))
                 .get("/api/chat/sessions");
 
         assertProblem(answer, 401, "unauthorized");
@@ -245,9 +231,9 @@ class TokenVerifierIT {
     @Test
     void aTokenAnywhereElseThanInTheHeaderIsNoToken() {
         String token = Tokens.of(USER);
-        String before = Sql.value("select clock_timestamp()::text");
+        String before = service.text("select clock_timestamp()::text");
 
-        Response answer = RestAssured.given().queryParam("access_token", token).queryParam("token", token)
+        Response answer = service.given().queryParam("access_token", token).queryParam("token", token)
                 .cookie("Bearer", token).cookie("access_token", token).header("X-Authorization", "Bearer " + token)
                 .get("/api/chat/sessions");
 
@@ -258,9 +244,9 @@ class TokenVerifierIT {
 
     @Test
     void aBadTokenIsRefusedBeforeTheRequestIsRead() {
-        String before = Sql.value("select clock_timestamp()::text");
+        String before = service.text("select clock_timestamp()::text");
 
-        Response answer = RestAssured.given().header("Authorization", "Bearer garbage").contentType("application/json")
+        Response answer = service.given().header("Authorization", "Bearer garbage").contentType("application/json")
                 .body("{\"conversations\": [").post("/api/chat/sync");
 
         assertProblem(answer, 401, "invalid_token");
@@ -269,24 +255,24 @@ class TokenVerifierIT {
 
     @Test
     void theClaimsThatPoliciesReadAreThoseOfTheToken() {
-        Caller caller = Caller.fresh();
+        Caller caller = service.newCaller();
         String token = Tokens.claims(caller.id())
                 .claim("user_metadata", Map.of("full_name", "\u00C4d\u00E2 \uD83D\uDE00 'x' \\ \""))
                 .sign(Tokens.secretKey());
 
-        Response answer = RestAssured.given().auth().oauth2(token).post("/api/auth/session");
+        Response answer = service.given().auth().oauth2(token).post("/api/auth/session");
 
         assertThat(Json.of(answer).path("full_name").textValue()).isEqualTo("\u00C4d\u00E2 \uD83D\uDE00 'x' \\ \"");
     }
 
     /** How many statements the service has sent or connections it has made since then. */
     private static long statementsSince(String time) {
-        return Sql.<Long> value(
+        return Long.parseLong(service.text(
                 """
                         select count(*) from pg_stat_activity
                          where datname = current_database() and usename = 'chatkeep_app' and greatest(query_start, backend_start) > ?::timestamptz
                         """,
-                time);
+                time));
     }
 
     private static String good(UnaryOperator<JwtClaimsBuilder> change) {

@@ -4,7 +4,6 @@ import static dev.chatkeep.testsupport.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.HashSet;
@@ -17,6 +16,8 @@ import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Collectors;
 
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 import com.google.protobuf.ByteString;
@@ -24,69 +25,32 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 
-import dev.chatkeep.telemetry.TracingIT.Traced;
+import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.Caller;
-import dev.chatkeep.testsupport.DatabaseResource;
-import dev.chatkeep.testsupport.Models;
-import dev.chatkeep.testsupport.OwnResources;
-import dev.chatkeep.testsupport.ProviderResource;
+import dev.chatkeep.testsupport.PackagedService;
 import dev.chatkeep.testsupport.Script;
-import dev.chatkeep.testsupport.ScriptedProvider;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import io.opentelemetry.proto.trace.v1.Span;
-import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
-import io.quarkus.test.junit.QuarkusIntegrationTest;
-import io.quarkus.test.junit.TestProfile;
 
 /** What a collector of traces is sent, which is set up by its address alone. */
-@QuarkusIntegrationTest
-@TestProfile(Traced.class)
+@BesideOthers
 class TracingIT {
 
-    public static class Traced extends OwnResources {
-
-        public Traced() {
-            super(DatabaseResource.class, ProviderResource.class, CollectorResource.class);
-        }
-    }
+    private static final String API_KEY = "sk-test-secret-of-the-provider";
 
     /** Takes traces as OTLP over HTTP. */
-    public static class CollectorResource implements QuarkusTestResourceLifecycleManager {
-
-        private final Collector collector = new Collector();
-
-        @Override
-        public Map<String, String> start() {
-            return Map.of("quarkus.otel.exporter.otlp.endpoint", collector.start(),
-                    "quarkus.otel.exporter.otlp.protocol", "http/protobuf",
-                    "quarkus.otel.exporter.otlp.compression", "none",
-                    "quarkus.otel.bsp.schedule.delay", "0.1S");
-        }
-
-        @Override
-        public void inject(TestInjector injector) {
-            injector.injectIntoFields(collector, new TestInjector.MatchesType(Collector.class));
-        }
-
-        @Override
-        public void stop() {
-            collector.server.stop(0);
-        }
-    }
-
-    static final class Collector {
+    private static final class Collector implements AutoCloseable {
 
         private final List<ExportTraceServiceRequest> received = new CopyOnWriteArrayList<>();
-        private HttpServer server;
+        private final HttpServer server;
 
-        private String start() {
-            try {
-                server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
+        Collector() throws IOException {
+            server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
             server.createContext("/v1/traces", this::take);
             server.start();
+        }
+
+        String url() {
             return "http://127.0.0.1:" + server.getAddress().getPort();
         }
 
@@ -104,20 +68,41 @@ class TracingIT {
                     .flatMap(resource -> resource.getScopeSpansList().stream())
                     .flatMap(scope -> scope.getSpansList().stream()).toList();
         }
+
+        @Override
+        public void close() {
+            server.stop(0);
+        }
     }
 
-    Collector collector;
+    private Collector collector;
+    private PackagedService service;
 
-    ScriptedProvider provider;
+    @BeforeEach
+    void start() throws Exception {
+        collector = new Collector();
+        service = new PackagedService(Map.of("CHATKEEP_PROVIDER_API_KEY", API_KEY,
+                "QUARKUS_OTEL_EXPORTER_OTLP_ENDPOINT", collector.url(),
+                "QUARKUS_OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf",
+                "QUARKUS_OTEL_EXPORTER_OTLP_COMPRESSION", "none",
+                "QUARKUS_OTEL_BSP_SCHEDULE_DELAY", "0.1S"));
+        service.start();
+    }
+
+    @AfterEach
+    void stop() throws InterruptedException {
+        service.close();
+        collector.close();
+    }
 
     @Test
     void aQuestionIsOneTraceFromTheRequestThroughTheDatabaseToTheProvider() throws Exception {
-        Caller ann = Caller.fresh();
-        String model = Models.open("free", "0", "0");
+        Caller ann = service.newCaller();
         String question = "private-question " + UUID.randomUUID();
-        provider.on(question, Script.streamed().delta("private-answer").usage(3, 3).done());
+        service.provider().on(question, Script.streamed().delta("private-answer").usage(3, 3).done());
 
-        ann.request().body(Map.of("message", question, "model", model, "sessionId", "s")).post("/api/chat").then()
+        ann.request().body(Map.of("message", question, "model", PackagedService.MODEL, "sessionId", "s")).post("/api/chat")
+                .then()
                 .statusCode(200);
 
         List<Span> trace = traceWith("POST /api/chat", "chatkeep.finish_completion");
@@ -126,9 +111,9 @@ class TracingIT {
         Set<ByteString> ids = trace.stream().map(Span::getSpanId).collect(Collectors.toCollection(HashSet::new));
         assertThat(trace).filteredOn(span -> !ids.contains(span.getParentSpanId())).extracting(Span::getName)
                 .containsExactly("POST /api/chat");
-        assertThat(provider.calls(question).get(0).headers().get("traceparent"))
+        assertThat(service.provider().calls(question).get(0).headers().get("traceparent"))
                 .contains(HexFormat.of().formatHex(trace.get(0).getTraceId().toByteArray()));
-        assertThat(collector.spans().toString()).doesNotContain("private-", "Bearer", ProviderResource.API_KEY,
+        assertThat(collector.spans().toString()).doesNotContain("private-", "Bearer", API_KEY,
                 ann.id().toString());
     }
 
