@@ -9,10 +9,9 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestInstance.Lifecycle;
@@ -41,18 +40,18 @@ class TasksIT {
 
     private static final String NOBODY = "00000000-0000-4000-8000-00000000dead";
 
-    /** A database with the settings to reach it; the owner's are for migrating alone. */
-    private record Target(PostgresServer server, String database) implements AutoCloseable {
+    /** A migration needs the address and the owner alone, and every other task all but the owner. */
+    private static final Set<String> SETTINGS_OF_MIGRATION = Set.of("QUARKUS_DATASOURCE_REACTIVE_URL",
+            "QUARKUS_FLYWAY_USERNAME", "QUARKUS_FLYWAY_PASSWORD");
 
-        static Target on(int majorVersion) {
-            PostgresServer server = OlderPostgres.start(majorVersion);
-            server.createLogin();
-            return new Target(server, server.createDatabase());
-        }
+    /** A database with the settings to reach it. */
+    private record Target(PostgresServer server, String database) {
 
         Ended run(String... arguments) throws IOException, InterruptedException {
             Map<String, String> settings = PackagedProgram.environment(DatabaseResource.settings(server, database));
-            if (!arguments[0].equals("migrate")) {
+            if (arguments[0].equals("migrate")) {
+                settings.keySet().retainAll(SETTINGS_OF_MIGRATION);
+            } else {
                 settings.keySet().removeIf(name -> name.startsWith("QUARKUS_FLYWAY"));
             }
             return PackagedProgram.run(settings, arguments);
@@ -69,33 +68,20 @@ class TasksIT {
             rows("insert into auth.users (id, email) values (?, ?)", id, id + "@example.org");
             return id;
         }
-
-        @Override
-        public void close() {
-            server.close();
-        }
     }
 
     @TempDir
     Path directory;
 
-    private Target migrated;
-
-    @BeforeAll
-    void migrate() throws Exception {
-        migrated = Target.on(OlderPostgres.NEWEST);
-        assertThat(migrated.run("migrate").status()).isZero();
-    }
-
-    @AfterAll
-    void stop() {
-        migrated.close();
-    }
+    private final Target migrated = new Target(PostgresServer.shared(), PostgresServer.shared().createMigratedDatabase());
 
     @ParameterizedTest
     @ValueSource(ints = { 15, OlderPostgres.NEWEST })
-    void eachTaskDoesItsWork(int majorVersion) throws Exception {
-        try (Target target = Target.on(majorVersion)) {
+    void eachTaskDoesItsWorkWithTheSettingsThatItNeeds(int majorVersion) throws Exception {
+        try (PostgresServer server = OlderPostgres.start(majorVersion)) {
+            server.createLogin();
+            Target target = new Target(server, server.createDatabase());
+
             Ended migrated = target.run("migrate");
             assertThat(migrated).isEqualTo(new Ended(0, "The schema is at version 7.\n", ""));
 
@@ -253,16 +239,6 @@ class TasksIT {
 
         assertThat(ended).isEqualTo(new Ended(1, "",
                 "The task could not start: FATAL: role \"stranger\" does not exist\n"));
-    }
-
-    @Test
-    void theMigrationNeedsNothingButTheAddressAndTheOwner() throws Exception {
-        Ended ended = PackagedProgram.run(Map.of(
-                "QUARKUS_DATASOURCE_REACTIVE_URL", migrated.server().url(migrated.server().createDatabase()),
-                "QUARKUS_FLYWAY_USERNAME", PostgresServer.OWNER,
-                "QUARKUS_FLYWAY_PASSWORD", PostgresServer.PASSWORD), "migrate");
-
-        assertThat(ended).isEqualTo(new Ended(0, "The schema is at version 7.\n", ""));
     }
 
     @Test
