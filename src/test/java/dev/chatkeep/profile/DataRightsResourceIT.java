@@ -89,6 +89,7 @@ class DataRightsResourceIT {
         assertThat(Json.texts(export.path("conversations"), "id")).isEqualTo(ids);
         export.path("conversations").forEach(conversation -> assertThat(Json.texts(conversation.path("messages"), "id"))
                 .containsExactly(conversation.path("id").textValue() + "-q"));
+        erase(caller).then().statusCode(200);
     }
 
     @Test
@@ -131,6 +132,8 @@ class DataRightsResourceIT {
         JsonNode export = Json.of(caller.request().get("/api/user/export"));
 
         assertThat(Json.texts(export.at("/conversations/0/messages"), "content")).hasSameElementsAs(contents);
+        // Tests that look through everything that is stored would take long over it.
+        erase(caller).then().statusCode(200);
     }
 
     @Test
@@ -447,15 +450,14 @@ class DataRightsResourceIT {
         return kinds;
     }
 
-    /** Every table that has a row in which the user's id or e-mail address stands, in whatever column. */
+    /** Every table that has a row in which the user's id stands, in whatever column; it is in the e-mail address, too. */
     private static List<String> mentions(Caller caller) {
         List<String> tables = new ArrayList<>();
         for (Map<String, Object> table : Sql.rows("select format('%I.%I', schemaname, tablename) as name from pg_tables"
                 + " where schemaname in ('public', 'auth', 'chatkeep') order by 1")) {
             String name = (String) table.get("name");
-            long rows = Sql.<Long> value("select count(*) from " + name + " t where t::text ilike ? or t::text ilike ?",
-                    "%" + caller.id() + "%", "%" + Tokens.email(caller.id()) + "%");
-            if (rows > 0) {
+            if (Sql.<Boolean> value("select exists (select from " + name + " t where t::text ilike ?)",
+                    "%" + caller.id() + "%")) {
                 tables.add(name);
             }
         }
