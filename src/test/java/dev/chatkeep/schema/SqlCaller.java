@@ -18,6 +18,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
+import dev.chatkeep.testsupport.BorrowedConnection;
 import dev.chatkeep.testsupport.PostgresServer;
 import dev.chatkeep.testsupport.Sql;
 
@@ -47,11 +48,15 @@ record SqlCaller(PostgresServer server, String database, String login, String ro
     /** Opens a transaction as this caller; closing the connection without a commit undoes it. */
     Connection begin() throws SQLException {
         Connection connection = server.connect(database, login);
+        begin(connection);
+        return connection;
+    }
+
+    private void begin(Connection connection) throws SQLException {
         connection.setAutoCommit(false);
         if (role != null) {
             Sql.rows(connection, "select set_config('role', ?, true), set_config('request.jwt.claims', ?, true)", role, claims);
         }
-        return connection;
     }
 
     /**
@@ -93,9 +98,10 @@ record SqlCaller(PostgresServer server, String database, String login, String ro
     }
 
     private List<Map<String, Object>> committed(String sql, Object... parameters) throws SQLException {
-        try (Connection connection = begin()) {
-            List<Map<String, Object>> rows = read(connection, sql, parameters);
-            connection.commit();
+        try (BorrowedConnection borrowed = server.borrow(database, login)) {
+            begin(borrowed.connection());
+            List<Map<String, Object>> rows = read(borrowed.connection(), sql, parameters);
+            borrowed.connection().commit();
             return rows;
         }
     }

@@ -137,6 +137,11 @@ public final class PostgresServer implements AutoCloseable {
         return DriverManager.getConnection(jdbcUrl(database), user, password);
     }
 
+    /** As {@link #connect}, for one statement or transaction. */
+    public BorrowedConnection borrow(String database, String user) throws SQLException {
+        return BorrowedConnection.of(jdbcUrl(database), user, password);
+    }
+
     private void createRole(String name, String attributes) {
         execute("do $$ begin create role " + name + " " + attributes + "; exception when duplicate_object then null; end $$",
                 "alter role " + name + " password '" + password + "'");
@@ -155,9 +160,12 @@ public final class PostgresServer implements AutoCloseable {
     @Override
     public void close() {
         try {
+            BorrowedConnection.endAll(jdbcUrl(""));
             postgres.close();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
         }
     }
 }

@@ -16,14 +16,16 @@ public final class Sql {
     private Sql() {
     }
 
+    /** A new one, which is the caller's own: for what lasts longer than a statement. */
     public static Connection connect() throws SQLException {
         return DriverManager.getConnection(System.getProperty(DatabaseResource.JDBC_URL), "postgres", PostgresServer.PASSWORD);
     }
 
     /** The rows as maps of column to value. */
     public static List<Map<String, Object>> rows(String sql, Object... parameters) {
-        try (Connection connection = connect()) {
-            return rows(connection, sql, parameters);
+        try (BorrowedConnection superuser = BorrowedConnection.of(System.getProperty(DatabaseResource.JDBC_URL), "postgres",
+                PostgresServer.PASSWORD)) {
+            return rows(superuser.connection(), sql, parameters);
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }
