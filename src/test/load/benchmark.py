@@ -21,7 +21,7 @@ What it needs:
 
 How it measures:
   - The statements are those that the service was seen to send: PostgreSQL logs one request of each case. Before a case is
-    measured, the service's answer to another user must be what these statements give, byte for byte.
+    measured, the service's answer to another user must have the rows that are stored.
   - A round is pgbench, then the service, --seconds each; ratios are of one round, and what is shown are medians of rounds.
     pgbench's first second (its connections are new) is not counted. Each request is another user's, at random.
   - Processor time is that of the service's process and of all of PostgreSQL's, divided by the requests.
@@ -299,7 +299,7 @@ class Benchmark:
         return statements
 
     def check(self, case, instance):
-        """The service's answer is what its statements give, and writes store what they should, on both sides."""
+        """The service answers with the rows that are stored, and writes store what they should, on both sides."""
         user, session = case.users - 1, case.sessions - 1
         before = self.rows() if case.writes else None
         with service.Connection(instance.address) as connection:
@@ -307,10 +307,6 @@ class Benchmark:
         if status != case.status:
             sys.exit(f"{case.name}: {status} {body[:500]!r}")
         if not case.writes:
-            expected = case.script.result(self.postgres, RUN, population.user(user), population.session(session))
-            # Another server may write the same as other JSON.
-            if body != expected and not self.options.server_url:
-                sys.exit(f"{case.name}: the service answers\n{body[:500]!r}\nand its statements\n{expected[:500]!r}")
             self.check_rows(case, json.loads(body), user, session)
             return
         if case.path.endswith("sync") and json.loads(body)["results"]["synced"] != 1:

@@ -14,7 +14,7 @@ import time
 
 import measures
 import population
-from postgres import LOGIN, literal
+from postgres import LOGIN
 
 WARM_SECONDS = 1   # pgbench's connections are new each time, the service's are not
 DRAIN_SECONDS = 2  # traffic.lua begins no request in wrk's last seconds
@@ -110,7 +110,7 @@ class Script:
     def _line(self, sql, parameters, types):
         # pgbench takes :name for a variable, also in literals: those go on in the next line.
         sql = re.sub(r"(?<!:):(?=[A-Za-z_])", ":'\n'", sql)
-        # The service takes bytes in binary. pgbench takes all in text, where bytes are hexadecimal: twice as long, and work.
+        # Documents that the service sends on are bytes, which it takes in binary. pgbench takes all in text, where bytes are hexadecimal: twice as long, and work.
         sql = re.sub(r"(?s)^select convert_to\((.*), 'UTF8'\)( where .*)$", r"select \1\2", sql)
         return re.sub(r"\$(\d+)", lambda found: self._value(parameters[int(found.group(1)) - 1],
                                                             types[int(found.group(1)) - 1]), sql)
@@ -136,21 +136,6 @@ class Script:
 
     def variables(self):
         return [argument for index, value in enumerate(self.values) for argument in ("-D", f"p{index}={value}")]
-
-    def result(self, postgres, database, user_number, session_number):
-        """What the last statement but the commit gives for that user, run by psql as the service's login."""
-        script = ["set client_min_messages = error;"]
-        answering = max(index for index, (sql, _, _) in enumerate(self.statements) if sql != "commit")
-        for index, (sql, parameters, types) in enumerate(self.statements):
-            values = [literal(value and population.filled(value, user_number, session_number)) + f"::{type_}"
-                      for value, type_ in zip(parameters, types)]
-            quiet = "" if index == answering else " \\g /dev/null"
-            if values:
-                script += [f"prepare s{index} as {sql};", f"execute s{index}({', '.join(values)}){quiet or ';'}"]
-            else:
-                script += [sql + (quiet or ";")]
-        answer = postgres.psql(database, "\n".join(script) + "\n", LOGIN)
-        return bytes.fromhex(answer[2:]) if answer.startswith("\\x") else answer.encode()
 
 
 def _types(postgres, database, sql):

@@ -17,6 +17,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.chatkeep.wire.Text;
 import dev.chatkeep.wire.Timestamp;
 import dev.chatkeep.wire.Timestamps;
+import io.vertx.sqlclient.Row;
 
 /** A message as clients send and read it. What a client does not say is not stored, and not invented when it is read. */
 @JsonNaming(SnakeCaseStrategy.class)
@@ -43,11 +44,18 @@ public record MessageInput(
     /** What a client may send is bounded by the request already. */
     public static final int CONTENT_BYTES = 16 << 20;
 
-    /** SQL that writes the row {@code m} of chat_messages in this shape. */
-    public static final String SQL = "json_strip_nulls(json_build_object('id', m.id, 'role', m.role, 'content', m.content,"
-            + " 'timestamp', " + Timestamps.sql("m.message_timestamp") + ", 'model', m.model,"
-            + " 'total_tokens', m.total_tokens, 'input_tokens', m.input_tokens, 'output_tokens', m.output_tokens,"
-            + " 'user_message_id', m.user_message_id, 'contentType', m.content_type,"
-            + " 'elapsed_time', trim_scale(m.elapsed_ms / 1000.0), 'completion_id', m.completion_id,"
-            + " 'error', case when m.error_message is not null then true end))";
+    /** Of chat_messages, as {@link #of} reads them. */
+    public static final String COLUMNS = "m.id, m.role, m.content, m.message_timestamp, m.model, m.total_tokens,"
+            + " m.input_tokens, m.output_tokens, m.user_message_id, m.content_type, m.elapsed_ms, m.completion_id,"
+            + " m.error_message is not null";
+
+    /** @param first where {@link #COLUMNS} begin */
+    public static MessageInput of(Row row, int first) {
+        Integer elapsedMillis = row.getInteger(first + 10);
+        return new MessageInput(row.getString(first), row.getString(first + 1), row.getString(first + 2),
+                Timestamps.format(Timestamps.of(row, first + 3)), row.getString(first + 4), row.getInteger(first + 5),
+                row.getInteger(first + 6), row.getInteger(first + 7), row.getString(first + 8), row.getString(first + 9),
+                elapsedMillis == null ? null : BigDecimal.valueOf(elapsedMillis, 3).stripTrailingZeros(),
+                row.getString(first + 11), row.getBoolean(first + 12) ? true : null);
+    }
 }

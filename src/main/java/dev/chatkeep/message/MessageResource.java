@@ -27,12 +27,10 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.chatkeep.problem.Problem;
 import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.Text;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.buffer.Buffer;
 
 /** The messages of a session. */
 @Path("/api/chat/messages")
@@ -43,8 +41,6 @@ public class MessageResource {
 
     /** How many messages an answer holds at the most. */
     static final int MOST = 50_000;
-    /** How many bytes of content an answer holds at the most. */
-    static final int MOST_BYTES = 64 << 20;
 
     @Schema(name = "NewMessage")
     record Append(@NotNull @Valid MessageInput message,
@@ -60,7 +56,7 @@ public class MessageResource {
     record Stored(MessageRow message, boolean success) {
     }
 
-    private static final String APPEND = "select json_build_object('message', " + MessageRow.SQL + ", 'success', true)::text"
+    private static final String APPEND = "select " + MessageRow.COLUMNS
             + " from chatkeep.append_message($1, $2, $3::text::jsonb) m";
 
     private final CallerTransaction transaction;
@@ -75,24 +71,14 @@ public class MessageResource {
     @Operation(summary = "Read a session", description = "Its messages in time order; complete up to " + MOST
             + " messages and 64 MiB of content, beyond that and with `limit` in pages, each of which names the cursor of the"
             + " next.")
-    @APIResponse(responseCode = "200", description = "The messages", content = @Content(schema = @Schema(implementation = Messages.class)))
+    @APIResponse(responseCode = "200", description = "The messages")
     @APIResponse(responseCode = "400", description = "The session id is missing")
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
-    public Uni<Buffer> list(@RestQuery("session_id") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
+    public Uni<Messages> list(@RestQuery("session_id") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
             @Parameter(description = "Messages a page") @RestQuery @Min(1) @Max(MOST) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
-        int size = limit == null ? MOST : limit;
-        return read(sessionId, size, cursor)
-                .onItem().ifNull().failWith(() -> Problem.notFound("session_not_found", "There is no such session."));
-    }
-
-    private Uni<Buffer> read(String sessionId, int size, String cursor) {
-        if (cursor == null) {
-            return transaction.read(MessagePage.FIRST, sessionId, size, (long) MOST_BYTES);
-        }
-        MessagePage page = MessagePage.after(cursor, json);
-        return transaction.read(MessagePage.NEXT, sessionId, size, (long) MOST_BYTES, page.timestamp(), page.id());
+        return MessagePage.read(transaction.reading(), sessionId, limit == null ? MOST : limit, cursor, json);
     }
 
     @POST
@@ -107,7 +93,9 @@ public class MessageResource {
     @APIResponse(responseCode = "409", description = "The id belongs to a message of another session")
     @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
     @APIResponse(responseCode = "422", description = "A field is not valid")
-    public Uni<Buffer> append(@NotNull @Valid Append request) throws JsonProcessingException {
-        return transaction.write(APPEND, request.sessionId(), json.writeValueAsString(request.message()));
+    public Uni<Stored> append(@NotNull @Valid Append request) throws JsonProcessingException {
+        return transaction.writing()
+                .one(MessageRow::of, APPEND, request.sessionId(), json.writeValueAsString(request.message()))
+                .map(stored -> new Stored(stored, true));
     }
 }

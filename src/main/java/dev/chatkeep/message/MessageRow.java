@@ -1,16 +1,18 @@
 package dev.chatkeep.message;
 
 import java.time.Instant;
-import java.util.Map;
 import java.util.UUID;
 
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonRawValue;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
 import dev.chatkeep.wire.Timestamps;
+import io.vertx.sqlclient.Row;
 
 /** A message as it is stored. */
 @JsonNaming(SnakeCaseStrategy.class)
@@ -32,13 +34,17 @@ public record MessageRow(
         Instant messageTimestamp,
         String errorMessage,
         @JsonProperty("is_streaming") boolean isStreaming,
-        Map<String, Object> metadata) {
+        @Schema(type = SchemaType.OBJECT, additionalProperties = Object.class) @JsonRawValue String metadata) {
 
-    /** SQL that writes the row {@code m} of chat_messages in this shape. */
-    static final String SQL = "json_build_object('id', m.id, 'user_id', m.user_id, 'session_id', m.session_id,"
-            + " 'role', m.role, 'content', m.content, 'model', m.model, 'total_tokens', m.total_tokens,"
-            + " 'input_tokens', m.input_tokens, 'output_tokens', m.output_tokens, 'user_message_id', m.user_message_id,"
-            + " 'content_type', m.content_type, 'elapsed_ms', m.elapsed_ms, 'completion_id', m.completion_id,"
-            + " 'message_timestamp', " + Timestamps.sql("m.message_timestamp") + ", 'error_message', m.error_message,"
-            + " 'is_streaming', m.is_streaming, 'metadata', m.metadata)";
+    /** Of chat_messages, as {@link #of} reads them. */
+    static final String COLUMNS = "m.id, m.user_id, m.session_id, m.role, m.content, m.model, m.total_tokens,"
+            + " m.input_tokens, m.output_tokens, m.user_message_id, m.content_type, m.elapsed_ms, m.completion_id,"
+            + " m.message_timestamp, m.error_message, m.is_streaming, m.metadata::text";
+
+    static MessageRow of(Row row) {
+        return new MessageRow(row.getString(0), row.getUUID(1), row.getString(2), row.getString(3), row.getString(4),
+                row.getString(5), row.getInteger(6), row.getInteger(7), row.getInteger(8), row.getString(9),
+                row.getString(10), row.getInteger(11), row.getString(12), Timestamps.of(row, 13), row.getString(14),
+                row.getBoolean(15), row.getString(16));
+    }
 }

@@ -1,31 +1,49 @@
 package dev.chatkeep.profile;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import dev.chatkeep.profile.ProfileAnswers.Activities;
+import dev.chatkeep.profile.ProfileAnswers.Activity;
+import dev.chatkeep.security.Statements;
 import dev.chatkeep.wire.Cursor;
+import dev.chatkeep.wire.Page;
+import dev.chatkeep.wire.Timestamps;
+import io.smallrye.mutiny.Uni;
+import io.vertx.sqlclient.Row;
+import io.vertx.sqlclient.RowSet;
 
 /** Lists a user's activity, newest first. */
 final class ActivityPage {
 
-    private static final String ORDER = "l.timestamp desc, l.id desc";
-    private static final String CURSOR = Cursor.sql(Cursor.sqlTime("l.timestamp"), "l.id");
-
-    /** {@code $1} user, {@code $2} how many. One row more is read to know whether there are more. */
-    static final String FIRST = page("");
+    /** {@code $1} user, {@code $2} how many. */
+    private static final String FIRST = page("");
     /** As {@link #FIRST}, after {@code $3} timestamp, {@code $4} id. */
-    static final String NEXT = page(" and (l.timestamp, l.id) < ($3, $4)");
+    private static final String NEXT = page("and (l.timestamp, l.id) < ($3, $4)");
 
     private ActivityPage() {
     }
 
     private static String page(String after) {
-        return "with found as (select l.*, row_number() over (order by " + ORDER + ") as position"
-                + " from public.user_activity_log l where l.user_id = $1" + after + " order by " + ORDER + " limit $2 + 1)"
-                + " select json_build_object("
-                + "'activities', coalesce(json_agg(json_build_object('id', l.id, 'action', l.action,"
-                + " 'resource_type', l.resource_type, 'resource_id', l.resource_id, 'details', l.details,"
-                + " 'timestamp', chatkeep.iso(l.timestamp), 'ip_address', host(l.ip_address), 'user_agent', l.user_agent)"
-                + " order by l.position) filter (where l.position <= $2), '[]'),"
-                + " 'count', count(*) filter (where l.position <= $2),"
-                + " 'next_cursor', case when count(*) > $2 then max(" + CURSOR + ") filter (where l.position = $2) end)::text"
-                + " from found l";
+        return """
+                select l.id, l.action, l.resource_type, l.resource_id, l.details::text, l.timestamp, host(l.ip_address),
+                       l.user_agent
+                  from public.user_activity_log l
+                 where l.user_id = $1 %s
+                 order by l.timestamp desc, l.id desc
+                 limit $2""".formatted(after);
+    }
+
+    /** @param cursor that an answer carried, or null; 422 {@code invalid_cursor} where none did */
+    static Uni<Activities> read(Statements reading, int size, String cursor, ObjectMapper json) {
+        Cursor after = cursor == null ? null : Cursor.parse(cursor, 2, json);
+        Uni<RowSet<Row>> rows = after == null ? reading.run(FIRST, size + 1)
+                : reading.run(NEXT, size + 1, after.time(0), after.uuid(1));
+        return rows.map(found -> Page.of(found, size, ActivityPage::activity, last -> Cursor.of(last.timestamp(), last.id()),
+                Activities::new));
+    }
+
+    private static Activity activity(Row row) {
+        return new Activity(row.getUUID(0), row.getString(1), row.getString(2), row.getString(3), row.getString(4),
+                Timestamps.of(row, 5), row.getString(6), row.getString(7));
     }
 }

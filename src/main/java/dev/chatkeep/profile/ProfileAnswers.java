@@ -6,9 +6,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonRawValue;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
@@ -72,7 +74,8 @@ final class ProfileAnswers {
     @Schema(name = "Activity")
     @JsonNaming(SnakeCaseStrategy.class)
     record Activity(UUID id, @Schema(examples = "preferences_updated") String action,
-            @Schema(examples = "profile") String resourceType, String resourceId, Map<String, Object> details,
+            @Schema(examples = "profile") String resourceType, String resourceId,
+            @Schema(type = SchemaType.OBJECT, additionalProperties = Object.class) @JsonRawValue String details,
             Instant timestamp,
             @Schema(examples = "203.0.113.7") String ipAddress, String userAgent) {
     }

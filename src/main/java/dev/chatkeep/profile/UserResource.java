@@ -26,7 +26,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.chatkeep.problem.RequestProblems;
 import dev.chatkeep.security.CallerTransaction;
-import dev.chatkeep.wire.Cursor;
 import dev.chatkeep.wire.StrictJson;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
@@ -118,17 +117,12 @@ public class UserResource {
     @GET
     @Path("/activity")
     @Operation(summary = "List the caller's activity", description = "Newest first, in pages.")
-    @APIResponse(responseCode = "200", description = "A page of the log", content = @Content(schema = @Schema(implementation = ProfileAnswers.Activities.class)))
+    @APIResponse(responseCode = "200", description = "A page of the log")
     @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
-    public Uni<Buffer> activity(
+    public Uni<ProfileAnswers.Activities> activity(
             @Parameter(description = "Entries a page, " + ACTIVITIES
                     + " by default") @RestQuery @Min(1) @Max(MOST_ACTIVITIES) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
-        int size = limit == null ? ACTIVITIES : limit;
-        if (cursor == null) {
-            return transaction.read(ActivityPage.FIRST, size);
-        }
-        Cursor after = Cursor.parse(cursor, 2, json);
-        return transaction.read(ActivityPage.NEXT, size, after.time(0), after.uuid(1));
+        return ActivityPage.read(transaction.reading(), limit == null ? ACTIVITIES : limit, cursor, json);
     }
 }

@@ -31,7 +31,6 @@ import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.Text;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.buffer.Buffer;
 
 /** The conversations of the caller. */
 @Path("/api/chat")
@@ -43,8 +42,7 @@ public class SessionResource {
     /** How many sessions a list holds at the most. */
     static final int MOST = 10_000;
 
-    private static final String CREATE = "select json_build_object('session', " + SessionView.SQL + ", 'success', true)::text"
-            + " from chatkeep.create_session($1, $2, $3) s";
+    private static final String CREATE = "select " + SessionView.COLUMNS + " from chatkeep.create_session($1, $2, $3) s";
 
     private final CallerTransaction transaction;
     private final ObjectMapper json;
@@ -58,17 +56,12 @@ public class SessionResource {
     @Path("/sessions")
     @Operation(summary = "List the sessions", description = "Newest `updated_at` first. Complete up to " + MOST
             + " sessions; with `limit` in pages of that size, each of which names the cursor of the next.")
-    @APIResponse(responseCode = "200", description = "The sessions", content = @Content(schema = @Schema(implementation = SessionAnswers.Many.class)))
+    @APIResponse(responseCode = "200", description = "The sessions")
     @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
-    public Uni<Buffer> list(
+    public Uni<SessionAnswers.Many> list(
             @Parameter(description = "Sessions a page") @RestQuery @Min(1) @Max(MOST) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
-        int size = limit == null ? MOST : limit;
-        if (cursor == null) {
-            return transaction.read(SessionPage.FIRST, size);
-        }
-        SessionPage page = SessionPage.after(cursor, json);
-        return transaction.read(SessionPage.NEXT, size, page.updatedAt(), page.lastMessageTimestamp(), page.id());
+        return SessionPage.read(transaction.reading(), limit == null ? MOST : limit, cursor, json);
     }
 
     @POST
@@ -81,8 +74,9 @@ public class SessionResource {
     @APIResponse(responseCode = "400", description = "The body is malformed or has no id")
     @APIResponse(responseCode = "409", description = "The id is taken by a session with another title")
     @APIResponse(responseCode = "422", description = "A field is not valid")
-    public Uni<Buffer> create(@NotNull @Valid SessionRequests.Create session) {
-        return transaction.write(CREATE, session.id(), session.title());
+    public Uni<SessionAnswers.One> create(@NotNull @Valid SessionRequests.Create session) {
+        return transaction.writing().one(SessionView::of, CREATE, session.id(), session.title())
+                .map(created -> new SessionAnswers.One(created, true));
     }
 
     @PATCH

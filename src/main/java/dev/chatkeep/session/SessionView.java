@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
 import dev.chatkeep.wire.Timestamps;
+import io.vertx.sqlclient.Row;
 
 /** A session as it is stored. */
 @JsonNaming(SnakeCaseStrategy.class)
@@ -28,14 +29,15 @@ public record SessionView(
         Instant updatedAt,
         Instant lastActivity) {
 
-    /** SQL that writes the row {@code s} of chat_sessions, or anything with its columns, in this shape. */
-    public static final String SQL = "json_build_object('id', s.id, 'user_id', s.user_id, 'title', s.title,"
-            + " 'message_count', s.message_count, 'total_tokens', s.total_tokens, 'last_model', s.last_model,"
-            + " 'last_message_preview', s.last_message_preview,"
-            + " 'last_message_timestamp', " + Timestamps.sql("s.last_message_timestamp") + ","
-            + " 'is_active', s.is_active, 'created_at', " + Timestamps.sql("s.created_at") + ","
-            + " 'updated_at', " + Timestamps.sql("s.updated_at") + ","
-            + " 'last_activity', " + Timestamps.sql("s.last_activity") + ")";
+    /** Of chat_sessions, or anything with its columns, as {@link #of(Row)} reads them. */
+    static final String COLUMNS = "s.id, s.user_id, s.title, s.message_count, s.total_tokens, s.last_model,"
+            + " s.last_message_preview, s.last_message_timestamp, s.is_active, s.created_at, s.updated_at, s.last_activity";
+
+    static SessionView of(Row row) {
+        return new SessionView(row.getString(0), row.getUUID(1), row.getString(2), row.getInteger(3), row.getLong(4),
+                row.getString(5), row.getString(6), Timestamps.of(row, 7), row.getBoolean(8), Timestamps.of(row, 9),
+                Timestamps.of(row, 10), Timestamps.of(row, 11));
+    }
 
     static SessionView of(ChatSession session) {
         return new SessionView(session.id, session.userId, session.title, session.messageCount, session.totalTokens,

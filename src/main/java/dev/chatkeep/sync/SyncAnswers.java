@@ -6,6 +6,7 @@ import java.util.List;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
 
 import dev.chatkeep.message.MessageInput;
 import io.quarkus.runtime.annotations.RegisterForReflection;
@@ -39,6 +40,6 @@ public final class SyncAnswers {
     @Schema(name = "Conversation")
     record Conversation(String id, String title, String userId, List<MessageInput> messages, Instant createdAt,
             Instant updatedAt, int messageCount, long totalTokens, String lastModel, String lastMessagePreview,
-            Instant lastMessageTimestamp, boolean isActive) {
+            Instant lastMessageTimestamp, @JsonProperty("isActive") boolean isActive) {
     }
 }

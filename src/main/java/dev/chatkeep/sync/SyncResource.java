@@ -18,12 +18,9 @@ import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.server.Cancellable;
 
-import dev.chatkeep.message.MessageInput;
 import dev.chatkeep.security.CallerTransaction;
-import dev.chatkeep.wire.Timestamps;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.buffer.Buffer;
 
 /** Whole conversations up and down. */
 @Path("/api/chat/sync")
@@ -31,31 +28,6 @@ import io.vertx.core.buffer.Buffer;
 @Produces(MediaType.APPLICATION_JSON)
 @Tag(name = "Sync", description = "Whole conversations up and down")
 public class SyncResource {
-
-    /** How many conversations a download holds. */
-    static final int NEWEST = 10;
-    /** How many bytes of content a download holds at the most. */
-    static final long MOST_BYTES = 64 << 20;
-
-    private static final String NEWEST_FIRST = "s.updated_at desc, s.last_message_timestamp desc nulls last, s.id desc";
-
-    /** {@code $1} user, {@code $2} how many bytes of content. A conversation is there as a whole or not at all. */
-    private static final String DOWNLOAD = "with newest as (select s.*, row_number() over (order by " + NEWEST_FIRST
-            + ") as position"
-            + " from public.chat_sessions s where s.user_id = $1 order by " + NEWEST_FIRST + " limit " + NEWEST + "),"
-            + " sized as (select s.*, sum(c.bytes) over (order by s.position) as bytes from newest s"
-            + " cross join lateral (select coalesce(sum(octet_length(m.content)), 0) as bytes from public.chat_messages m"
-            + " where m.user_id = s.user_id and m.session_id = s.id) c)"
-            + " select json_build_object('conversations', coalesce(json_agg(json_build_object("
-            + "'id', s.id, 'title', s.title, 'userId', s.user_id,"
-            + " 'messages', (select coalesce(json_agg(" + MessageInput.SQL + " order by m.message_timestamp, m.id), '[]')"
-            + " from public.chat_messages m where m.user_id = s.user_id and m.session_id = s.id),"
-            + " 'createdAt', " + Timestamps.sql("s.created_at") + ", 'updatedAt', " + Timestamps.sql("s.updated_at") + ","
-            + " 'messageCount', s.message_count, 'totalTokens', s.total_tokens, 'lastModel', s.last_model,"
-            + " 'lastMessagePreview', s.last_message_preview,"
-            + " 'lastMessageTimestamp', " + Timestamps.sql("s.last_message_timestamp") + ", 'isActive', s.is_active)"
-            + " order by s.position), '[]'),"
-            + " 'syncTime', " + Timestamps.sql("now()") + ")::text from sized s where s.bytes <= $2";
 
     private final CallerTransaction transaction;
     private final SyncUpload upload;
@@ -66,12 +38,12 @@ public class SyncResource {
     }
 
     @GET
-    @Operation(summary = "Download the newest conversations", description = "The " + NEWEST
+    @Operation(summary = "Download the newest conversations", description = "The " + SyncDownload.NEWEST
             + " newest, each with all its messages in time order. Those that would bring it over 64 MiB of content are left out:"
             + " the list of sessions names them, and their messages can be read one by one.")
-    @APIResponse(responseCode = "200", description = "The conversations", content = @Content(schema = @Schema(implementation = SyncAnswers.Downloaded.class)))
-    public Uni<Buffer> download() {
-        return transaction.read(DOWNLOAD, MOST_BYTES);
+    @APIResponse(responseCode = "200", description = "The conversations")
+    public Uni<SyncAnswers.Downloaded> download() {
+        return SyncDownload.read(transaction.reading());
     }
 
     @POST

@@ -11,6 +11,8 @@ import java.util.UUID;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 
 import dev.chatkeep.problem.Problem;
 
@@ -26,15 +28,17 @@ public final class Cursor {
         this.key = key;
     }
 
-    /** SQL that writes the cursor of a row. */
-    public static String sql(String... columns) {
-        return "translate(encode(convert_to(json_build_array(" + String.join(", ", columns)
-                + ")::text, 'UTF8'), 'base64'), E'+/=\\n', '-_')";
-    }
-
-    /** SQL that writes a time for {@link #sql}. */
-    public static String sqlTime(String column) {
-        return "(extract(epoch from " + column + ") * 1000000)::bigint";
+    /** The cursor of a row, by what the list is ordered by. */
+    public static String of(Object... key) {
+        ArrayNode values = JsonNodeFactory.instance.arrayNode(key.length);
+        for (Object value : key) {
+            if (value instanceof Instant time) {
+                values.add(ChronoUnit.MICROS.between(Instant.EPOCH, time));
+            } else {
+                values.add(value == null ? null : value.toString());
+            }
+        }
+        return Base64.getUrlEncoder().withoutPadding().encodeToString(values.toString().getBytes(StandardCharsets.UTF_8));
     }
 
     /** Reads a cursor of so many values; like everything read from it, 422 {@code invalid_cursor} where it is none. */

@@ -1,6 +1,7 @@
 package dev.chatkeep.wire;
 
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.time.Instant;
 
 import jakarta.inject.Singleton;
@@ -55,7 +56,8 @@ public class JsonRules implements ObjectMapperCustomizer {
         mapper.registerModule(new SimpleModule("chatkeep")
                 .addDeserializer(String.class, new WellFormed())
                 .addDeserializer(Integer.class, new WholeNumber())
-                .addSerializer(Instant.class, new Time()));
+                .addSerializer(Instant.class, new Time())
+                .addSerializer(BigDecimal.class, new Plain()));
     }
 
     /** Jackson calls a number that is out of range malformed JSON; here it is a wrong field. */
@@ -87,6 +89,21 @@ public class JsonRules implements ObjectMapperCustomizer {
         @Override
         public void serialize(Instant time, JsonGenerator json, SerializerProvider provider) throws IOException {
             json.writeString(Timestamps.format(time));
+        }
+    }
+
+    /** As PostgreSQL writes it: without an exponent, which only a number that a client made up could need. */
+    private static final class Plain extends StdScalarSerializer<BigDecimal> {
+
+        private static final int MOST_DIGITS = 100;
+
+        Plain() {
+            super(BigDecimal.class);
+        }
+
+        @Override
+        public void serialize(BigDecimal number, JsonGenerator json, SerializerProvider provider) throws IOException {
+            json.writeNumber(Math.abs(number.scale()) < MOST_DIGITS ? number.toPlainString() : number.toString());
         }
     }
 
