@@ -101,13 +101,6 @@ as $$
     select replace(to_char(p_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z', '000Z', 'Z')
 $$;
 
--- Where a page of a list ended, as clients are given it: base64url of the key of its last row.
-create or replace function chatkeep.cursor(p_key jsonb) returns text
-    language sql immutable set search_path = ''
-as $$
-    select translate(encode(convert_to(p_key::text, 'UTF8'), 'base64'), E'+/=\n', '-_')
-$$;
-
 -- Tiers in their order; an unknown one is the lowest.
 create or replace function chatkeep.tier_rank(p_tier text) returns int
     language sql immutable set search_path = ''
@@ -127,5 +120,5 @@ $$;
 revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.claims(), chatkeep.caller_role(), chatkeep.is_service(), chatkeep.is_admin(),
     chatkeep.require_caller(uuid), chatkeep.require_admin(), chatkeep.require_account(), chatkeep.actor(),
-    chatkeep.iso(timestamptz), chatkeep.cursor(jsonb), chatkeep.tier_rank(text), chatkeep.schema_version()
+    chatkeep.iso(timestamptz), chatkeep.tier_rank(text), chatkeep.schema_version()
     to authenticated, service_role;

@@ -434,144 +434,116 @@ begin
 end
 $$;
 
--- One limit of a model, and how much of it is left; null where there is none.
-create or replace function chatkeep.limit_left(p_limit int, p_used numeric, p_resets_at timestamp) returns jsonb
-    language sql stable set search_path = ''
-as $$
-    select case when p_limit is not null
-                then jsonb_build_object('limit', p_limit, 'used', coalesce(p_used, 0),
-                                        'remaining', greatest(p_limit - coalesce(p_used, 0), 0),
-                                        'resets_at', chatkeep.iso(p_resets_at at time zone 'UTC')) end
-$$;
-
--- The models that a user may call, the default first, with what is left of their limits.
-create or replace function chatkeep.models_of_user(p_user_id uuid) returns jsonb
+-- The models that a user may call, the default first, with their limits and what is used of them.
+create or replace function chatkeep.models_of_user(p_user_id uuid)
+    returns table (id text, name text, description text, tags text[], tier text, input_cost_per_token numeric,
+                   output_cost_per_token numeric, context_length int, is_default boolean, daily_limit int, daily_used bigint,
+                   day_ends timestamptz, monthly_limit int, monthly_used bigint, month_ends timestamptz)
     language plpgsql security definer set search_path = ''
 as $$
 declare
-    v_today   constant date := (now() at time zone 'UTC')::date;
-    v_month   constant date := date_trunc('month', v_today)::date;
+    v_utc     constant timestamp := now() at time zone 'UTC';
     v_tier    text;
     v_default text;
 begin
     perform chatkeep.require_caller(p_user_id);
     select p.subscription_tier, p.default_model into v_tier, v_default from public.profiles p where p.id = p_user_id;
-    return (
-        select jsonb_build_object(
-                   'models', coalesce(jsonb_agg(
-                       m.model - '{daily_limit,monthly_limit}'::text[] || jsonb_build_object(
-                           'is_default', m.model ->> 'id' = coalesce(v_default, ''),
-                           'limits', jsonb_build_object(
-                               'daily', chatkeep.limit_left((m.model ->> 'daily_limit')::int, u.daily, v_today + interval '1 day'),
-                               'monthly', chatkeep.limit_left((m.model ->> 'monthly_limit')::int, u.monthly,
-                                                              v_month + interval '1 month')))
-                       order by m.model ->> 'id' is distinct from v_default, m.ord), '[]'),
-                   'count', count(*),
-                   'subscription_tier', coalesce(v_tier, 'free'))
-          from jsonb_array_elements(chatkeep.models_of_tier(coalesce(v_tier, 'free'))) with ordinality as m (model, ord)
-          left join chatkeep.answers_used(p_user_id) u on u.model = m.model ->> 'id');
+    return query
+        select m.id, m.name, m.description, m.tags, m.tier, m.input_cost_per_token, m.output_cost_per_token,
+               m.context_length, m.id = coalesce(v_default, ''), m.daily_limit, coalesce(u.daily, 0),
+               (date_trunc('day', v_utc) + interval '1 day') at time zone 'UTC', m.monthly_limit, coalesce(u.monthly, 0),
+               (date_trunc('month', v_utc) + interval '1 month') at time zone 'UTC'
+          from rows from (jsonb_to_recordset(chatkeep.models_of_tier(coalesce(v_tier, 'free'))) as (
+                   id text, name text, description text, tags text[], tier text, input_cost_per_token numeric,
+                   output_cost_per_token numeric, context_length int, daily_limit int, monthly_limit int)) with ordinality
+                   as m (id, name, description, tags, tier, input_cost_per_token, output_cost_per_token, context_length,
+                         daily_limit, monthly_limit, position)
+          left join chatkeep.answers_used(p_user_id) u on u.model = m.id
+         order by m.id is distinct from v_default, m.position;
 end
 $$;
 
--- Whether a user may call a model, and if not, why: unknown_model or tier (with the lowest that opens it).
-create or replace function chatkeep.access_to_model(p_user_id uuid, p_model text) returns jsonb
+-- Whether a user may call a model, the lowest tier that opens it, if any does, and the limits of one that may be called.
+create or replace function chatkeep.access_to_model(p_user_id uuid, p_model text)
+    returns table (allowed boolean, required_tier text, daily_limit int, daily_used bigint, day_ends timestamptz,
+                   monthly_limit int, monthly_used bigint, month_ends timestamptz)
     language plpgsql security definer set search_path = ''
 as $$
-declare
-    v_allowed constant boolean := public.can_user_use_model(p_user_id, p_model);
-    v_tier    text;
+#variable_conflict use_column
 begin
-    select a.tier into v_tier
-      from public.model_access a
-     where a.model_id = p_model and a.is_active
-     order by chatkeep.tier_rank(a.tier)
-     limit 1;
-    return jsonb_build_object(
-        'model_id', p_model,
-        'allowed', v_allowed,
-        'reason', case when v_allowed then null when v_tier is null then 'unknown_model' else 'tier' end,
-        'required_tier', v_tier,
-        'limits', case when v_allowed then (
-            select m -> 'limits' from jsonb_array_elements(chatkeep.models_of_user(p_user_id) -> 'models') m
-             where m ->> 'id' = p_model) end);
+    return query
+        select a.allowed, t.tier, m.daily_limit, m.daily_used, m.day_ends, m.monthly_limit, m.monthly_used, m.month_ends
+          from (select public.can_user_use_model(p_user_id, p_model) as allowed) a
+          left join lateral (
+               select o.tier::text
+                 from public.model_access o
+                where o.model_id = p_model and o.is_active
+                order by chatkeep.tier_rank(o.tier)
+                limit 1) t on true
+          left join chatkeep.models_of_user(p_user_id) m on a.allowed and m.id = p_model;
 end
 $$;
 
--- What one day, or several together, come to.
-create or replace function chatkeep.usage_figures(p_days public.user_usage_daily[]) returns jsonb
-    language sql stable set search_path = ''
-as $$
-    select jsonb_build_object(
-               'messages_sent', coalesce(sum(d.messages_sent), 0), 'messages_received', coalesce(sum(d.messages_received), 0),
-               'input_tokens', coalesce(sum(d.input_tokens), 0), 'output_tokens', coalesce(sum(d.output_tokens), 0),
-               'total_tokens', coalesce(sum(d.total_tokens), 0), 'sessions_created', coalesce(sum(d.sessions_created), 0),
-               'active_minutes', coalesce(sum(d.active_minutes), 0),
-               'estimated_cost', trim_scale(coalesce(sum(d.estimated_cost), 0)))
-      from unnest(p_days) d
-$$;
-
--- Every day from one to another, both included, also those without usage, and their sum.
-create or replace function chatkeep.usage_by_day(p_user_id uuid, p_from date, p_to date) returns jsonb
+-- The days of a range, both ends included, on which there was usage.
+create or replace function chatkeep.usage_by_day(p_user_id uuid, p_from date, p_to date)
+    returns setof public.user_usage_daily
     language plpgsql stable security definer set search_path = ''
 as $$
 begin
     perform chatkeep.require_caller(p_user_id);
-    return (
-        select jsonb_build_object(
-                   'from', p_from, 'to', p_to,
-                   'days', jsonb_agg(jsonb_build_object('date', g.day::date, 'models_used', coalesce(u.models_used, '{}'))
-                                     || chatkeep.usage_figures(case when u.id is not null then array [u] end) order by g.day),
-                   'total', chatkeep.usage_figures(array_agg(u) filter (where u.id is not null)))
-          from generate_series(p_from::timestamp, p_to::timestamp, interval '1 day') as g (day)
-          left join public.user_usage_daily u on u.user_id = p_user_id and u.usage_date = g.day::date);
+    return query
+        select u.*
+          from public.user_usage_daily u
+         where u.user_id = p_user_id and u.usage_date between p_from and p_to
+         order by u.usage_date;
 end
 $$;
 
 -- What each model was used for in a range of days, the most expensive first.
-create or replace function chatkeep.usage_of_models(p_user_id uuid, p_from date, p_to date) returns jsonb
+create or replace function chatkeep.usage_of_models(p_user_id uuid, p_from date, p_to date)
+    returns table (model text, messages_sent bigint, messages_received bigint, input_tokens bigint, output_tokens bigint,
+                   estimated_cost numeric)
     language plpgsql stable security definer set search_path = ''
 as $$
 begin
     perform chatkeep.require_caller(p_user_id);
-    return (
-        select jsonb_build_object(
-                   'from', p_from, 'to', p_to,
-                   'models', coalesce(jsonb_agg(jsonb_build_object(
-                       'model', m.model, 'messages_sent', m.sent, 'messages_received', m.received,
-                       'input_tokens', m.input, 'output_tokens', m.output, 'total_tokens', m.input + m.output,
-                       'estimated_cost', trim_scale(m.cost)) order by m.cost desc, m.input + m.output desc, m.model), '[]'))
-          from (select b.model, sum(b.messages_sent) as sent, sum(b.messages_received) as received,
-                       sum(b.input_tokens) as input, sum(b.output_tokens) as output, sum(b.cost) as cost
-                  from chatkeep.usage_by_model b
-                 where b.user_id = p_user_id and b.usage_date between p_from and p_to
-                 group by b.model) m);
+    return query
+        select b.model, sum(b.messages_sent)::bigint, sum(b.messages_received)::bigint, sum(b.input_tokens)::bigint,
+               sum(b.output_tokens)::bigint, trim_scale(sum(b.cost))
+          from chatkeep.usage_by_model b
+         where b.user_id = p_user_id and b.usage_date between p_from and p_to
+         group by b.model
+         order by sum(b.cost) desc, sum(b.input_tokens + b.output_tokens) desc, b.model;
 end
 $$;
 
--- Today, the last 7 and 30 days (today included) and all time. All time is what the profile has added up, as
--- days are deleted by and by; it knows no days and no directions.
-create or replace function chatkeep.usage_summary(p_user_id uuid) returns jsonb
+-- The last 1, 7 and 30 days, today included, a row each, and beside them all time: that is what the profile has added
+-- up, as days are deleted by and by; it knows no days and no directions.
+create or replace function chatkeep.usage_summary(p_user_id uuid)
+    returns table (days int, messages_sent bigint, messages_received bigint, input_tokens bigint, output_tokens bigint,
+                   total_tokens bigint, sessions_created bigint, active_minutes bigint, estimated_cost numeric,
+                   all_messages bigint, all_tokens bigint, all_sessions bigint, all_cost numeric, since timestamptz)
     language plpgsql stable security definer set search_path = ''
 as $$
 declare
     v_today constant date := (now() at time zone 'UTC')::date;
 begin
     perform chatkeep.require_caller(p_user_id);
-    return (
-        select jsonb_build_object(
-                   'today', chatkeep.usage_figures(array_agg(u) filter (where u.usage_date = v_today)),
-                   'last_7_days', chatkeep.usage_figures(array_agg(u) filter (where u.usage_date > v_today - 7)),
-                   'last_30_days', chatkeep.usage_figures(array_agg(u) filter (where u.usage_date is not null)))
-          from public.user_usage_daily u
-         where u.user_id = p_user_id and u.usage_date > v_today - 30)
-        || jsonb_build_object('all_time', (
-            select jsonb_build_object(
-                       'total_messages', coalesce((max(s.stats ->> 'total_messages'))::bigint, 0),
-                       'total_tokens', coalesce((max(s.stats ->> 'total_tokens'))::bigint, 0),
-                       'sessions_created', coalesce((max(s.stats ->> 'sessions_created'))::bigint, 0),
-                       'estimated_cost', trim_scale(coalesce((max(s.stats ->> 'total_cost'))::numeric, 0)),
-                       'since', chatkeep.iso((max(s.stats ->> 'last_reset'))::timestamptz))
-              from (select p.usage_stats as stats from public.profiles p where p.id = p_user_id) s));
+    return query
+        select r.days, coalesce(sum(u.messages_sent), 0)::bigint, coalesce(sum(u.messages_received), 0)::bigint,
+               coalesce(sum(u.input_tokens), 0)::bigint, coalesce(sum(u.output_tokens), 0)::bigint,
+               coalesce(sum(u.total_tokens), 0)::bigint, coalesce(sum(u.sessions_created), 0)::bigint,
+               coalesce(sum(u.active_minutes), 0)::bigint, trim_scale(coalesce(sum(u.estimated_cost), 0)),
+               coalesce((p.usage_stats ->> 'total_messages')::bigint, 0),
+               coalesce((p.usage_stats ->> 'total_tokens')::bigint, 0),
+               coalesce((p.usage_stats ->> 'sessions_created')::bigint, 0),
+               trim_scale(coalesce((p.usage_stats ->> 'total_cost')::numeric, 0)),
+               (p.usage_stats ->> 'last_reset')::timestamptz
+          from (values (1), (7), (30)) as r (days)
+          left join public.profiles p on p.id = p_user_id
+          left join public.user_usage_daily u on u.user_id = p_user_id and u.usage_date > v_today - r.days
+         group by r.days, p.id
+         order by r.days;
 end
 $$;
 

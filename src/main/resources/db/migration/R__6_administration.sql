@@ -3,37 +3,25 @@
 
 -- Users, by e-mail address. The search finds a part of the address, in upper or lower case.
 create or replace function chatkeep.admin_users(
-    p_email text, p_tier text, p_limit int, p_after_email text, p_after_id uuid) returns jsonb
+    p_email text, p_tier text, p_limit int, p_after_email text, p_after_id uuid) returns setof public.profiles
     language plpgsql stable security definer set search_path = ''
 as $$
 declare
     v_like constant text := '%' || regexp_replace(p_email, '([\\%_])', '\\\1', 'g') || '%';
 begin
     perform chatkeep.require_admin();
-    return (
-        with found as (
-            select p.*, row_number() over (order by p.email, p.id) as position
-              from public.profiles p
-             where (p_email is null or p.email ilike v_like)
-               and (p_tier is null or p.subscription_tier = p_tier)
-               and (p_after_id is null or (p.email, p.id) > (p_after_email, p_after_id))
-             order by p.email, p.id
-             limit p_limit + 1)
-        select jsonb_build_object(
-                   'users', coalesce(jsonb_agg(jsonb_build_object(
-                       'id', u.id, 'email', u.email, 'full_name', u.full_name, 'avatar_url', u.avatar_url,
-                       'subscription_tier', u.subscription_tier, 'credits', u.credits,
-                       'created_at', chatkeep.iso(u.created_at), 'updated_at', chatkeep.iso(u.updated_at),
-                       'last_active', chatkeep.iso(u.last_active)) order by u.position)
-                       filter (where u.position <= p_limit), '[]'),
-                   'count', count(*) filter (where u.position <= p_limit),
-                   'next_cursor', case when count(*) > p_limit then max(chatkeep.cursor(jsonb_build_array(u.email, u.id)))
-                                                                    filter (where u.position = p_limit) end)
-          from found u);
+    return query
+        select p.*
+          from public.profiles p
+         where (p_email is null or p.email ilike v_like)
+           and (p_tier is null or p.subscription_tier = p_tier)
+           and (p_after_id is null or (p.email, p.id) > (p_after_email, p_after_id))
+         order by p.email, p.id
+         limit p_limit;
 end
 $$;
 
--- One user's profile and usage.
+-- One user's complete profile.
 create or replace function chatkeep.admin_user(p_user_id uuid) returns jsonb
     language plpgsql stable security definer set search_path = ''
 as $$
@@ -45,17 +33,17 @@ begin
     if v_profile is null then
         raise sqlstate 'PT404' using message = 'user_not_found: There is no such user.';
     end if;
-    return jsonb_build_object('profile', v_profile, 'usage', chatkeep.usage_summary(p_user_id));
+    return v_profile;
 end
 $$;
 
--- Changes the tier, the credits or both of a user; null leaves one as it is. Returns {old, new} of both.
-create or replace function chatkeep.admin_change_user(p_user_id uuid, p_tier text, p_credits int) returns jsonb
+-- Changes the tier, the credits or both of a user; null leaves one as it is. Returns the user as it is now, and what both were.
+create or replace function chatkeep.admin_change_user(
+    p_user_id uuid, p_tier text, p_credits int, out account public.profiles, out old_tier text, out old_credits int)
     language plpgsql security definer set search_path = ''
 as $$
 declare
     v_old public.profiles;
-    v_new public.profiles;
 begin
     perform chatkeep.require_admin();
     select * into v_old from public.profiles p where p.id = p_user_id for no key update;
@@ -70,20 +58,13 @@ begin
         perform public.log_user_activity(p_user_id, 'credits_updated', 'profile', p_user_id::text,
             jsonb_build_object('old_credits', v_old.credits, 'new_credits', p_credits) || chatkeep.actor());
     end if;
-    select * into v_new from public.profiles p where p.id = p_user_id;
-    return jsonb_build_object(
-        'success', true,
-        'user', jsonb_build_object(
-            'id', v_new.id, 'email', v_new.email, 'full_name', v_new.full_name, 'avatar_url', v_new.avatar_url,
-            'subscription_tier', v_new.subscription_tier, 'credits', v_new.credits,
-            'created_at', chatkeep.iso(v_new.created_at), 'updated_at', chatkeep.iso(v_new.updated_at),
-            'last_active', chatkeep.iso(v_new.last_active)),
-        'old_tier', v_old.subscription_tier,
-        'old_credits', v_old.credits);
+    select * into account from public.profiles p where p.id = p_user_id;
+    old_tier := v_old.subscription_tier;
+    old_credits := v_old.credits;
 end
 $$;
 
--- A row of model_access as administrators see it.
+-- A row of model_access as it is logged.
 create or replace function chatkeep.model_json(p_model public.model_access) returns jsonb
     language sql stable set search_path = ''
 as $$
@@ -95,32 +76,24 @@ $$;
 
 -- Model access, by model and tier.
 create or replace function chatkeep.admin_models(
-    p_tier text, p_active boolean, p_limit int, p_after_model text, p_after_id uuid) returns jsonb
+    p_tier text, p_active boolean, p_limit int, p_after_model text, p_after_id uuid) returns setof public.model_access
     language plpgsql stable security definer set search_path = ''
 as $$
 begin
     perform chatkeep.require_admin();
-    return (
-        with found as (
-            select m as model, m.model_id, m.id, row_number() over (order by m.model_id, m.id) as position
-              from public.model_access m
-             where (p_tier is null or m.tier = p_tier)
-               and (p_active is null or m.is_active = p_active)
-               and (p_after_id is null or (m.model_id, m.id) > (p_after_model, p_after_id))
-             order by m.model_id, m.id
-             limit p_limit + 1)
-        select jsonb_build_object(
-                   'models', coalesce(jsonb_agg(chatkeep.model_json(f.model) order by f.position)
-                                      filter (where f.position <= p_limit), '[]'),
-                   'count', count(*) filter (where f.position <= p_limit),
-                   'next_cursor', case when count(*) > p_limit then max(chatkeep.cursor(jsonb_build_array(f.model_id, f.id)))
-                                                                    filter (where f.position = p_limit) end)
-          from found f);
+    return query
+        select m.*
+          from public.model_access m
+         where (p_tier is null or m.tier = p_tier)
+           and (p_active is null or m.is_active = p_active)
+           and (p_after_id is null or (m.model_id, m.id) > (p_after_model, p_after_id))
+         order by m.model_id, m.id
+         limit p_limit;
 end
 $$;
 
 -- Opens a model for a tier; a model that is open for it already is a conflict.
-create or replace function chatkeep.admin_create_model(p_values jsonb) returns jsonb
+create or replace function chatkeep.admin_create_model(p_values jsonb) returns public.model_access
     language plpgsql security definer set search_path = ''
 as $$
 declare
@@ -140,12 +113,12 @@ begin
         raise sqlstate 'PT409' using message = 'model_exists: This model is there for this tier already.';
     end if;
     perform chatkeep.log_system_event('model_created', 'model_access', v_model.id::text, chatkeep.model_json(v_model));
-    return chatkeep.model_json(v_model);
+    return v_model;
 end
 $$;
 
 -- Changes what p_changes names of a row of model_access. Where nothing changes, nothing is logged.
-create or replace function chatkeep.admin_change_model(p_id uuid, p_changes jsonb) returns jsonb
+create or replace function chatkeep.admin_change_model(p_id uuid, p_changes jsonb) returns public.model_access
     language plpgsql security definer set search_path = ''
 as $$
 declare
@@ -159,7 +132,7 @@ begin
     end if;
     v_new := jsonb_populate_record(v_old, p_changes);
     if v_new is not distinct from v_old then
-        return chatkeep.model_json(v_old);
+        return v_old;
     end if;
     update public.model_access m
        set is_active = v_new.is_active, input_cost_per_token = v_new.input_cost_per_token,
@@ -174,18 +147,17 @@ begin
             select coalesce(jsonb_object_agg(n.key, jsonb_build_object('old', chatkeep.model_json(v_old) -> n.key, 'new', n.value)), '{}')
               from jsonb_each(chatkeep.model_json(v_new)) n
              where n.key <> 'updated_at' and n.value is distinct from chatkeep.model_json(v_old) -> n.key)));
-    return chatkeep.model_json(v_new);
+    return v_new;
 end
 $$;
 
 -- Brings the models of a provider's catalogue into one tier: new ones are added, prices, names, descriptions,
 -- tags and context lengths of known ones follow the catalogue; limits and is_active are the administrator's.
--- p_models is checked: [{model_id, model_name, ...}], each model once. Returns {created, updated, unchanged}.
-create or replace function chatkeep.admin_import_models(p_tier text, p_models jsonb) returns jsonb
+-- p_models is checked: [{model_id, model_name, ...}], each model once.
+create or replace function chatkeep.admin_import_models(
+    p_tier text, p_models jsonb, out created int, out updated int, out unchanged int)
     language plpgsql security definer set search_path = ''
 as $$
-declare
-    v_result jsonb;
 begin
     perform chatkeep.require_admin();
     with listed as (
@@ -210,71 +182,71 @@ begin
                    excluded.model_description, excluded.model_tags, excluded.context_length)
         returning m.xmax = 0 as is_new
     )
-    select jsonb_build_object(
-               'created', count(*) filter (where s.is_new),
-               'updated', count(*) filter (where not s.is_new),
-               'unchanged', (select count(*) from listed) - count(*))
-      into v_result
+    select count(*) filter (where s.is_new), count(*) filter (where not s.is_new), (select count(*) from listed) - count(*)
+      into created, updated, unchanged
       from stored s;
-    perform chatkeep.log_system_event('models_imported', 'model_access', p_tier, v_result);
-    return v_result;
+    perform chatkeep.log_system_event('models_imported', 'model_access', p_tier,
+        jsonb_build_object('created', created, 'updated', updated, 'unchanged', unchanged));
 end
 $$;
 
 -- The series of system_stats.
-create or replace function chatkeep.admin_stats(p_from date, p_to date) returns jsonb
+create or replace function chatkeep.admin_stats(p_from date, p_to date) returns setof public.system_stats
     language plpgsql stable security definer set search_path = ''
 as $$
 begin
     perform chatkeep.require_admin();
-    return (
-        select jsonb_build_object(
-                   'from', p_from, 'to', p_to, 'count', count(*),
-                   'stats', coalesce(jsonb_agg(to_jsonb(s) || jsonb_build_object('created_at', chatkeep.iso(s.created_at))
-                                               order by s.stat_date), '[]'))
-          from public.system_stats s
-         where s.stat_date between p_from and p_to);
+    return query
+        select s.* from public.system_stats s where s.stat_date between p_from and p_to order by s.stat_date;
 end
 $$;
 
 -- What all users did in a range of days. Errors are messages that failed, by the time that they carry.
-create or replace function chatkeep.admin_overview(p_from date, p_to date) returns jsonb
+create or replace function chatkeep.admin_overview(
+    p_from date, p_to date, out users bigint, out new_users bigint, out active_users bigint, out messages bigint,
+    out sessions_created bigint, out input_tokens bigint, out output_tokens bigint, out total_tokens bigint,
+    out estimated_cost numeric, out errors bigint)
     language plpgsql stable security definer set search_path = ''
 as $$
+#variable_conflict use_column
 declare
-    c_top_models constant int := 10;
     v_begin constant timestamptz := p_from::timestamp at time zone 'UTC';
     v_end   constant timestamptz := (p_to + 1)::timestamp at time zone 'UTC';
 begin
     perform chatkeep.require_admin();
-    return (
-        select jsonb_build_object(
-                   'from', p_from, 'to', p_to,
-                   'users', (select count(*) from public.profiles),
-                   'new_users', (select count(*) from public.profiles p where p.created_at >= v_begin and p.created_at < v_end),
-                   'active_users', count(distinct u.user_id),
-                   'messages', coalesce(sum(u.messages_sent + u.messages_received), 0),
-                   'sessions_created', coalesce(sum(u.sessions_created), 0),
-                   'input_tokens', coalesce(sum(u.input_tokens), 0),
-                   'output_tokens', coalesce(sum(u.output_tokens), 0),
-                   'total_tokens', coalesce(sum(u.total_tokens), 0),
-                   'estimated_cost', trim_scale(coalesce(sum(u.estimated_cost), 0)),
-                   'errors', (select count(*) from public.chat_messages m
-                               where m.error_message is not null and m.message_timestamp >= v_begin
-                                 and m.message_timestamp < v_end))
-          from public.user_usage_daily u
-         where u.usage_date between p_from and p_to)
-        || jsonb_build_object('top_models', (
-            select coalesce(jsonb_agg(jsonb_build_object(
-                       'model', t.model, 'messages_received', t.received, 'total_tokens', t.tokens, 'users', t.users,
-                       'estimated_cost', trim_scale(t.cost)) order by t.received desc, t.tokens desc, t.model), '[]')
-              from (select b.model, sum(b.messages_received) as received, sum(b.input_tokens + b.output_tokens) as tokens,
-                           count(distinct b.user_id) as users, sum(b.cost) as cost
-                      from chatkeep.usage_by_model b
-                     where b.usage_date between p_from and p_to
-                     group by b.model
-                     order by 2 desc, 3 desc, 1
-                     limit c_top_models) t));
+    select count(*), count(*) filter (where p.created_at >= v_begin and p.created_at < v_end)
+      into users, new_users
+      from public.profiles p;
+    select count(distinct u.user_id), coalesce(sum(u.messages_sent + u.messages_received), 0),
+           coalesce(sum(u.sessions_created), 0), coalesce(sum(u.input_tokens), 0), coalesce(sum(u.output_tokens), 0),
+           coalesce(sum(u.total_tokens), 0), trim_scale(coalesce(sum(u.estimated_cost), 0))
+      into active_users, messages, sessions_created, input_tokens, output_tokens, total_tokens, estimated_cost
+      from public.user_usage_daily u
+     where u.usage_date between p_from and p_to;
+    select count(*)
+      into errors
+      from public.chat_messages m
+     where m.error_message is not null and m.message_timestamp >= v_begin and m.message_timestamp < v_end;
+end
+$$;
+
+-- The models that answered most in a range of days.
+create or replace function chatkeep.admin_top_models(p_from date, p_to date)
+    returns table (model text, messages_received bigint, total_tokens bigint, users bigint, estimated_cost numeric)
+    language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    c_top_models constant int := 10;
+begin
+    perform chatkeep.require_admin();
+    return query
+        select b.model, sum(b.messages_received)::bigint, sum(b.input_tokens + b.output_tokens)::bigint,
+               count(distinct b.user_id), trim_scale(sum(b.cost))
+          from chatkeep.usage_by_model b
+         where b.usage_date between p_from and p_to
+         group by b.model
+         order by 2 desc, 3 desc, 1
+         limit c_top_models;
 end
 $$;
 
@@ -282,5 +254,6 @@ revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.admin_users(text, text, int, text, uuid), chatkeep.admin_user(uuid),
     chatkeep.admin_change_user(uuid, text, int), chatkeep.admin_models(text, boolean, int, text, uuid),
     chatkeep.admin_create_model(jsonb), chatkeep.admin_change_model(uuid, jsonb),
-    chatkeep.admin_import_models(text, jsonb), chatkeep.admin_stats(date, date), chatkeep.admin_overview(date, date)
+    chatkeep.admin_import_models(text, jsonb), chatkeep.admin_stats(date, date), chatkeep.admin_overview(date, date),
+    chatkeep.admin_top_models(date, date)
     to authenticated, service_role;

@@ -37,15 +37,16 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
+import dev.chatkeep.catalog.ModelAnswers.AdminModel;
 import dev.chatkeep.security.Administrators;
 import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.Cursor;
+import dev.chatkeep.wire.Page;
 import dev.chatkeep.wire.StrictJson;
 import dev.chatkeep.wire.Text;
 import dev.chatkeep.wire.Tier;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.buffer.Buffer;
 
 /** Which tier opens which model, at what price and with what limits, for administrators. */
 @Path("/api/admin/models")
@@ -57,9 +58,11 @@ public class AdminModelResource {
     private static final int MODELS = 100;
     private static final int MOST_MODELS = 1_000;
 
-    private static final String LIST = "select chatkeep.admin_models($1, $2, $3, $4, $5)::text";
-    private static final String CREATE = "select chatkeep.admin_create_model($1::text::jsonb)::text";
-    private static final String CHANGE = "select chatkeep.admin_change_model($1, $2::text::jsonb)::text";
+    private static final String LIST = "select " + AdminModel.COLUMNS + " from chatkeep.admin_models($1, $2, $3, $4, $5) m";
+    private static final String CREATE = "select " + AdminModel.COLUMNS
+            + " from chatkeep.admin_create_model($1::text::jsonb) m";
+    private static final String CHANGE = "select " + AdminModel.COLUMNS
+            + " from chatkeep.admin_change_model($1, $2::text::jsonb) m";
     private static final String DEACTIVATED = "{\"is_active\": false}";
 
     @Schema(name = "NewModelAccess")
@@ -109,16 +112,19 @@ public class AdminModelResource {
 
     @GET
     @Operation(summary = "List model access", description = "By model, in pages.")
-    @APIResponse(responseCode = "200", description = "A page of rows", content = @Content(schema = @Schema(implementation = ModelAnswers.Rows.class)))
+    @APIResponse(responseCode = "200", description = "A page of rows")
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
-    public Uni<Buffer> list(@RestQuery @Tier String tier, @RestQuery Boolean active,
+    public Uni<ModelAnswers.AdminModels> list(@RestQuery @Tier String tier, @RestQuery Boolean active,
             @Parameter(description = "Rows a page, " + MODELS
                     + " by default") @RestQuery @Min(1) @Max(MOST_MODELS) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
         Cursor after = cursor == null ? null : Cursor.parse(cursor, 2, json);
-        return transaction.adminRead(LIST, tier, active, limit == null ? MODELS : limit,
-                after == null ? null : after.text(0), after == null ? null : after.uuid(1));
+        int size = limit == null ? MODELS : limit;
+        return transaction.administrationReading()
+                .run(LIST, tier, active, size + 1, after == null ? null : after.text(0), after == null ? null : after.uuid(1))
+                .map(rows -> Page.of(rows, size, AdminModel::of, last -> Cursor.of(last.modelId(), last.id()),
+                        ModelAnswers.AdminModels::new));
     }
 
     @POST
@@ -127,13 +133,13 @@ public class AdminModelResource {
     @Cancellable(false)
     @Operation(summary = "Open a model for a tier", description = "And for all tiers above it.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = NewModel.class)))
-    @APIResponse(responseCode = "201", description = "The row", content = @Content(schema = @Schema(implementation = ModelAnswers.Row.class)))
+    @APIResponse(responseCode = "201", description = "The row", content = @Content(schema = @Schema(implementation = AdminModel.class)))
     @APIResponse(responseCode = "400", description = "The body is malformed or has no model or tier")
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "409", description = "The model is there for this tier already")
     @APIResponse(responseCode = "422", description = "A field is not valid or not known")
-    public Uni<Buffer> create(byte[] body) {
-        return transaction.adminWrite(CREATE, strictJson.read(body, NewModel.class).json());
+    public Uni<AdminModel> create(byte[] body) {
+        return transaction.administration().one(AdminModel::of, CREATE, strictJson.read(body, NewModel.class).json());
     }
 
     @PATCH
@@ -143,15 +149,16 @@ public class AdminModelResource {
     @Operation(summary = "Change prices, limits or descriptions", description = "What the body does not name stays as it is."
             + " Usage that has been recorded keeps its cost.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = ModelChange.class)))
-    @APIResponse(responseCode = "200", description = "The row", content = @Content(schema = @Schema(implementation = ModelAnswers.Row.class)))
+    @APIResponse(responseCode = "200", description = "The row")
     @APIResponse(responseCode = "400", description = "The body is missing or malformed")
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "404", description = "There is no such row")
     @APIResponse(responseCode = "422", description = "A field is not valid or not known")
-    public Uni<Buffer> change(@Parameter(description = "`id` of the row, not of the model") @RestPath UUID id, byte[] body) {
+    public Uni<AdminModel> change(@Parameter(description = "`id` of the row, not of the model") @RestPath UUID id,
+            byte[] body) {
         StrictJson.Change<ModelChange> change = strictJson.read(body, ModelChange.class);
         change.refuseNull("is_active", "input_cost_per_token", "output_cost_per_token", "model_tags");
-        return transaction.adminWrite(CHANGE, id, change.json());
+        return transaction.administration().one(AdminModel::of, CHANGE, id, change.json());
     }
 
     @DELETE
@@ -159,11 +166,11 @@ public class AdminModelResource {
     @Cancellable(false)
     @Operation(summary = "Deactivate a model for a tier", description = "The row stays, with its prices; `PATCH` with"
             + " `is_active` opens it again.")
-    @APIResponse(responseCode = "200", description = "The row", content = @Content(schema = @Schema(implementation = ModelAnswers.Row.class)))
+    @APIResponse(responseCode = "200", description = "The row")
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "404", description = "There is no such row")
-    public Uni<Buffer> deactivate(@Parameter(description = "`id` of the row, not of the model") @RestPath UUID id) {
-        return transaction.adminWrite(CHANGE, id, DEACTIVATED);
+    public Uni<AdminModel> deactivate(@Parameter(description = "`id` of the row, not of the model") @RestPath UUID id) {
+        return transaction.administration().one(AdminModel::of, CHANGE, id, DEACTIVATED);
     }
 
     @PUT

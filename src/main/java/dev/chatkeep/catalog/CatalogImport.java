@@ -41,7 +41,8 @@ import io.smallrye.mutiny.Uni;
 @ApplicationScoped
 class CatalogImport {
 
-    private static final String IMPORT = "select chatkeep.admin_import_models($1, $2::text::jsonb)::text";
+    private static final String IMPORT = "select i.created, i.updated, i.unchanged"
+            + " from chatkeep.admin_import_models($1, $2::text::jsonb) i";
     private static final String NO_TEXT = "text";
     /** Of a price in model_access. */
     private static final int DECIMALS = 12;
@@ -99,10 +100,6 @@ class CatalogImport {
     private record Checked(String rows, List<Refused> refused) {
     }
 
-    @RegisterForReflection // read from the answer of the database
-    record Stored(int created, int updated, int unchanged) {
-    }
-
     private final CallerTransaction transaction;
     private final ObjectMapper json;
     private final Validator validator;
@@ -117,10 +114,8 @@ class CatalogImport {
     Uni<Imported> store(String tier, byte[] body) {
         Statements administration = transaction.administration();
         return OffEventLoop.run(() -> check(body))
-                .chain(checked -> administration.run(IMPORT, tier, checked.rows())
-                        .map(rows -> parse(rows.iterator().next().getString(0)))
-                        .map(stored -> new Imported(stored.created(), stored.updated(), stored.unchanged(),
-                                checked.refused().size(), checked.refused())));
+                .chain(checked -> administration.one(row -> new Imported(row.getInteger(0), row.getInteger(1),
+                        row.getInteger(2), checked.refused().size(), checked.refused()), IMPORT, tier, checked.rows()));
     }
 
     private Checked check(byte[] body) throws IOException {
@@ -187,13 +182,5 @@ class CatalogImport {
         String clean = text == null ? null : text.replace("\0", "");
         return clean == null || clean.codePointCount(0, clean.length()) <= characters ? clean
                 : clean.substring(0, clean.offsetByCodePoints(0, characters));
-    }
-
-    private Stored parse(String answer) {
-        try {
-            return json.readValue(answer, Stored.class);
-        } catch (JsonProcessingException e) {
-            throw new IllegalStateException("admin_import_models answered with something else than its results", e);
-        }
     }
 }

@@ -7,10 +7,14 @@ import java.util.UUID;
 
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
-/** What clients are answered about models, for the description of the API: PostgreSQL writes these. */
+import dev.chatkeep.wire.Timestamps;
+import io.vertx.sqlclient.Row;
+
+/** What clients are answered about models. */
 final class ModelAnswers {
 
     private ModelAnswers() {
@@ -27,16 +31,41 @@ final class ModelAnswers {
             @Schema(examples = "DeepSeek R1") String name, String description, List<String> tags,
             @Schema(description = "The tier that opens it") String tier,
             @Schema(examples = "0.0000005") BigDecimal inputCostPerToken, BigDecimal outputCostPerToken,
-            @Schema(description = "Tokens; null is unknown") Integer contextLength, boolean isDefault, Limits limits) {
+            @Schema(description = "Tokens; null is unknown") Integer contextLength,
+            @JsonProperty("is_default") boolean isDefault, Limits limits) {
+
+        /** Of models_of_user, as {@link #of} reads them. */
+        static final String COLUMNS = "m.id, m.name, m.description, m.tags, m.tier, m.input_cost_per_token,"
+                + " m.output_cost_per_token, m.context_length, m.is_default, " + Limits.COLUMNS;
+
+        static Model of(Row row, int first) {
+            return new Model(row.getString(first), row.getString(first + 1), row.getString(first + 2),
+                    List.of(row.getArrayOfStrings(first + 3)), row.getString(first + 4), row.getBigDecimal(first + 5),
+                    row.getBigDecimal(first + 6), row.getInteger(first + 7), row.getBoolean(first + 8),
+                    Limits.of(row, first + 9));
+        }
     }
 
     @Schema(name = "ModelLimits", description = "Answers a day and a month (UTC); null is unlimited")
     record Limits(Limit daily, Limit monthly) {
+
+        static final String COLUMNS = "m.daily_limit, m.daily_used, m.day_ends, m.monthly_limit, m.monthly_used, m.month_ends";
+
+        static Limits of(Row row, int first) {
+            return new Limits(Limit.of(row, first), Limit.of(row, first + 3));
+        }
     }
 
     @Schema(name = "ModelLimit")
     @JsonNaming(SnakeCaseStrategy.class)
     record Limit(int limit, long used, long remaining, Instant resetsAt) {
+
+        private static Limit of(Row row, int first) {
+            Integer limit = row.getInteger(first);
+            return limit == null ? null
+                    : new Limit(limit, row.getLong(first + 1), Math.max(limit - row.getLong(first + 1), 0),
+                            Timestamps.of(row, first + 2));
+        }
     }
 
     @Schema(name = "ModelAccess")
@@ -45,17 +74,38 @@ final class ModelAnswers {
             @Schema(description = "Why not", enumeration = {
                     "unknown_model", "tier" }) String reason,
             @Schema(description = "The lowest tier that opens it") String requiredTier, Limits limits){
+
+        /** @param row of access_to_model: whether, the tier, and what {@link Limits} reads */
+        static Access of(String modelId, Row row) {
+            boolean allowed = row.getBoolean(0);
+            String tier = row.getString(1);
+            return new Access(modelId, allowed, allowed ? null : tier == null ? "unknown_model" : "tier", tier,
+                    allowed ? Limits.of(row, 2) : null);
+        }
     }
 
     @Schema(name = "AdminModel")
     @JsonNaming(SnakeCaseStrategy.class)
-    record Row(UUID id, String modelId, String tier, boolean isActive, BigDecimal inputCostPerToken,
+    record AdminModel(UUID id, String modelId, String tier, @JsonProperty("is_active") boolean isActive,
+            BigDecimal inputCostPerToken,
             BigDecimal outputCostPerToken, Integer dailyLimit, Integer monthlyLimit, String modelName,
             String modelDescription, List<String> modelTags, Integer contextLength, Instant createdAt, Instant updatedAt) {
+
+        /** Of model_access, as {@link #of} reads them. */
+        static final String COLUMNS = "m.id, m.model_id, m.tier, m.is_active, trim_scale(m.input_cost_per_token),"
+                + " trim_scale(m.output_cost_per_token), m.daily_limit, m.monthly_limit, m.model_name, m.model_description,"
+                + " m.model_tags, m.context_length, m.created_at, m.updated_at";
+
+        static AdminModel of(Row row) {
+            return new AdminModel(row.getUUID(0), row.getString(1), row.getString(2), row.getBoolean(3),
+                    row.getBigDecimal(4), row.getBigDecimal(5), row.getInteger(6), row.getInteger(7), row.getString(8),
+                    row.getString(9), List.of(row.getArrayOfStrings(10)), row.getInteger(11), Timestamps.of(row, 12),
+                    Timestamps.of(row, 13));
+        }
     }
 
     @Schema(name = "AdminModelList")
     @JsonNaming(SnakeCaseStrategy.class)
-    record Rows(List<Row> models, int count, @Schema(description = "Null on the last page") String nextCursor) {
+    record AdminModels(List<AdminModel> models, int count, @Schema(description = "Null on the last page") String nextCursor) {
     }
 }

@@ -1,13 +1,14 @@
 package dev.chatkeep.catalog;
 
+import java.util.List;
+import java.util.stream.StreamSupport;
+
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
 
 import org.eclipse.microprofile.openapi.annotations.Operation;
-import org.eclipse.microprofile.openapi.annotations.media.Content;
-import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
@@ -17,7 +18,6 @@ import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.Text;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.buffer.Buffer;
 
 /** The models that the caller may use. */
 @Path("/api/models")
@@ -26,8 +26,12 @@ import io.vertx.core.buffer.Buffer;
 @Tag(name = "Models", description = "The models that the caller may use")
 public class ModelResource {
 
-    private static final String LIST = "select chatkeep.models_of_user($1)::text";
-    private static final String ACCESS = "select chatkeep.access_to_model($1, $2)::text";
+    /** A row even where the tier opens no model. */
+    private static final String LIST = "select coalesce(p.subscription_tier, 'free'), " + ModelAnswers.Model.COLUMNS
+            + " from (select) as always left join public.profiles p on p.id = $1"
+            + " left join chatkeep.models_of_user($1) m on true";
+    private static final String ACCESS = "select m.allowed, m.required_tier, " + ModelAnswers.Limits.COLUMNS
+            + " from chatkeep.access_to_model($1, $2) m";
 
     private final CallerTransaction transaction;
 
@@ -38,20 +42,24 @@ public class ModelResource {
     @GET
     @Operation(summary = "List the models", description = "Those that the caller's tier opens, the default first, with prices"
             + " and what is left of their limits.")
-    @APIResponse(responseCode = "200", description = "The models", content = @Content(schema = @Schema(implementation = ModelAnswers.Many.class)))
-    public Uni<Buffer> list() {
+    @APIResponse(responseCode = "200", description = "The models")
+    public Uni<ModelAnswers.Many> list() {
         // The list is kept for the next one who asks, so this may write.
-        return transaction.write(LIST);
+        return transaction.writing().run(LIST).map(rows -> {
+            List<ModelAnswers.Model> models = StreamSupport.stream(rows.spliterator(), false)
+                    .filter(row -> row.getString(1) != null).map(row -> ModelAnswers.Model.of(row, 1)).toList();
+            return new ModelAnswers.Many(models, models.size(), rows.iterator().next().getString(0));
+        });
     }
 
     @GET
     @Path("/{id: .+}/access")
     @Operation(summary = "Ask whether the caller may use a model", description = "Slashes and colons of the id stand in the"
             + " path as they are, or percent-encoded.")
-    @APIResponse(responseCode = "200", description = "Whether, and if not, why", content = @Content(schema = @Schema(implementation = ModelAnswers.Access.class)))
+    @APIResponse(responseCode = "200", description = "Whether, and if not, why")
     @APIResponse(responseCode = "422", description = "The id is not valid")
-    public Uni<Buffer> access(
+    public Uni<ModelAnswers.Access> access(
             @Parameter(example = "deepseek/deepseek-r1-0528:free") @RestPath @Text(min = 1, max = 100) String id) {
-        return transaction.write(ACCESS, id);
+        return transaction.writing().one(row -> ModelAnswers.Access.of(id, row), ACCESS, id);
     }
 }

@@ -4,6 +4,8 @@ import java.math.BigDecimal;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.util.List;
+import java.util.UUID;
+import java.util.stream.StreamSupport;
 
 import jakarta.annotation.security.RolesAllowed;
 import jakarta.validation.constraints.Max;
@@ -33,9 +35,12 @@ import dev.chatkeep.security.Administrators;
 import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.DayRange;
 import dev.chatkeep.wire.StrictJson;
+import dev.chatkeep.wire.Timestamps;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.sqlclient.Row;
+import io.vertx.sqlclient.RowSet;
 
 /** The system as a whole, for administrators. */
 @Path("/api/admin")
@@ -45,8 +50,14 @@ import io.vertx.core.buffer.Buffer;
 public class AdminResource {
 
     private static final String HEALTH = "select public.analyze_database_health()::text";
-    private static final String STATS = "select chatkeep.admin_stats($1, $2)::text";
-    private static final String OVERVIEW = "select chatkeep.admin_overview($1, $2)::text";
+    private static final String STATS = "select s.id, s.stat_date, s.total_users, s.active_users_today, s.new_users_today,"
+            + " s.total_conversations, s.total_messages, s.total_tokens, s.database_size_mb, s.created_at"
+            + " from chatkeep.admin_stats($1, $2) s";
+    /** A row even where no model answered. */
+    private static final String OVERVIEW = "select o.users, o.new_users, o.active_users, o.messages, o.sessions_created,"
+            + " o.input_tokens, o.output_tokens, o.total_tokens, o.estimated_cost, o.errors,"
+            + " t.model, t.messages_received, t.total_tokens, t.users, t.estimated_cost"
+            + " from chatkeep.admin_overview($1, $2) o left join chatkeep.admin_top_models($1, $2) t on true";
 
     @Schema(name = "Cleanup")
     @JsonNaming(SnakeCaseStrategy.class)
@@ -72,8 +83,14 @@ public class AdminResource {
 
     @Schema(name = "SystemStatsOfDay")
     @JsonNaming(SnakeCaseStrategy.class)
-    record StatsOfDay(LocalDate statDate, long totalUsers, long activeUsersToday, long newUsersToday, long totalConversations,
-            long totalMessages, long totalTokens, BigDecimal databaseSizeMb) {
+    record StatsOfDay(@Schema(hidden = true) UUID id, LocalDate statDate, long totalUsers, long activeUsersToday,
+            long newUsersToday, long totalConversations, long totalMessages, long totalTokens, BigDecimal databaseSizeMb,
+            @Schema(hidden = true) Instant createdAt) {
+
+        static StatsOfDay of(Row row) {
+            return new StatsOfDay(row.getUUID(0), row.getLocalDate(1), row.getLong(2), row.getLong(3), row.getLong(4),
+                    row.getLong(5), row.getLong(6), row.getLong(7), row.getBigDecimal(8), Timestamps.of(row, 9));
+        }
     }
 
     @Schema(name = "Overview")
@@ -81,11 +98,24 @@ public class AdminResource {
     record Overview(LocalDate from, LocalDate to, long users, long newUsers, long activeUsers, long messages,
             long sessionsCreated, long inputTokens, long outputTokens, long totalTokens, BigDecimal estimatedCost,
             @Schema(description = "Messages that failed") long errors, List<TopModel> topModels) {
+
+        static Overview of(DayRange range, RowSet<Row> rows) {
+            Row row = rows.iterator().next();
+            List<TopModel> models = StreamSupport.stream(rows.spliterator(), false)
+                    .filter(each -> each.getString(10) != null).map(TopModel::of).toList();
+            return new Overview(range.from(), range.to(), row.getLong(0), row.getLong(1), row.getLong(2), row.getLong(3),
+                    row.getLong(4), row.getLong(5), row.getLong(6), row.getLong(7), row.getBigDecimal(8), row.getLong(9),
+                    models);
+        }
     }
 
     @Schema(name = "TopModel")
     @JsonNaming(SnakeCaseStrategy.class)
     record TopModel(String model, long messagesReceived, long totalTokens, long users, BigDecimal estimatedCost) {
+
+        private static TopModel of(Row row) {
+            return new TopModel(row.getString(10), row.getLong(11), row.getLong(12), row.getLong(13), row.getBigDecimal(14));
+        }
     }
 
     private final CallerTransaction transaction;
@@ -111,25 +141,27 @@ public class AdminResource {
     @GET
     @Path("/stats")
     @Operation(summary = "Read the daily figures of the system", description = "The retention job writes them once a day.")
-    @APIResponse(responseCode = "200", description = "The series", content = @Content(schema = @Schema(implementation = Stats.class)))
+    @APIResponse(responseCode = "200", description = "The series")
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<Buffer> stats(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+    public Uni<Stats> stats(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
         DayRange range = DayRange.of(from, to);
-        return transaction.adminRead(STATS, range.from(), range.to());
+        return transaction.administrationReading().list(StatsOfDay::of, STATS, range.from(), range.to())
+                .map(stats -> new Stats(range.from(), range.to(), stats.size(), stats));
     }
 
     @GET
     @Path("/overview")
     @Operation(summary = "Read what all users did in a range of days")
-    @APIResponse(responseCode = "200", description = "The figures", content = @Content(schema = @Schema(implementation = Overview.class)))
+    @APIResponse(responseCode = "200", description = "The figures")
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<Buffer> overview(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+    public Uni<Overview> overview(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
         DayRange range = DayRange.of(from, to);
-        return transaction.adminRead(OVERVIEW, range.from(), range.to());
+        return transaction.administrationReading().run(OVERVIEW, range.from(), range.to())
+                .map(rows -> Overview.of(range, rows));
     }
 
     @POST

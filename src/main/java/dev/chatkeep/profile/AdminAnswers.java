@@ -2,15 +2,20 @@ package dev.chatkeep.profile;
 
 import java.time.Instant;
 import java.util.List;
-import java.util.Map;
 import java.util.UUID;
 
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
+import com.fasterxml.jackson.annotation.JsonRawValue;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
-/** What administrators are answered about users, for the description of the API: PostgreSQL writes these. */
+import dev.chatkeep.usage.UsageAnswers;
+import dev.chatkeep.wire.Timestamps;
+import io.vertx.sqlclient.Row;
+
+/** What administrators are answered about users. */
 final class AdminAnswers {
 
     private AdminAnswers() {
@@ -25,11 +30,21 @@ final class AdminAnswers {
     @JsonNaming(SnakeCaseStrategy.class)
     record User(UUID id, @Schema(examples = "ada@example.org") String email, String fullName, String avatarUrl,
             String subscriptionTier, int credits, Instant createdAt, Instant updatedAt, Instant lastActive) {
+
+        /** Of profiles, as {@link #of} reads them. */
+        static final String COLUMNS = "u.id, u.email, u.full_name, u.avatar_url, u.subscription_tier, u.credits,"
+                + " u.created_at, u.updated_at, u.last_active";
+
+        static User of(Row row) {
+            return new User(row.getUUID(0), row.getString(1), row.getString(2), row.getString(3), row.getString(4),
+                    row.getInteger(5), Timestamps.of(row, 6), Timestamps.of(row, 7), Timestamps.of(row, 8));
+        }
     }
 
     @Schema(name = "AdminUserWithUsage")
-    record UserWithUsage(@Schema(description = "As `GET /api/user/profile`") Map<String, Object> profile,
-            @Schema(description = "As `GET /api/usage/summary`") Map<String, Object> usage) {
+    record UserWithUsage(
+            @Schema(description = "As `GET /api/user/profile`", type = SchemaType.OBJECT, additionalProperties = Object.class) @JsonRawValue String profile,
+            @Schema(description = "As `GET /api/usage/summary`") UsageAnswers.Summary usage) {
     }
 
     @Schema(name = "AdminUserChanged")

@@ -30,14 +30,16 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
 import dev.chatkeep.security.Administrators;
 import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.usage.UsageAnswers;
+import dev.chatkeep.usage.UsageQueries;
 import dev.chatkeep.wire.Cursor;
 import dev.chatkeep.wire.DayRange;
+import dev.chatkeep.wire.Page;
 import dev.chatkeep.wire.StrictJson;
 import dev.chatkeep.wire.Text;
 import dev.chatkeep.wire.Tier;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.buffer.Buffer;
 
 /** All users, for administrators. */
 @Path("/api/admin/users")
@@ -50,10 +52,12 @@ public class AdminUserResource {
     private static final int USERS = 50;
     private static final int MOST_USERS = 1_000;
 
-    private static final String LIST = "select chatkeep.admin_users($1, $2, $3, $4, $5)::text";
-    private static final String ONE = "select chatkeep.admin_user($1)::text";
-    private static final String USAGE = "select chatkeep.usage_by_day($1, $2, $3)::text from chatkeep.admin_user($1)";
-    private static final String CHANGE = "select chatkeep.admin_change_user($1, $2, $3)::text";
+    private static final String LIST = "select " + AdminAnswers.User.COLUMNS
+            + " from chatkeep.admin_users($1, $2, $3, $4, $5) u";
+    private static final String ONE = "select " + UsageQueries.SUMMARY_COLUMNS + ", a.profile::text"
+            + " from chatkeep.admin_user($1) as a (profile), chatkeep.usage_summary($1) u order by u.days";
+    private static final String CHANGE = "select " + AdminAnswers.User.COLUMNS + ", c.old_tier, c.old_credits"
+            + " from chatkeep.admin_change_user($1, $2, $3) c cross join lateral (select (c.account).*) u";
 
     @Schema(name = "UserChange")
     @JsonNaming(SnakeCaseStrategy.class)
@@ -74,41 +78,45 @@ public class AdminUserResource {
 
     @GET
     @Operation(summary = "List users", description = "By e-mail address, in pages.")
-    @APIResponse(responseCode = "200", description = "A page of users", content = @Content(schema = @Schema(implementation = AdminAnswers.Users.class)))
+    @APIResponse(responseCode = "200", description = "A page of users")
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
-    public Uni<Buffer> list(
+    public Uni<AdminAnswers.Users> list(
             @Parameter(description = "A part of the address, in upper or lower case") @RestQuery @Text(max = 255) String email,
             @RestQuery @Tier String tier,
             @Parameter(description = "Users a page, " + USERS
                     + " by default") @RestQuery @Min(1) @Max(MOST_USERS) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
         Cursor after = cursor == null ? null : Cursor.parse(cursor, 2, json);
-        return transaction.adminRead(LIST, email, tier, limit == null ? USERS : limit,
-                after == null ? null : after.text(0), after == null ? null : after.uuid(1));
+        int size = limit == null ? USERS : limit;
+        return transaction.administrationReading()
+                .run(LIST, email, tier, size + 1, after == null ? null : after.text(0), after == null ? null : after.uuid(1))
+                .map(rows -> Page.of(rows, size, AdminAnswers.User::of, last -> Cursor.of(last.email(), last.id()),
+                        AdminAnswers.Users::new));
     }
 
     @GET
     @Path("/{id}")
     @Operation(summary = "Read one user's profile and usage")
-    @APIResponse(responseCode = "200", description = "The user", content = @Content(schema = @Schema(implementation = AdminAnswers.UserWithUsage.class)))
+    @APIResponse(responseCode = "200", description = "The user")
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
-    public Uni<Buffer> get(@RestPath UUID id) {
-        return transaction.adminRead(ONE, id);
+    public Uni<AdminAnswers.UserWithUsage> get(@RestPath UUID id) {
+        return transaction.administrationReading().run(ONE, id)
+                .map(rows -> new AdminAnswers.UserWithUsage(rows.iterator().next().getString(UsageQueries.SUMMARY_SIZE),
+                        UsageQueries.summary(rows)));
     }
 
     @GET
     @Path("/{id}/usage")
     @Operation(summary = "Read one user's usage of each day", description = "As `GET /api/usage/daily`.")
-    @APIResponse(responseCode = "200", description = "The days", content = @Content(schema = @Schema(ref = "UsageDays")))
+    @APIResponse(responseCode = "200", description = "The days")
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<Buffer> usage(@RestPath UUID id, @Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+    public Uni<UsageAnswers.Days> usage(@RestPath UUID id, @Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
-        DayRange range = DayRange.of(from, to);
-        return transaction.adminRead(USAGE, id, range.from(), range.to());
+        return UsageQueries.daily(transaction.administrationReading(), id, DayRange.of(from, to));
     }
 
     @PATCH
@@ -117,14 +125,16 @@ public class AdminUserResource {
     @Cancellable(false)
     @Operation(summary = "Change a user's tier or credits")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = UserChange.class)))
-    @APIResponse(responseCode = "200", description = "The user as it is now, and what it was", content = @Content(schema = @Schema(implementation = AdminAnswers.UserChanged.class)))
+    @APIResponse(responseCode = "200", description = "The user as it is now, and what it was")
     @APIResponse(responseCode = "400", description = "The body is missing or malformed")
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
     @APIResponse(responseCode = "422", description = "A field is not valid or not known")
-    public Uni<Buffer> change(@RestPath UUID id, byte[] body) {
+    public Uni<AdminAnswers.UserChanged> change(@RestPath UUID id, byte[] body) {
         StrictJson.Change<UserChange> change = strictJson.read(body, UserChange.class);
         change.refuseNull("subscription_tier", "credits");
-        return transaction.adminWrite(CHANGE, id, change.value().subscriptionTier(), change.value().credits());
+        return transaction.administration().one(
+                row -> new AdminAnswers.UserChanged(true, AdminAnswers.User.of(row), row.getString(9), row.getInteger(10)),
+                CHANGE, id, change.value().subscriptionTier(), change.value().credits());
     }
 }

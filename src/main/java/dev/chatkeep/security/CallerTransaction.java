@@ -87,12 +87,6 @@ public class CallerTransaction {
                 .onFailure().transform(DatabaseProblems::translate);
     }
 
-    /** As {@link #write}, for an administrator. */
-    public Uni<Buffer> adminWrite(String sql, Object... parameters) {
-        Caller caller = caller();
-        return retried(document(WRITE, caller, sql, Tuple.from(parameters)));
-    }
-
     /**
      * Works with entities as the caller, in one transaction and session. The user's writes have taken their turn when
      * the work begins, and the user's row exists.
@@ -143,7 +137,14 @@ public class CallerTransaction {
                 .onFailure().transform(DatabaseProblems::translate);
     }
 
-    /** Statements of the administrator who made this request; see {@link #adminRead}. */
+    /** Statements that read as the administrator who made this request; see {@link #adminRead}. */
+    public Statements administrationReading() {
+        Caller caller = caller();
+        return (sql, parameters) -> rows(READ, caller, sql, Tuple.from(parameters))
+                .onFailure().transform(DatabaseProblems::translate);
+    }
+
+    /** As {@link #administrationReading}, of statements that may write. */
     public Statements administration() {
         return administration(caller());
     }

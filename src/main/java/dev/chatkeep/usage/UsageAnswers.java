@@ -4,15 +4,17 @@ import java.math.BigDecimal;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.util.List;
-import java.util.Map;
 
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonRawValue;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
-/** What clients are answered about usage, for the description of the API: PostgreSQL writes these. */
-final class UsageAnswers {
+/** What clients are answered about usage. */
+public final class UsageAnswers {
 
     private UsageAnswers() {
     }
@@ -22,17 +24,33 @@ final class UsageAnswers {
     record Figures(long messagesSent, long messagesReceived, long inputTokens, long outputTokens, long totalTokens,
             long sessionsCreated, @Schema(description = "Distinct minutes with activity") long activeMinutes,
             @Schema(description = "In the currency of the model prices", examples = "0.00025") BigDecimal estimatedCost) {
+
+        static final Figures NONE = new Figures(0, 0, 0, 0, 0, 0, 0, BigDecimal.ZERO);
+
+        Figures plus(Figures other) {
+            return new Figures(messagesSent + other.messagesSent, messagesReceived + other.messagesReceived,
+                    inputTokens + other.inputTokens, outputTokens + other.outputTokens, totalTokens + other.totalTokens,
+                    sessionsCreated + other.sessionsCreated, activeMinutes + other.activeMinutes,
+                    estimatedCost.add(other.estimatedCost).stripTrailingZeros());
+        }
     }
 
     @Schema(name = "UsageDay")
     @JsonNaming(SnakeCaseStrategy.class)
-    record Day(LocalDate date, @Schema(description = "Model id to number of answers") Map<String, Long> modelsUsed,
+    record Day(LocalDate date,
+            @Schema(description = "Model id to number of answers", type = SchemaType.OBJECT, additionalProperties = Long.class) @JsonRawValue String modelsUsed,
             long messagesSent, long messagesReceived, long inputTokens, long outputTokens, long totalTokens,
             long sessionsCreated, long activeMinutes, BigDecimal estimatedCost) {
+
+        static Day of(LocalDate date, String modelsUsed, Figures figures) {
+            return new Day(date, modelsUsed, figures.messagesSent, figures.messagesReceived, figures.inputTokens,
+                    figures.outputTokens, figures.totalTokens, figures.sessionsCreated, figures.activeMinutes,
+                    figures.estimatedCost);
+        }
     }
 
     @Schema(name = "UsageDays")
-    record Days(LocalDate from, LocalDate to, List<Day> days, Figures total) {
+    public record Days(LocalDate from, LocalDate to, List<Day> days, Figures total) {
     }
 
     @Schema(name = "UsageOfModel")
@@ -51,7 +69,7 @@ final class UsageAnswers {
     }
 
     @Schema(name = "UsageSummary")
-    record Summary(Figures today, @Schema(name = "last_7_days") Figures last7Days,
-            @Schema(name = "last_30_days") Figures last30Days, @Schema(name = "all_time") AllTime allTime) {
+    public record Summary(Figures today, @JsonProperty("last_7_days") Figures last7Days,
+            @JsonProperty("last_30_days") Figures last30Days, @JsonProperty("all_time") AllTime allTime) {
     }
 }

@@ -8,8 +8,6 @@ import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
 
 import org.eclipse.microprofile.openapi.annotations.Operation;
-import org.eclipse.microprofile.openapi.annotations.media.Content;
-import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
@@ -19,7 +17,6 @@ import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.DayRange;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.buffer.Buffer;
 
 /** What the caller used and what it cost. */
 @Path("/api/usage")
@@ -27,10 +24,6 @@ import io.vertx.core.buffer.Buffer;
 @Produces(MediaType.APPLICATION_JSON)
 @Tag(name = "Usage", description = "What the caller used and what it cost, by UTC days")
 public class UsageResource {
-
-    private static final String DAILY = "select chatkeep.usage_by_day($1, $2, $3)::text";
-    private static final String MODELS = "select chatkeep.usage_of_models($1, $2, $3)::text";
-    private static final String SUMMARY = "select chatkeep.usage_summary($1)::text";
 
     private final CallerTransaction transaction;
 
@@ -42,31 +35,29 @@ public class UsageResource {
     @Path("/daily")
     @Operation(summary = "Read the usage of each day", description = "Every day of the range, also those without usage, and"
             + " their sum. Days older than the retention are zero.")
-    @APIResponse(responseCode = "200", description = "The days", content = @Content(schema = @Schema(implementation = UsageAnswers.Days.class)))
+    @APIResponse(responseCode = "200", description = "The days")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<Buffer> daily(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+    public Uni<UsageAnswers.Days> daily(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
-        DayRange range = DayRange.of(from, to);
-        return transaction.read(DAILY, range.from(), range.to());
+        return UsageQueries.daily(transaction.reading(), DayRange.of(from, to));
     }
 
     @GET
     @Path("/models")
     @Operation(summary = "Read the usage of each model", description = "The most expensive first. Costs are those of the time"
             + " at which an answer was recorded.")
-    @APIResponse(responseCode = "200", description = "The models", content = @Content(schema = @Schema(implementation = UsageAnswers.Models.class)))
+    @APIResponse(responseCode = "200", description = "The models")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<Buffer> models(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+    public Uni<UsageAnswers.Models> models(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
-        DayRange range = DayRange.of(from, to);
-        return transaction.read(MODELS, range.from(), range.to());
+        return UsageQueries.models(transaction.reading(), DayRange.of(from, to));
     }
 
     @GET
     @Path("/summary")
     @Operation(summary = "Read the usage of today, 7 days, 30 days and all time")
-    @APIResponse(responseCode = "200", description = "The figures", content = @Content(schema = @Schema(implementation = UsageAnswers.Summary.class)))
-    public Uni<Buffer> summary() {
-        return transaction.read(SUMMARY);
+    @APIResponse(responseCode = "200", description = "The figures")
+    public Uni<UsageAnswers.Summary> summary() {
+        return UsageQueries.summary(transaction.reading());
     }
 }

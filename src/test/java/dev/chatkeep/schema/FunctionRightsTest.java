@@ -85,6 +85,7 @@ class FunctionRightsTest {
                 "select chatkeep.admin_import_models('free', '[]')",
                 "select chatkeep.admin_stats('2026-01-01', '2026-01-02')",
                 "select chatkeep.admin_overview('2026-01-01', '2026-01-02')",
+                "select chatkeep.admin_top_models('2026-01-01', '2026-01-02')",
                 "select chatkeep.cleanup_activity_batch('-infinity', '-infinity', 1)",
                 "select chatkeep.cleanup_usage_batch('-infinity', '-infinity', 1)",
                 "select chatkeep.cleanup_conversations_batch('-infinity', '-infinity', 1)",
@@ -99,8 +100,6 @@ class FunctionRightsTest {
         return List.of(
                 "select chatkeep.account_hash('%1$s')",
                 "select chatkeep.models_of_tier('free')",
-                "select chatkeep.limit_left(1, 1, now()::timestamp)",
-                "select chatkeep.usage_figures('{}')",
                 "select chatkeep.usage_by_model_kept_from(now())",
                 "select chatkeep.record_system_stats()",
                 "select chatkeep.model_json(null)",
@@ -113,7 +112,7 @@ class FunctionRightsTest {
 
     /** What users may call besides: about nobody but the caller, or tested in {@link RowLevelSecurityTest}. */
     private static final Set<String> OTHERS = Set.of("claims", "caller_role", "is_service", "is_admin", "require_caller",
-            "require_admin", "require_account", "actor", "iso", "cursor", "tier_rank", "schema_version", "json_bytes", "charge",
+            "require_admin", "require_account", "actor", "iso", "tier_rank", "schema_version", "json_bytes", "charge",
             "read_messages", "sign_in", "user_data", "check_conversations", "sync_batch", "sync_isolating", "store_messages",
             "uncounted_sessions", "begin_write", "create_session", "append_message", "record_usage", "title_of", "completion",
             "recognise_answers");

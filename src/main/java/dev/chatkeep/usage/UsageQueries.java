@@ -1,0 +1,96 @@
+package dev.chatkeep.usage;
+
+import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+
+import dev.chatkeep.security.Statements;
+import dev.chatkeep.usage.UsageAnswers.AllTime;
+import dev.chatkeep.usage.UsageAnswers.Day;
+import dev.chatkeep.usage.UsageAnswers.Days;
+import dev.chatkeep.usage.UsageAnswers.Figures;
+import dev.chatkeep.usage.UsageAnswers.Models;
+import dev.chatkeep.usage.UsageAnswers.OfModel;
+import dev.chatkeep.usage.UsageAnswers.Summary;
+import dev.chatkeep.wire.DayRange;
+import dev.chatkeep.wire.Timestamps;
+import io.smallrye.mutiny.Uni;
+import io.vertx.sqlclient.Row;
+import io.vertx.sqlclient.RowSet;
+
+/** What is read of usage, for users and for administrators. */
+public final class UsageQueries {
+
+    private static final String FIGURES = "u.messages_sent, u.messages_received, u.input_tokens, u.output_tokens,"
+            + " u.total_tokens, u.sessions_created, u.active_minutes, u.estimated_cost";
+
+    /** {@code $1} user, {@code $2} and {@code $3} the first and the last day. */
+    private static final String DAILY = "select u.usage_date, u.models_used::text, " + FIGURES
+            + " from chatkeep.usage_by_day($1, $2, $3) u";
+    /** The same for an administrator: at least one row, so that it is noticed if there is no such user. */
+    private static final String DAILY_OF_ANOTHER = "select u.usage_date, u.models_used::text, " + FIGURES
+            + " from chatkeep.admin_user($1) left join chatkeep.usage_by_day($1, $2, $3) u on true";
+    private static final String MODELS = "select u.model, u.messages_sent, u.messages_received, u.input_tokens,"
+            + " u.output_tokens, u.estimated_cost from chatkeep.usage_of_models($1, $2, $3) u";
+    /** Of usage_summary, whose rows {@link #summary(RowSet)} reads. */
+    public static final String SUMMARY_COLUMNS = FIGURES
+            + ", u.all_messages, u.all_tokens, u.all_sessions, u.all_cost, u.since";
+    public static final int SUMMARY_SIZE = 13;
+    private static final String SUMMARY = "select " + SUMMARY_COLUMNS + " from chatkeep.usage_summary($1) u order by u.days";
+
+    private UsageQueries() {
+    }
+
+    static Uni<Days> daily(Statements reading, DayRange range) {
+        return reading.run(DAILY, range.from(), range.to()).map(rows -> days(rows, range));
+    }
+
+    /** The usage of any user, for an administrator; 404 where there is none. */
+    public static Uni<Days> daily(Statements administration, UUID userId, DayRange range) {
+        return administration.run(DAILY_OF_ANOTHER, userId, range.from(), range.to()).map(rows -> days(rows, range));
+    }
+
+    /** Every day, also those without a row. */
+    private static Days days(RowSet<Row> rows, DayRange range) {
+        Map<LocalDate, Day> used = new HashMap<>();
+        Figures total = Figures.NONE;
+        for (Row row : rows) {
+            if (row.getLocalDate(0) != null) {
+                Figures figures = figures(row, 2);
+                used.put(row.getLocalDate(0), Day.of(row.getLocalDate(0), row.getString(1), figures));
+                total = total.plus(figures);
+            }
+        }
+        List<Day> days = range.from().datesUntil(range.to().plusDays(1))
+                .map(day -> used.getOrDefault(day, Day.of(day, "{}", Figures.NONE))).toList();
+        return new Days(range.from(), range.to(), days, total);
+    }
+
+    static Uni<Models> models(Statements reading, DayRange range) {
+        return reading.list(row -> new OfModel(row.getString(0), row.getLong(1), row.getLong(2), row.getLong(3),
+                row.getLong(4), row.getLong(3) + row.getLong(4), row.getBigDecimal(5)), MODELS, range.from(), range.to())
+                .map(models -> new Models(range.from(), range.to(), models));
+    }
+
+    static Uni<Summary> summary(Statements reading) {
+        return reading.run(SUMMARY).map(UsageQueries::summary);
+    }
+
+    /** @param rows those of 1, 7 and 30 days, in this order */
+    public static Summary summary(RowSet<Row> rows) {
+        List<Figures> figures = new ArrayList<>(3);
+        rows.forEach(row -> figures.add(figures(row, 0)));
+        Row any = rows.iterator().next();
+        return new Summary(figures.get(0), figures.get(1), figures.get(2), new AllTime(any.getLong(8), any.getLong(9),
+                any.getLong(10), any.getBigDecimal(11), Timestamps.of(any, 12)));
+    }
+
+    private static Figures figures(Row row, int first) {
+        return new Figures(row.getLong(first), row.getLong(first + 1), row.getLong(first + 2), row.getLong(first + 3),
+                row.getLong(first + 4), row.getLong(first + 5), row.getLong(first + 6),
+                row.getBigDecimal(first + 7).stripTrailingZeros());
+    }
+}
