@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """What does the service add to PostgreSQL, and what does it cost as data grows?
 
-Starts a PostgreSQL and the packaged service, loads users with sessions and messages, and measures each case twice in
+Starts a PostgreSQL and the packaged service, loads users with sessions and messages, and measures each case in
 turn: through the service with wrk, and by pgbench, which sends the same database the statements that the service sends,
-as the same login, with the same role and claims, in one flight. Then it measures how long a start takes, and how single
+as the same login, with the same role and claims, in one flight; and, where there is one, what an expert would write by
+hand for the same result (by_hand.py). Then it measures how long a start takes, and how single
 requests grow with the messages of a session, the sessions of a user and the messages in all.
 
     mvn verify -DskipTests
@@ -57,6 +58,7 @@ import time
 import typing
 from urllib.parse import urlsplit
 
+import by_hand
 import measures
 import population
 import postgres as postgresql
@@ -97,7 +99,9 @@ class Case:
     goal: typing.Optional[float] = None   # of pgbench's rate, at 32 connections
     users: int = 0
     sessions: int = 0
-    script: typing.Optional[traffic.Script] = None
+    script: typing.Optional[traffic.Script] = None       # the statements of the service
+    by_hand: typing.Optional[traffic.Script] = None      # what an expert would write for the same result
+    hand_goal: typing.Optional[float] = None             # of that one's rate, at 32 connections
 
     @property
     def writes(self):
@@ -114,13 +118,15 @@ def cases(options, spoken):
         return json.dumps({"conversations": [conversation]}, ensure_ascii=False)
 
     every = [
-        Case("list", f"list {PAGE} of {options.sessions} sessions", "GET", f"/api/chat/sessions?limit={PAGE}", 200, goal=0.75),
+        Case("list", f"list {PAGE} of {options.sessions} sessions", "GET", f"/api/chat/sessions?limit={PAGE}", 200, goal=0.75,
+             hand_goal=0.85),
         Case("list-all", f"list {options.sessions} sessions", "GET", "/api/chat/sessions", 200),
         Case("read", f"read a session of {options.messages} messages", "GET",
-             f"/api/chat/messages?session_id={population.SESSION_ID}", 200, goal=0.85),
+             f"/api/chat/messages?session_id={population.SESSION_ID}", 200, goal=0.85, hand_goal=0.85),
         Case("sync-same", f"sync {options.messages} messages that are there", "POST", "/api/chat/sync", 200, upload(same)),
         Case("append", "append a message", "POST", "/api/chat/messages", 201,
-             json.dumps({"sessionId": population.SESSION_ID, "message": message}, ensure_ascii=False), 0, 1, 0.85),
+             json.dumps({"sessionId": population.SESSION_ID, "message": message}, ensure_ascii=False), 0, 1, 0.85,
+             hand_goal=0.7),
         Case("sync-new", f"sync {options.messages} new messages", "POST", "/api/chat/sync", 200, upload(new), 1,
              options.messages),
     ]
@@ -298,6 +304,15 @@ class Benchmark:
             sys.exit(f"{case.name}: no transaction of the request was logged")
         return statements
 
+    def written_by_hand(self, case, sent):
+        """As the expert would send it: with the beginning and the end of the service's transaction."""
+        message = json.loads(case.body)["message"] if case.name == "append" else None
+        statements = by_hand.statements(case, population.USER_ID, PAGE, message)
+        if statements is None:
+            return None
+        taken_on = [each for each in sent if "set_config" in each[0]]
+        return traffic.Script(self.postgres, RUN, [sent[0], *taken_on, *statements, sent[-1]])
+
     def check(self, case, instance):
         """The service answers with the rows that are stored, and writes store what they should, on both sides."""
         user, session = case.users - 1, case.sessions - 1
@@ -312,9 +327,10 @@ class Benchmark:
         if case.path.endswith("sync") and json.loads(body)["results"]["synced"] != 1:
             sys.exit(f"{case.name}: {body[:500]!r}")
         self.expect_growth(case, before, 1, "the service")
-        before = self.rows()
-        traffic.Pgbench(self.postgres, RUN).once(case)
-        self.expect_growth(case, before, 1, "pgbench")
+        for script in filter(None, (case.script, case.by_hand)):
+            before = self.rows()
+            traffic.Pgbench(self.postgres, RUN).once(case, script)
+            self.expect_growth(case, before, 1, "pgbench")
 
     def check_rows(self, case, answer, user, session):
         """By plain SQL, beyond the statements of the service."""
@@ -350,12 +366,15 @@ class Benchmark:
 
         instance = self.serve(RUN)
         for case in chosen:
-            case.script = traffic.Script(self.postgres, RUN, self.capture(case, instance))
+            sent = self.capture(case, instance)
+            case.script = traffic.Script(self.postgres, RUN, sent)
+            case.by_hand = self.written_by_hand(case, sent)
         if options.server_url:
             instance.stop()
             instance = self.other_server()
         wrk = traffic.Wrk(instance.address, self.tokens, self.directory)
         pgbench = traffic.Pgbench(self.postgres, RUN)
+        self.postgres.sql(RUN, *by_hand.RIGHTS)
         for case in chosen:
             self.say(f"Checking and warming up: {case.title}")
             self.check(case, instance)
@@ -365,10 +384,14 @@ class Benchmark:
         for case in chosen:
             self.postgres.sql(RUN, "checkpoint")
             for connections in options.connections:
-                sides = {"pgbench": [], "service": []}
+                runs = {"pgbench": lambda: pgbench.run(case, case.script, connections, options.seconds),
+                        "by hand": lambda: pgbench.run(case, case.by_hand, connections, options.seconds),
+                        "service": lambda: wrk.run(case, connections, options.seconds, instance, self.postgres)}
+                if not case.by_hand:
+                    del runs["by hand"]
+                sides = {side: [] for side in runs}
                 for number in range(options.rounds):
-                    for side, run in (("pgbench", lambda: pgbench.run(case, connections, options.seconds)),
-                                      ("service", lambda: wrk.run(case, connections, options.seconds, instance, self.postgres))):
+                    for side, run in runs.items():
                         self.say(f"{case.title}, {connections} connections, round {number + 1}: {side}", passing=True)
                         before = self.rows() if case.writes else None
                         sides[side].append(run())
@@ -414,11 +437,14 @@ class Benchmark:
             return {field.name: statistics.median(getattr(run, field.name) for run in runs)
                     for field in dataclasses.fields(traffic.Run)}
 
-        ratios = [served.rate / bare.rate for served, bare in zip(sides["service"], sides["pgbench"])]
+        def ratios(other):
+            return [served.rate / bare.rate for served, bare in zip(sides["service"], sides.get(other, []))]
+
         return {"case": case.name, "title": case.title, "connections": connections,
-                "service": medians(sides["service"]), "pgbench": medians(sides["pgbench"]),
-                "ratio": statistics.median(ratios), "ratios": ratios,
-                "goal": case.goal if connections == 32 else None, "resident_kib": resident, "highest_kib": highest,
+                **{side: medians(runs) for side, runs in sides.items()},
+                "ratio": statistics.median(ratios("pgbench")), "ratios": ratios("pgbench"),
+                "goal": case.goal if connections == 32 else None,
+                "hand_ratios": ratios("by hand"), "hand_goal": case.hand_goal if connections == 32 else None, "resident_kib": resident, "highest_kib": highest,
                 "rounds": {side: [dataclasses.asdict(run) for run in runs] for side, runs in sides.items()}}
 
     # --- Starts

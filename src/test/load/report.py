@@ -24,11 +24,12 @@ def machine(postgres, java):
 
 def progress(row):
     return (f"{row['title']}, {row['connections']} connections: service {row['service']['rate']:,.0f} a second, pgbench"
-            f" {row['pgbench']['rate']:,.0f}, ratio {row['ratio']:.2f}")
+            f" {row['pgbench']['rate']:,.0f}, ratio {row['ratio']:.2f}"
+            + (f"; by hand {row['by hand']['rate']:,.0f}, {statistics.median(row['hand_ratios']):.2f}" if row["hand_ratios"] else ""))
 
 
-COMPARED = ("case", "connections", "requests a second", "pgbench", "ratio", "goal", "p50 ms", "pgbench", "p99 ms", "pgbench",
-            "CPU ms: service", "database", "pgbench's database", "RSS MiB")
+COMPARED = ("case", "connections", "requests a second", "pgbench", "ratio", "goal", "by hand", "ratio", "goal", "p50 ms", "pgbench", "p99 ms", "pgbench",
+            "CPU ms: service", "database", "pgbench's database", "by hand", "RSS MiB")
 
 
 def compared(results):
@@ -36,9 +37,18 @@ def compared(results):
         served, bare = row["service"], row["pgbench"]
         yield (row["title"], str(row["connections"]), f"{served['rate']:,.0f}", f"{bare['rate']:,.0f}",
                f"{row['ratio']:.2f} ({min(row['ratios']):.2f} to {max(row['ratios']):.2f})",
-               f"{row['goal']:.2f}" if row["goal"] else "", f"{served['p50']:.2f}", f"{bare['p50']:.2f}",
+               f"{row['goal']:.2f}" if row["goal"] else "", *by_hand(row), f"{served['p50']:.2f}", f"{bare['p50']:.2f}",
                f"{served['p99']:.2f}", f"{bare['p99']:.2f}", f"{served['service_cpu']:.3f}", f"{served['database_cpu']:.3f}",
-               f"{bare['database_cpu']:.3f}", f"{row['resident_kib'] / 1024:.0f}")
+               f"{bare['database_cpu']:.3f}", f"{row['by hand']['database_cpu']:.3f}" if row["hand_ratios"] else "",
+               f"{row['resident_kib'] / 1024:.0f}")
+
+
+def by_hand(row):
+    ratios = row["hand_ratios"]
+    if not ratios:
+        return "", "", ""
+    return (f"{row['by hand']['rate']:,.0f}", f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+            f"{row['hand_goal']:.2f}" if row["hand_goal"] else "")
 
 
 def grown(results):

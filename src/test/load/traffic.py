@@ -148,21 +148,22 @@ class Pgbench:
     def __init__(self, postgres, database):
         self.postgres, self.database = postgres, database
 
-    def command(self, case, script, *arguments):
-        return self.postgres.command("pgbench", self.database, LOGIN, "-n", "-M", "prepared", "-f", script,
-                                     *case.script.variables(), *arguments)
+    def command(self, script, path, *arguments):
+        return self.postgres.command("pgbench", self.database, LOGIN, "-n", "-M", "prepared", "-f", path,
+                                     *script.variables(), *arguments)
 
-    def once(self, case):
+    def once(self, case, script):
         """One transaction; for the check of what it stores."""
         with tempfile.TemporaryDirectory() as directory:
-            self._finish(case, subprocess.Popen(self.command(case, self._write(case, directory), "-t", "1"), **self._how()))
+            self._finish(case, subprocess.Popen(self.command(script, self._write(case, script, directory), "-t", "1"),
+                                                **self._how()))
 
-    def run(self, case, connections, seconds):
+    def run(self, case, script, connections, seconds):
         with tempfile.TemporaryDirectory() as directory:
             threads = min(connections, os.cpu_count())
             began, generator = time.time(), _children_seconds()
             process = subprocess.Popen(
-                self.command(case, self._write(case, directory), "-c", str(connections), "-j", str(threads), "-T",
+                self.command(script, self._write(case, script, directory), "-c", str(connections), "-j", str(threads), "-T",
                              str(seconds + WARM_SECONDS), "-l", "--log-prefix", os.path.join(directory, "log")),
                 cwd=directory, **self._how())
             try:
@@ -187,10 +188,10 @@ class Pgbench:
             return Run(measured / (until - from_), measures.percentile(latencies, 50), measures.percentile(latencies, 99),
                        database * 1e3 / measured, (_children_seconds() - generator) * 1e3 / count, count)
 
-    def _write(self, case, directory):
+    def _write(self, case, script, directory):
         path = os.path.join(directory, "script.sql")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(case.script.text(case))
+            file.write(script.text(case))
         return path
 
     def _how(self):
