@@ -29,6 +29,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.Text;
+import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
 
@@ -48,6 +49,7 @@ public class MessageResource {
     }
 
     @Schema(name = "MessageList")
+    @RegisterForReflection // An answer may be it or its parts
     record Messages(List<MessageInput> messages, int count,
             @Schema(description = "Null unless there are more messages") @JsonProperty("next_cursor") String nextCursor) {
     }
@@ -71,11 +73,11 @@ public class MessageResource {
     @Operation(summary = "Read a session", description = "Its messages in time order; complete up to " + MOST
             + " messages and 64 MiB of content, beyond that and with `limit` in pages, each of which names the cursor of the"
             + " next.")
-    @APIResponse(responseCode = "200", description = "The messages")
+    @APIResponse(responseCode = "200", description = "The messages", content = @Content(schema = @Schema(implementation = Messages.class)))
     @APIResponse(responseCode = "400", description = "The session id is missing")
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
-    public Uni<Messages> list(@RestQuery("session_id") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
+    public Uni<Object> list(@RestQuery("session_id") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
             @Parameter(description = "Messages a page") @RestQuery @Min(1) @Max(MOST) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
         return MessagePage.read(transaction.reading(), sessionId, limit == null ? MOST : limit, cursor, json);

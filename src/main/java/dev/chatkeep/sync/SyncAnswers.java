@@ -34,6 +34,7 @@ public final class SyncAnswers {
     }
 
     @Schema(name = "SyncDownload")
+    @RegisterForReflection(targets = { Downloaded.class, Conversation.class }) // An answer may be it or its parts
     record Downloaded(List<Conversation> conversations, Instant syncTime) {
     }
 

@@ -18,6 +18,8 @@ import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.server.Cancellable;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+
 import dev.chatkeep.security.CallerTransaction;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
@@ -31,19 +33,21 @@ public class SyncResource {
 
     private final CallerTransaction transaction;
     private final SyncUpload upload;
+    private final ObjectMapper json;
 
-    public SyncResource(CallerTransaction transaction, SyncUpload upload) {
+    public SyncResource(CallerTransaction transaction, SyncUpload upload, ObjectMapper json) {
         this.transaction = transaction;
         this.upload = upload;
+        this.json = json;
     }
 
     @GET
     @Operation(summary = "Download the newest conversations", description = "The " + SyncDownload.NEWEST
             + " newest, each with all its messages in time order. Those that would bring it over 64 MiB of content are left out:"
             + " the list of sessions names them, and their messages can be read one by one.")
-    @APIResponse(responseCode = "200", description = "The conversations")
-    public Uni<SyncAnswers.Downloaded> download() {
-        return SyncDownload.read(transaction.reading());
+    @APIResponse(responseCode = "200", description = "The conversations", content = @Content(schema = @Schema(implementation = SyncAnswers.Downloaded.class)))
+    public Uni<Object> download() {
+        return SyncDownload.read(transaction.reading(), json);
     }
 
     @POST

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -20,6 +21,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.Sql;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
@@ -62,6 +64,39 @@ class MessagePageIT {
         assertThat(page.path("count").intValue()).isEqualTo(64);
         assertThat(ids(page(caller, null, page.path("next_cursor").textValue()))).containsExactly("m4_12");
         // Tests that look through everything that is stored would take long over it.
+        caller.clearAll().then().statusCode(200);
+    }
+
+    @ParameterizedTest
+    @CsvSource(nullValues = "-", textBlock = """
+            1700, 1, -, 1700
+            1700, 1, 1200, 1200
+            1500, 1, -, 1500
+            1000, 1, 1000, 1000
+            7, 200000, -, 7
+            9, 200000, 4, 4
+            """)
+    void aLongSessionIsReadAsAWholeHoweverManyPartsItTakes(int messages, int bytes, Integer limit, int read) {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "A title").then().statusCode(201);
+        Sql.rows("""
+                insert into public.chat_messages (user_id, id, session_id, role, content, message_timestamp)
+                select ?, 'm' || lpad(n::text, 5, '0'), 's1', 'user', repeat('a', ?),
+                       timestamptz '2026-03-01 10:00:00Z' + n / 3 * interval '1 second'
+                  from generate_series(1, ?) n
+                """, caller.id(), bytes, messages);
+
+        JsonNode page = page(caller, limit, null);
+
+        assertThat(ids(page)).isEqualTo(IntStream.rangeClosed(1, read).mapToObj("m%05d"::formatted).toList());
+        assertThat(page.path("messages")).allSatisfy(message -> assertThat(message.path("content").textValue()).hasSize(bytes));
+        assertThat(page.path("count").intValue()).isEqualTo(read);
+        String cursor = page.path("next_cursor").textValue();
+        if (read == messages) {
+            assertThat(page.get("next_cursor").isNull()).isTrue();
+        } else {
+            assertThat(ids(page(caller, 1, cursor))).containsExactly("m%05d".formatted(read + 1));
+        }
         caller.clearAll().then().statusCode(200);
     }
 

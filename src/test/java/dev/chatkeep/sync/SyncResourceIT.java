@@ -57,6 +57,47 @@ class SyncResourceIT {
             """;
 
     @Test
+    void aLargeDownloadIsTheSameInPartsAsASmallOne() {
+        Caller caller = Caller.fresh();
+        upload(caller, LISBON, "{\"id\": \"s2\"}").then().statusCode(200);
+        JsonNode small = Json.of(caller.download()).path("conversations");
+        Sql.rows("""
+                insert into public.chat_messages (user_id, id, session_id, role, content, message_timestamp)
+                select ?, 'm' || lpad(n::text, 5, '0'), 's2', 'user', repeat('é', 900),
+                       timestamptz '2026-03-01 10:00:00Z' + n * interval '1 second'
+                  from generate_series(1, 1300) n
+                """, caller.id());
+
+        Response answer = caller.download();
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
+        JsonNode large = Json.of(answer).path("conversations");
+        assertThat(Json.texts(large, "id")).containsExactly("s2", "s1");
+        assertThat(large.get(1)).isEqualTo(find(small, "s1"));
+        assertThat(Json.texts(large.get(0).path("messages"), "id"))
+                .isEqualTo(IntStream.rangeClosed(1, 1300).mapToObj("m%05d"::formatted).toList());
+        assertThat(large.get(0).path("messageCount").intValue()).isEqualTo(1300);
+        assertThat(fieldNames(large.get(0))).isEqualTo(fieldNames(small.get(0)));
+        caller.clearAll().then().statusCode(200);
+    }
+
+    private static JsonNode find(JsonNode conversations, String id) {
+        for (JsonNode conversation : conversations) {
+            if (conversation.path("id").textValue().equals(id)) {
+                return conversation;
+            }
+        }
+        throw new AssertionError("There is no " + id);
+    }
+
+    private static List<String> fieldNames(JsonNode object) {
+        List<String> names = new ArrayList<>();
+        object.fieldNames().forEachRemaining(names::add);
+        return names;
+    }
+
+    @Test
     void anUploadIsAnsweredWithWhatBecameOfEachConversation() {
         Caller caller = Caller.fresh();
 

@@ -1,0 +1,133 @@
+package dev.chatkeep.message;
+
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.List;
+
+import dev.chatkeep.security.Statements;
+import dev.chatkeep.wire.Cursor;
+import io.smallrye.mutiny.Uni;
+import io.vertx.sqlclient.Row;
+import io.vertx.sqlclient.RowSet;
+
+/**
+ * Reads the messages of a session in time order, ties by {@code id}, in parts that are small enough to be held for many
+ * readers at once. A part goes on after the last message of the one before, so all parts cost the same.
+ */
+public final class MessageReader {
+
+    /** A part ends before it exceeds either; its first message is never too large. */
+    public static final int PART_MESSAGES = 500;
+    public static final long PART_BYTES = 256 << 10;
+
+    /**
+     * {@code $1} user, {@code $2} session, {@code $3} how many messages, {@code $4} how many bytes of content. A message too
+     * many comes without its content, to know that there are more. No row where there is no such session, and one without a
+     * message where it has none.
+     */
+    private static final String FIRST = part("");
+    /** As {@link #FIRST}, after {@code $5} message_timestamp, {@code $6} id. */
+    private static final String NEXT = part("and (m.message_timestamp, m.id) > ($5, $6)");
+    private static final int BYTES = 13;
+
+    private final Statements reading;
+    private final String sessionId;
+    private final int most;
+    private final long mostBytes;
+    private OffsetDateTime lastTime;
+    private String lastId;
+    private int count;
+    private long bytes;
+    private boolean known;
+    private boolean ended;
+
+    /**
+     * @param most how many messages there may be in all
+     * @param mostBytes of content in all, the first message excepted
+     */
+    public MessageReader(Statements reading, String sessionId, int most, long mostBytes) {
+        this.reading = reading;
+        this.sessionId = sessionId;
+        this.most = most;
+        this.mostBytes = mostBytes;
+    }
+
+    /** Begins after a message, as a cursor names it; 422 {@code invalid_cursor} where it names none. */
+    MessageReader after(Cursor cursor) {
+        lastTime = cursor.time(0);
+        lastId = cursor.text(1);
+        return this;
+    }
+
+    private static String part(String after) {
+        return """
+                select %s, m.bytes
+                  from public.chat_sessions s
+                  left join lateral (
+                       select m.*, row_number() over place as position, sum(octet_length(m.content)) over place as bytes
+                         from public.chat_messages m
+                        where m.user_id = $1 and m.session_id = $2 %s
+                       window place as (order by m.message_timestamp, m.id rows unbounded preceding)
+                        order by m.message_timestamp, m.id
+                        limit $3) m on m.bytes - octet_length(m.content) <= $4 or m.position = 2
+                 where s.user_id = $1 and s.id = $2
+                 order by m.message_timestamp, m.id""".formatted(MessageInput.COLUMNS.replace("m.content,",
+                "case when m.bytes <= $4 or m.position = 1 then m.content end,"), after);
+    }
+
+    /** The next part; without messages where there are none left, or no such session. */
+    public Uni<List<MessageInput>> next() {
+        int limit = Math.min(PART_MESSAGES, most - count) + 1;
+        Uni<RowSet<Row>> rows = lastId == null ? reading.run(FIRST, sessionId, limit, PART_BYTES)
+                : reading.run(NEXT, sessionId, limit, PART_BYTES, lastTime, lastId);
+        return rows.map(found -> part(found, limit - 1));
+    }
+
+    private List<MessageInput> part(RowSet<Row> rows, int limit) {
+        known |= rows.size() > 0;
+        List<MessageInput> messages = new ArrayList<>(rows.size());
+        Row last = null;
+        long before = 0;
+        ended = true;
+        for (Row row : rows) {
+            if (row.getString(0) == null) {
+                break;
+            }
+            long upTo = row.getLong(BYTES);
+            if (messages.size() == limit || last != null && upTo > PART_BYTES
+                    || count > 0 && bytes + upTo - before > mostBytes) {
+                ended = false;
+                break;
+            }
+            messages.add(MessageInput.of(row, 0));
+            count++;
+            bytes += upTo - before;
+            before = upTo;
+            last = row;
+        }
+        if (last != null) {
+            lastTime = last.getOffsetDateTime(3);
+            lastId = last.getString(0);
+        }
+        return messages;
+    }
+
+    /** Whether there is such a session; after the first part. */
+    boolean isKnown() {
+        return known;
+    }
+
+    /** Whether another part would hold something that may still be read. */
+    public boolean hasMore() {
+        return !ended && count < most && bytes < mostBytes;
+    }
+
+    int count() {
+        return count;
+    }
+
+    /** Where to go on when there is more than may be read; else null. */
+    String nextCursor() {
+        return ended ? null : Cursor.of(lastTime.toInstant(), lastId);
+    }
+}
