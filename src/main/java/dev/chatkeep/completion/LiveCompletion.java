@@ -385,7 +385,7 @@ final class LiveCompletion implements ProviderListener {
         }
         String prompt = request.prompt();
         return OffEventLoop
-                .run(() -> Usage.of(transcript.usage(), TokenEstimate.of(prompt), TokenEstimate.of(transcript.text())));
+                .run(() -> Usage.of(transcript.usage(), TokenEstimate.of(prompt), transcript.estimatedTokens()));
     }
 
     private Uni<JsonNode> store(Settlement settlement) {

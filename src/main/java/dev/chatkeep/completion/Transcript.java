@@ -28,10 +28,17 @@ final class Transcript {
     }
 
     private static final String DONE = "[DONE]";
+    /** Reasoning beyond this is counted and not kept. */
+    private static final int MOST_HIDDEN_CHARACTERS = 200_000;
+    /** Base64 of 16-bit samples at 24 kHz, of which providers count a token each 50 ms. */
+    private static final int AUDIO_CHARACTERS_A_TOKEN = 3_200;
 
     private final ObjectMapper json;
     private final StringBuilder text = new StringBuilder();
     private final List<ObjectNode> toolCalls = new ArrayList<>();
+    private final StringBuilder hidden = new StringBuilder();
+    private long hiddenCharacters;
+    private long audioCharacters;
     private Reported usage = Reported.NOTHING;
     private String completionId;
     private String model;
@@ -86,7 +93,13 @@ final class Transcript {
         }
         for (JsonNode call : delta.path("tool_calls")) {
             addToolCall(call, call.path("index").asInt(toolCalls.size()));
+            addHidden(call.path("function").path("name"));
+            addHidden(call.path("function").path("arguments"));
         }
+        addHidden(delta.path(delta.hasNonNull("reasoning_content") ? "reasoning_content" : "reasoning"));
+        addHidden(delta.path("refusal"));
+        addHidden(delta.path("audio").path("transcript"));
+        audioCharacters += delta.path("audio").path("data").asText("").length();
         finishReason = first(finishReason, choice.path("finish_reason"));
         done |= whole;
     }
@@ -108,6 +121,16 @@ final class Transcript {
         }
     }
 
+    /** What was produced and is no text of the answer: it costs all the same. */
+    private void addHidden(JsonNode part) {
+        if (part.isTextual()) {
+            hiddenCharacters += part.textValue().length();
+            if (hidden.length() < MOST_HIDDEN_CHARACTERS) {
+                hidden.append(part.textValue());
+            }
+        }
+    }
+
     private static String first(String known, JsonNode said) {
         return known == null && said.isTextual() && !said.textValue().isEmpty() ? said.textValue() : known;
     }
@@ -121,8 +144,16 @@ final class Transcript {
         return toolCalls;
     }
 
+    /** Whether the provider has produced nothing yet, reasoning, audio and calls of tools included. */
     boolean isEmpty() {
-        return text.isEmpty() && toolCalls.isEmpty();
+        return text.isEmpty() && toolCalls.isEmpty() && hiddenCharacters == 0 && audioCharacters == 0;
+    }
+
+    /** What was produced in tokens, where the provider does not say. Not for the event loop. */
+    int estimatedTokens() {
+        double ofHidden = hidden.isEmpty() ? 0 : (double) TokenEstimate.of(hidden) * hiddenCharacters / hidden.length();
+        double ofAudio = Math.ceil((double) audioCharacters / AUDIO_CHARACTERS_A_TOKEN);
+        return (int) Math.min(Integer.MAX_VALUE, TokenEstimate.of(text) + Math.round(ofHidden + ofAudio));
     }
 
     /** Whether the provider has said that the answer ends here. */

@@ -69,6 +69,23 @@ class TranscriptTest {
     }
 
     @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+            'reasoning': 'Let me think'                                        | 3
+            'reasoning_content': 'Let me think', 'reasoning': 'Let me think'   | 3
+            'refusal': 'Let me think'                                          | 3
+            'audio': {'transcript': 'Let me think'}                            | 3
+            'tool_calls': [{'index': 0, 'function': {'name': 'Let me think'}}] | 3
+            'audio': {'data': 'AAAA'}                                          | 1
+            'content': 'Let me think', 'reasoning': 'Let me think'             | 6
+            """)
+    void whatIsProducedBesideTheTextIsCountedWhereTheProviderDoesNotSay(String delta, int tokens) {
+        add("{'choices': [{'delta': {%s}}]}".formatted(delta));
+
+        assertThat(transcript.isEmpty()).isFalse();
+        assertThat(transcript.estimatedTokens()).isEqualTo(tokens);
+    }
+
+    @ParameterizedTest
     @ValueSource(strings = { "[DONE]", " [DONE] ", "{'choices': [{'delta': {}, 'finish_reason': 'length'}]}" })
     void eitherOfTwoSignsEndsAnAnswer(String data) {
         add(data);
