@@ -1,18 +1,23 @@
--- Who is calling, and the door that every write of a user goes through.
+-- Who is calling, and the door that every write of a user goes through. What is asked with every request is PL/pgSQL: it
+-- keeps its plans, where a function in SQL is planned anew each time.
 
 -- The verified claims of the request, or null outside of one.
 create or replace function chatkeep.claims() returns jsonb
-    language sql stable set search_path = ''
+    language plpgsql stable set search_path = ''
 as $$
-    select nullif(current_setting('request.jwt.claims', true), '')::jsonb
+begin
+    return nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+end
 $$;
 
 -- The role that the session took on, or else the one it logged in as. Inside a security definer
 -- function current_user is the owner, so it cannot tell who asked.
 create or replace function chatkeep.caller_role() returns name
-    language sql stable set search_path = ''
+    language plpgsql stable set search_path = ''
 as $$
-    select coalesce(nullif(current_setting('role', true), 'none')::name, session_user)
+begin
+    return coalesce(nullif(current_setting('role', true), 'none')::name, session_user);
+end
 $$;
 
 -- The service itself, or the owner of the schema and superusers.
@@ -72,9 +77,11 @@ $$;
 
 -- How an account is known once it is erased.
 create or replace function chatkeep.account_hash(p_user_id uuid) returns bytea
-    language sql immutable set search_path = ''
+    language plpgsql immutable set search_path = ''
 as $$
-    select sha256(convert_to(p_user_id::text, 'UTF8'))
+begin
+    return sha256(convert_to(p_user_id::text, 'UTF8'));
+end
 $$;
 
 -- Refuses a token that was issued before the account behind it was erased. It says so in whole seconds
@@ -83,10 +90,10 @@ create or replace function chatkeep.require_account() returns void
     language plpgsql stable security definer set search_path = ''
 as $$
 declare
-    v_claims jsonb := chatkeep.claims();
+    v_claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
 begin
     if exists (select from chatkeep.data_requests r
-                where r.kind = 'erasure' and r.account = chatkeep.account_hash((v_claims ->> 'sub')::uuid)
+                where r.kind = 'erasure' and r.account = sha256(convert_to((v_claims ->> 'sub')::uuid::text, 'UTF8')) -- account_hash
                   and r.requested_at > coalesce(to_timestamp((v_claims ->> 'iat')::float8), '-infinity')) then
         raise sqlstate 'PT401' using
             message = 'account_erased: The account was erased after this token was issued. Sign in again to start afresh.';
@@ -103,9 +110,11 @@ $$;
 
 -- Tiers in their order; an unknown one is the lowest.
 create or replace function chatkeep.tier_rank(p_tier text) returns int
-    language sql immutable set search_path = ''
+    language plpgsql immutable set search_path = ''
 as $$
-    select coalesce(array_position(array ['free', 'pro', 'enterprise', 'admin'], p_tier), 1)
+begin
+    return coalesce(array_position('{free,pro,enterprise,admin}', p_tier), 1);
+end
 $$;
 
 -- The version of the last migration that this database holds, for readiness.

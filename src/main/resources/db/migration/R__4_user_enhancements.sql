@@ -1,173 +1,5 @@
 -- Usage, models and tiers, preferences, and the profile as a whole.
 
--- Adds two maps of counts key by key.
-create or replace function chatkeep.add_counts(a jsonb, b jsonb) returns jsonb
-    language plpgsql immutable set search_path = ''
-as $$
-begin
-    if b = '{}' then
-        return a;
-    end if;
-    return (select jsonb_object_agg(key, total)
-              from (select key, sum(value::numeric) as total
-                      from (select * from jsonb_each_text(a) union all select * from jsonb_each_text(b)) as e (key, value)
-                     group by key) t);
-end
-$$;
-
--- What a token of these models costs a user now: at the price of the highest tier that the user reaches, or
--- of the lowest beyond, where a front end called the model on its own account. No row without a price.
-create or replace function chatkeep.unit_costs(p_user_id uuid, p_models text[])
-    returns table (model text, input_cost numeric, output_cost numeric)
-    language plpgsql stable security definer set search_path = ''
-as $$
-declare
-    v_rank int;
-begin
-    perform chatkeep.require_caller(p_user_id);
-    if cardinality(p_models) = 0 then
-        return;
-    end if;
-    v_rank := chatkeep.tier_rank((select p.subscription_tier from public.profiles p where p.id = p_user_id));
-    return query
-        select distinct on (a.model_id) a.model_id::text, a.input_cost_per_token, a.output_cost_per_token
-          from public.model_access a
-         where a.model_id = any (p_models)
-         order by a.model_id, a.is_active desc, chatkeep.tier_rank(a.tier) <= v_rank desc,
-                  abs(chatkeep.tier_rank(a.tier) - v_rank);
-end
-$$;
-
--- Adds to the user's day and to the totals of all time, in one update each. The day is the UTC day on
--- which the server records it. p_counts is what store_messages returns. A minute counts once: the row's
--- updated_at tells whether something was recorded in this one already, p_active_minutes (this one
--- included) may say that it was more than one. What a group costs it says itself, or else its tokens cost what
--- its model costs now.
-create or replace function chatkeep.record_usage(
-    p_user_id uuid, p_counts jsonb, p_sessions_created int, p_active_minutes int default 1) returns void
-    language plpgsql security definer set search_path = ''
-as $$
-declare
-    -- What the column holds. A price that is wrong by orders of magnitude must not keep messages from being stored.
-    c_most_cost constant numeric := 99999999.999999;
-    v_sent     bigint;
-    v_received bigint;
-    v_input    bigint;
-    v_output   bigint;
-    v_models   jsonb;
-    v_cost     numeric;
-    v_today    constant date := (clock_timestamp() at time zone 'UTC')::date;
-    v_minutes  int := greatest(p_active_minutes, 1);
-begin
-    perform chatkeep.require_caller(p_user_id);
-    if p_counts = '[]' and p_sessions_created = 0 then
-        return;
-    end if;
-
-    select coalesce(sum(c.sent), 0), coalesce(sum(c.received), 0), coalesce(sum(c.input_tokens), 0),
-           coalesce(sum(c.output_tokens), 0)
-      into v_sent, v_received, v_input, v_output
-      from jsonb_to_recordset(p_counts) as c (sent bigint, received bigint, input_tokens bigint, output_tokens bigint);
-    select coalesce(jsonb_object_agg(m.model, m.answers), '{}')
-      into v_models
-      from (select c.model, sum(c.received) as answers
-              from jsonb_to_recordset(p_counts) as c (model text, received bigint)
-             where c.model is not null
-             group by c.model
-            having sum(c.received) > 0) m;
-
-    -- The user's day is read below to add up its cost: nobody else may be changing it meanwhile.
-    perform from public.profiles where id = p_user_id for no key update;
-    with added as (
-        select left(c.model, 100) as model, sum(c.sent) as sent, sum(c.received) as received,
-               sum(c.input_tokens) + coalesce(sum(c.question_tokens), 0) as input_tokens,
-               sum(c.output_tokens) as output_tokens,
-               sum(coalesce(c.cost, c.input_tokens * p.input_cost + c.output_tokens * p.output_cost, 0)) as cost
-          from jsonb_to_recordset(p_counts) as c (
-               model text, sent bigint, received bigint, input_tokens bigint, output_tokens bigint,
-               question_tokens bigint, cost numeric)
-          left join chatkeep.unit_costs(p_user_id, array(
-                        select distinct n.model from jsonb_to_recordset(p_counts) as n (model text, cost numeric)
-                         where n.model is not null and n.cost is null)) p on p.model = c.model
-         where c.model is not null
-         group by 1
-    ), stored as (
-        insert into chatkeep.usage_by_model as m (
-            user_id, usage_date, model, messages_sent, messages_received, input_tokens, output_tokens, cost)
-        select p_user_id, v_today, a.model, a.sent, a.received, a.input_tokens, a.output_tokens, a.cost from added a
-        on conflict (user_id, usage_date, model) do update
-            set messages_sent = m.messages_sent + excluded.messages_sent,
-                messages_received = m.messages_received + excluded.messages_received,
-                input_tokens = m.input_tokens + excluded.input_tokens,
-                output_tokens = m.output_tokens + excluded.output_tokens,
-                cost = m.cost + excluded.cost
-    )
-    select coalesce(sum(a.cost), 0) into v_cost from added a;
-
-    insert into public.user_usage_daily as u (
-        user_id, usage_date, messages_sent, messages_received, input_tokens, output_tokens, total_tokens, models_used,
-        sessions_created, active_minutes, estimated_cost)
-    values (p_user_id, v_today, v_sent, v_received, v_input, v_output,
-            v_input + v_output, v_models, p_sessions_created, least(v_minutes, 1440),
-            least(greatest(v_cost, -c_most_cost), c_most_cost))
-    on conflict (user_id, usage_date) do update
-        set messages_sent = u.messages_sent + excluded.messages_sent,
-            messages_received = u.messages_received + excluded.messages_received,
-            input_tokens = u.input_tokens + excluded.input_tokens,
-            output_tokens = u.output_tokens + excluded.output_tokens,
-            total_tokens = u.total_tokens + excluded.total_tokens,
-            models_used = chatkeep.add_counts(u.models_used, excluded.models_used),
-            sessions_created = u.sessions_created + excluded.sessions_created,
-            estimated_cost = case when v_cost = 0 then u.estimated_cost
-                                  else (select least(greatest(sum(m.cost), -c_most_cost), c_most_cost)
-                                          from chatkeep.usage_by_model m
-                                         where m.user_id = p_user_id and m.usage_date = v_today) end,
-            active_minutes = least(1440, u.active_minutes + v_minutes
-                - case when date_trunc('minute', u.updated_at) >= date_trunc('minute', clock_timestamp()) then 1 else 0 end),
-            updated_at = greatest(u.updated_at, clock_timestamp());
-
-    update public.profiles p
-       set usage_stats = p.usage_stats || jsonb_build_object(
-               'total_messages', coalesce((p.usage_stats ->> 'total_messages')::bigint, 0) + v_sent + v_received,
-               'total_tokens', coalesce((p.usage_stats ->> 'total_tokens')::bigint, 0) + v_input + v_output,
-               'sessions_created', coalesce((p.usage_stats ->> 'sessions_created')::bigint, 0) + p_sessions_created)
-               || case when v_cost = 0 then '{}'
-                       else jsonb_build_object('total_cost',
-                                coalesce((p.usage_stats ->> 'total_cost')::numeric, 0) + v_cost) end,
-           -- It is indexed, and to the minute is good enough.
-           last_active = case when p.last_active < now() - interval '1 minute' then now() else p.last_active end
-     where p.id = p_user_id;
-end
-$$;
-
--- Adds to what the user did today. p_messages_received counts as answers of p_model_used;
--- p_active_minutes is how many minutes this took, the current one included. Tokens may be negative, to
--- correct what was counted; messages are never taken back.
-create or replace function public.track_user_usage(
-    p_user_id           uuid,
-    p_messages_sent     int default 0,
-    p_messages_received int default 0,
-    p_input_tokens      int default 0,
-    p_output_tokens     int default 0,
-    p_model_used        varchar default null,
-    p_session_created   boolean default false,
-    p_active_minutes    int default 0) returns void
-    language plpgsql set search_path = ''
-as $$
-begin
-    if p_messages_sent < 0 or p_messages_received < 0 then
-        raise invalid_parameter_value using message = 'messages cannot be taken back from usage';
-    end if;
-    perform chatkeep.record_usage(
-        p_user_id,
-        jsonb_build_array(jsonb_build_object(
-            'model', p_model_used, 'sent', coalesce(p_messages_sent, 0), 'received', coalesce(p_messages_received, 0),
-            'input_tokens', coalesce(p_input_tokens, 0), 'output_tokens', coalesce(p_output_tokens, 0))),
-        coalesce(p_session_created, false)::int,
-        p_active_minutes);
-end
-$$;
-
 -- The models that the user's tier opens, one row a model: that of the highest tier the user reaches.
 create or replace function public.get_user_allowed_models(user_uuid uuid)
     returns table (
@@ -594,17 +426,15 @@ as $$
 $$;
 
 revoke execute on all functions in schema chatkeep from public;
-revoke execute on function public.track_user_usage(uuid, int, int, int, int, varchar, boolean, int),
-    public.get_user_allowed_models(uuid), public.can_user_use_model(uuid, varchar), public.update_user_tier(uuid, varchar),
+revoke execute on function public.get_user_allowed_models(uuid), public.can_user_use_model(uuid, varchar), public.update_user_tier(uuid, varchar),
     public.jsonb_deep_merge(jsonb, jsonb), public.update_user_preferences(uuid, varchar, jsonb),
     public.get_user_complete_profile(uuid) from public, anon, authenticated;
 grant execute on function chatkeep.cached(text), chatkeep.cache(text, jsonb, interval), chatkeep.forget(text)
     to service_role;
-grant execute on function chatkeep.record_usage(uuid, jsonb, int, int), chatkeep.unit_costs(uuid, text[]),
-    chatkeep.json_bytes(jsonb), chatkeep.user_data(uuid), chatkeep.put_user_data(uuid, jsonb),
+grant execute on function chatkeep.json_bytes(jsonb), chatkeep.user_data(uuid), chatkeep.put_user_data(uuid, jsonb),
     chatkeep.models_of_user(uuid), chatkeep.access_to_model(uuid, text), chatkeep.usage_by_day(uuid, date, date),
     chatkeep.usage_of_models(uuid, date, date), chatkeep.usage_summary(uuid),
-    public.track_user_usage(uuid, int, int, int, int, varchar, boolean, int), public.get_user_allowed_models(uuid),
+    public.get_user_allowed_models(uuid),
     public.can_user_use_model(uuid, varchar), public.update_user_tier(uuid, varchar),
     public.jsonb_deep_merge(jsonb, jsonb), public.update_user_preferences(uuid, varchar, jsonb),
     public.get_user_complete_profile(uuid) to authenticated, service_role;

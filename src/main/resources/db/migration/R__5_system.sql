@@ -20,9 +20,15 @@ begin
 
     delete from public.user_activity_log where timestamp < v_cutoff;
     get diagnostics v_logs = row_count;
-    delete from public.user_usage_daily where usage_date < (v_cutoff at time zone 'UTC')::date;
+    delete from public.user_usage_daily d
+     where d.usage_date < (v_cutoff at time zone 'UTC')::date and not chatkeep.is_charged_since(d.user_id, d.usage_date, v_cutoff);
     get diagnostics v_usage = row_count;
-    delete from chatkeep.usage_by_model where usage_date < chatkeep.usage_by_model_kept_from(v_cutoff);
+    delete from chatkeep.usage_by_model m
+     where m.usage_date < chatkeep.usage_by_model_kept_from(v_cutoff)
+       and not chatkeep.is_charged_since(m.user_id, m.usage_date, v_cutoff);
+    delete from chatkeep.charges where usage_date < chatkeep.usage_by_model_kept_from(v_cutoff) and charged_at < v_cutoff;
+    delete from chatkeep.completions
+     where state <> 'running' and finished_at < chatkeep.usage_by_model_kept_from(v_cutoff)::timestamp at time zone 'UTC';
     delete from chatkeep.job_runs where due_at < v_cutoff;
     delete from public.system_cache where expires_at < now();
     get diagnostics v_cache = row_count;
@@ -36,11 +42,21 @@ begin
 end
 $$;
 
--- The first day of usage by model that stays: the limits of this month are counted from it.
+-- The first day of which charges, usage by model and calls stay: the limits of this month are counted from them.
 create or replace function chatkeep.usage_by_model_kept_from(p_cutoff timestamptz) returns date
     language sql stable set search_path = ''
 as $$
     select least((p_cutoff at time zone 'UTC')::date, date_trunc('month', now() at time zone 'UTC')::date)
+$$;
+
+-- Whether something of that day has arrived since then: history stays as long as what happened when it arrived.
+create or replace function chatkeep.is_charged_since(p_user_id uuid, p_day date, p_since timestamptz) returns boolean
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (select from chatkeep.charges c
+                    where c.user_id = p_user_id and c.usage_date = p_day and c.charged_at >= p_since);
+end
 $$;
 
 -- The batches of the retention job. Each deletes at most so many rows, the oldest first, that are older than
@@ -71,7 +87,27 @@ as $$
          where m.ctid = any (array(
                    select o.ctid from chatkeep.usage_by_model o
                     where o.usage_date < chatkeep.usage_by_model_kept_from(p_before)
+                      and not chatkeep.is_charged_since(o.user_id, o.usage_date, p_before)
                     order by o.usage_date
+                    limit p_most
+                      for update skip locked))
+        returning 1
+    ), charged as (
+        delete from chatkeep.charges c
+         where c.ctid = any (array(
+                   select o.ctid from chatkeep.charges o
+                    where o.usage_date < chatkeep.usage_by_model_kept_from(p_before) and o.charged_at < p_before
+                    order by o.usage_date
+                    limit p_most
+                      for update skip locked))
+        returning 1
+    ), called as (
+        delete from chatkeep.completions c
+         where c.ctid = any (array(
+                   select o.ctid from chatkeep.completions o
+                    where o.state <> 'running'
+                      and o.finished_at < chatkeep.usage_by_model_kept_from(p_before)::timestamp at time zone 'UTC'
+                    order by o.finished_at
                     limit p_most
                       for update skip locked))
         returning 1
@@ -81,13 +117,15 @@ as $$
                    select o.ctid from public.user_usage_daily o
                     where o.usage_date < (p_before at time zone 'UTC')::date
                       and (p_from = '-infinity' or o.usage_date >= (p_from at time zone 'UTC')::date)
+                      and not chatkeep.is_charged_since(o.user_id, o.usage_date, p_before)
                     order by o.usage_date
                     limit p_most
                       for update skip locked))
         returning d.usage_date as day)
     select jsonb_build_object('deleted', count(*),
                               'last', coalesce(max(day)::timestamp at time zone 'UTC',
-                                               (select p_from from by_model limit 1)))
+                                               (select p_from from (select from by_model union all select from charged union all select from called) m
+                                                limit 1)))
       from gone
 $$;
 
@@ -293,9 +331,12 @@ begin
                    'counted_sessions', (
                        select coalesce(jsonb_agg(to_jsonb(c) order by c.session_id), '[]')
                          from chatkeep.counted_sessions c where c.user_id = p.id),
-                   'counted_messages', (
+                   'charges', (
                        select coalesce(jsonb_agg(to_jsonb(c) order by c.message_id), '[]')
-                         from chatkeep.counted_messages c where c.user_id = p.id))
+                         from chatkeep.charges c where c.user_id = p.id),
+                   'completions', (
+                       select coalesce(jsonb_agg(to_jsonb(c) order by c.id), '[]')
+                         from chatkeep.completions c where c.user_id = p.id))
           from public.profiles p
          where p.id = user_uuid);
 end

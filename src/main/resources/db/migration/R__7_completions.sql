@@ -2,17 +2,20 @@
 
 -- The title of a session that has none: how its first question begins.
 create or replace function chatkeep.title_of(p_question text) returns text
-    language sql immutable set search_path = ''
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(nullif(case when char_length(q.text) > 80 then rtrim(left(q.text, 79)) || '…' else q.text end, ''), 'New Chat')
-      from (select btrim(regexp_replace(left(p_question, 1000), '\s+', ' ', 'g')) as text) q
+declare
+    v_text constant text := btrim(regexp_replace(left(p_question, 1000), '\s+', ' ', 'g'));
+begin
+    return coalesce(nullif(case when char_length(v_text) > 80 then rtrim(left(v_text, 79)) || '…' else v_text end, ''), 'New Chat');
+end
 $$;
 
--- How many answers of each model a user has had today and this month (UTC), as far as limits count: what usage has
--- counted, and calls that are running or broke off after they had produced something.
+-- How many answers of each model a user has had from this service today and this month (UTC), as far as limits count:
+-- those that were charged, and calls that are running or broke off after they had produced something.
 create or replace function chatkeep.answers_used(p_user_id uuid, p_model text default null)
     returns table (model text, daily bigint, monthly bigint)
-    language plpgsql stable security definer set search_path = ''
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_today constant date := (now() at time zone 'UTC')::date;
@@ -21,7 +24,7 @@ begin
     perform chatkeep.require_caller(p_user_id);
     return query
         select a.model, sum(a.answers) filter (where a.day = v_today)::bigint, sum(a.answers)::bigint
-          from (select b.model, b.usage_date as day, b.messages_received as answers
+          from (select b.model, b.usage_date as day, b.calls as answers
                   from chatkeep.usage_by_model b
                  where b.user_id = p_user_id and b.usage_date >= v_month and (p_model is null or b.model = p_model)
                 union all
@@ -30,8 +33,195 @@ begin
                  where c.user_id = p_user_id and (p_model is null or c.model = p_model)
                    and c.state in ('running', 'failed')
                    and case when c.state = 'running' then c.lease_until > clock_timestamp()
-                            else c.answers = 0 and c.started_at >= v_month at time zone 'UTC' end) a
+                            else c.started_at >= v_month::timestamp at time zone 'UTC' end
+                   and not exists (select from chatkeep.charges k
+                                    where k.user_id = p_user_id and k.stream_id = c.id and k.messages_received > 0)) a
          group by a.model;
+end
+$$;
+
+-- The limits that apply to a call, with what is left of them before it: [{name, quota, window, remaining, reset}], times in
+-- seconds.
+create or replace function chatkeep.policies_of_call(
+    p_user_id uuid, p_access public.model_access, p_requests_per_minute int, p_now timestamptz) returns jsonb
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_day      constant int := 86400;
+    v_utc      constant timestamp := p_now at time zone 'UTC';
+    v_month    constant timestamp := date_trunc('month', v_utc);
+    v_recent   record;
+    v_used     record;
+    v_policies jsonb := '[]';
+begin
+    if p_requests_per_minute is not null then
+        select count(*) as requests, coalesce(min(c.started_at), p_now) as first into v_recent
+          from chatkeep.completions c
+         where c.user_id = p_user_id and c.started_at > p_now - interval '1 minute';
+        v_policies := v_policies || jsonb_build_object(
+            'name', 'requests-per-minute', 'quota', p_requests_per_minute, 'window', 60,
+            'remaining', p_requests_per_minute - v_recent.requests,
+            'reset', ceil(extract(epoch from v_recent.first + interval '1 minute' - p_now)));
+    end if;
+    if p_access.daily_limit is null and p_access.monthly_limit is null then
+        return v_policies;
+    end if;
+    select coalesce(max(u.daily), 0) as daily, coalesce(max(u.monthly), 0) as monthly into v_used
+      from chatkeep.answers_used(p_user_id, p_access.model_id) u;
+    if p_access.daily_limit is not null then
+        v_policies := v_policies || jsonb_build_object(
+            'name', 'daily', 'quota', p_access.daily_limit, 'window', c_day, 'remaining', p_access.daily_limit - v_used.daily,
+            'reset', ceil(extract(epoch from date_trunc('day', v_utc) + interval '1 day' - v_utc)));
+    end if;
+    if p_access.monthly_limit is not null then
+        v_policies := v_policies || jsonb_build_object(
+            'name', 'monthly', 'quota', p_access.monthly_limit,
+            'window', extract(epoch from v_month + interval '1 month' - v_month)::int,
+            'remaining', p_access.monthly_limit - v_used.monthly,
+            'reset', ceil(extract(epoch from v_month + interval '1 month' - v_utc)));
+    end if;
+    return v_policies;
+end
+$$;
+
+-- Why a call is refused; null where each limit has something left. The limit that lasts longest says when to come again.
+create or replace function chatkeep.refusal(p_policies jsonb) returns jsonb
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_policy record;
+begin
+    if p_policies = '[]' then
+        return null;
+    end if;
+    select p.value ->> 'name' as name, (p.value ->> 'reset')::int as reset into v_policy
+      from jsonb_array_elements(p_policies) p
+     where (p.value ->> 'remaining')::bigint <= 0
+     order by (p.value ->> 'reset')::int desc
+     limit 1;
+    return case when v_policy.name is null then null
+                when v_policy.name = 'requests-per-minute'
+                then jsonb_build_object('status', 429, 'code', 'rate_limited', 'detail', 'Too many requests within a minute.',
+                                        'retry_after', v_policy.reset)
+                else jsonb_build_object('status', 429, 'code', 'quota_exceeded',
+                                        'detail', format('The %s limit of this model is used up.', v_policy.name),
+                                        'retry_after', v_policy.reset) end;
+end
+$$;
+
+-- The policies with so many requests less left of each.
+create or replace function chatkeep.less_remaining(p_policies jsonb, p_requests int) returns jsonb
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_policies = '[]' then
+        return p_policies;
+    end if;
+    return (select jsonb_agg(p.value || jsonb_build_object('remaining', greatest((p.value ->> 'remaining')::bigint - p_requests, 0)))
+              from jsonb_array_elements(p_policies) p);
+end
+$$;
+
+-- Stores the question of a call, {id?, content, timestamp?}, in a session that exists, and returns its id. Clients that give
+-- their messages no ids send the same request again when it failed: an unanswered question is the same question. One
+-- without a time comes after all that is there. One that was asked before keeps its time and its price.
+create or replace function chatkeep.store_question(
+    p_user_id uuid, p_session_id text, p_question jsonb, p_model text, p_now timestamptz) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_last    public.chat_messages;
+    v_newest  timestamptz;
+    v_stored  public.chat_messages;
+    v_message chatkeep.incoming_message;
+begin
+    select max(m.message_timestamp) into v_newest
+      from public.chat_messages m where m.user_id = p_user_id and m.session_id = p_session_id;
+    -- A failed answer leaves its question unanswered.
+    select m.* into v_last
+      from public.chat_messages m
+     where m.user_id = p_user_id and m.session_id = p_session_id and m.error_message is null
+     order by m.message_timestamp desc, m.id desc
+     limit 1;
+    v_message.session_id := p_session_id;
+    v_message.role := 'user';
+    v_message.content := p_question ->> 'content';
+    v_message.id := coalesce(p_question ->> 'id',
+        case when v_last.role = 'user' and v_last.content = v_message.content then v_last.id
+             else 'msg_' || replace(gen_random_uuid()::text, '-', '') end);
+
+    select * into v_stored from public.chat_messages m where m.user_id = p_user_id and m.id = v_message.id;
+    if found then
+        if v_stored.session_id <> p_session_id then
+            raise sqlstate 'PT409' using message = 'message_in_other_session: A message with this id belongs to another session.';
+        elsif v_stored.role <> 'user' then
+            raise sqlstate 'PT409' using message = 'conflict: A message with this id is not a question.';
+        end if;
+        perform chatkeep.store_messages(p_user_id, array [v_message]);
+        return v_message.id;
+    end if;
+    v_message.model := p_model;
+    v_message.message_timestamp := coalesce((p_question ->> 'timestamp')::timestamptz,
+                                            greatest(p_now, v_newest + interval '1 millisecond'));
+    if exists (select from chatkeep.charges c where c.user_id = p_user_id and c.message_id = v_message.id) then
+        perform chatkeep.store_messages(p_user_id, array [v_message]);
+    else
+        perform chatkeep.insert_message(p_user_id, v_message);
+    end if;
+    return v_message.id;
+end
+$$;
+
+-- The newest messages of a session that have so many bytes together at the most, and at least one: [{role, content}] in
+-- their order.
+create or replace function chatkeep.context_of(p_user_id uuid, p_session_id text, p_most_bytes bigint) returns jsonb
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_message record;
+    v_context jsonb[] := '{}';
+    v_bytes   bigint := 0;
+begin
+    for v_message in
+        select m.role, m.content
+          from public.chat_messages m
+         where m.user_id = p_user_id and m.session_id = p_session_id and m.error_message is null
+           and m.role <> 'tool' and m.content <> ''
+         order by m.message_timestamp desc, m.id desc
+    loop
+        v_bytes := v_bytes + octet_length(v_message.content);
+        exit when v_bytes > p_most_bytes and cardinality(v_context) > 0;
+        v_context := jsonb_build_object('role', v_message.role, 'content', v_message.content) || v_context;
+    end loop;
+    return to_jsonb(v_context);
+end
+$$;
+
+-- Makes the session of a call unless it is there, stores the question in it, and sees to a title. Returns the question's id.
+create or replace function chatkeep.enter_question(
+    p_user_id uuid, p_session_id text, p_question jsonb, p_model text, p_now timestamptz) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_question_id text;
+begin
+    insert into public.chat_sessions (user_id, id, title)
+    values (p_user_id, p_session_id, chatkeep.title_of(p_question ->> 'content'))
+    on conflict (user_id, id) do nothing;
+    if found then
+        perform chatkeep.count_sessions(p_user_id, array [p_session_id]);
+    end if;
+    if p_question is not null then
+        v_question_id := chatkeep.store_question(p_user_id, p_session_id, p_question, p_model, p_now);
+    end if;
+    update public.chat_sessions s
+       set title = t.title
+      from (select chatkeep.title_of(
+                (select m.content from public.chat_messages m
+                  where m.user_id = p_user_id and m.session_id = p_session_id and m.role = 'user' and m.error_message is null
+                  order by m.message_timestamp, m.id limit 1)) as title) t
+     where s.user_id = p_user_id and s.id = p_session_id and s.title = 'New Chat' and t.title <> 'New Chat';
+    return v_question_id;
 end
 $$;
 
@@ -45,44 +235,27 @@ $$;
 --
 -- Returns {model, context_length, system_prompt, temperature, session_id, question_id, policies, context?}, or
 -- {refused: {status, code, detail, retry_after?}, policies}. policies are the limits that apply, with what is left after
--- this call: [{name, quota, window, remaining, reset}], times in seconds. context is the session, newest last, as far
--- back as can be within the model's limit.
+-- this call. context is the session, newest last, as far back as can be within the model's limit.
 create or replace function chatkeep.begin_completion(p_user_id uuid, p_call jsonb) returns jsonb
-    language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+    language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
-    c_day      constant int := 86400;
     -- Few texts have more bytes a token. What is longer would be cut off later anyhow.
     c_token_bytes constant bigint := 8;
     v_now      constant timestamptz := clock_timestamp();
-    v_utc      constant timestamp := v_now at time zone 'UTC';
-    v_day_ends constant int := ceil(extract(epoch from date_trunc('day', v_utc) + interval '1 day' - v_utc));
-    v_month    constant timestamp := date_trunc('month', v_utc);
     v_session  constant text := p_call ->> 'session_id';
-    v_question jsonb := p_call -> 'question';
+    v_question text := p_call -> 'question' ->> 'id';
     v_profile  public.profiles;
-    v_model    text := p_call ->> 'model';
+    v_model    text;
     v_access   public.model_access;
-    v_used     record;
-    v_rate     int;
-    v_recent   timestamptz[];
-    v_policies jsonb := '[]';
+    v_policies jsonb;
+    v_refusal  jsonb;
     v_length   int;
-    v_messages chatkeep.incoming_message[];
-    v_last     public.chat_messages;
-    v_newest   timestamptz;
-    v_asked    public.chat_messages;
-    v_known    public.chat_sessions;
-    v_message  record;
-    v_context  jsonb[] := '{}';
-    v_bytes    bigint := 0;
-    v_created  int := 0;
-    v_sent     int := 0;
+    v_context  jsonb := '[]';
 begin
     perform chatkeep.begin_write(p_user_id);
     select * into v_profile from public.profiles p where p.id = p_user_id;
-
-    v_model := coalesce(v_model, v_profile.default_model, p_call ->> 'fallback_model',
+    v_model := coalesce(p_call ->> 'model', v_profile.default_model, p_call ->> 'fallback_model',
                         (select min(a.model_id) from public.model_access a
                           where a.is_active
                             and chatkeep.tier_rank(a.tier) <= chatkeep.tier_rank(v_profile.subscription_tier)));
@@ -94,181 +267,163 @@ begin
      limit 1;
     if not found then
         return jsonb_build_object('refused', jsonb_build_object(
-            'status', 403, 'code', 'model_not_allowed', 'detail', 'Your tier does not open this model.'), 'policies', v_policies);
+            'status', 403, 'code', 'model_not_allowed', 'detail', 'Your tier does not open this model.'), 'policies', '[]'::jsonb);
     end if;
 
-    v_rate := (p_call -> 'requests_per_minute' ->> v_profile.subscription_tier)::int;
-    if v_rate is not null then
-        select array_agg(c.started_at order by c.started_at) into v_recent
-          from chatkeep.completions c
-         where c.user_id = p_user_id and c.started_at > v_now - interval '1 minute';
-        v_policies := v_policies || jsonb_build_object(
-            'name', 'requests-per-minute', 'quota', v_rate, 'window', 60,
-            'remaining', v_rate - coalesce(cardinality(v_recent), 0),
-            'reset', ceil(extract(epoch from coalesce(v_recent[1], v_now) + interval '1 minute' - v_now)));
-    end if;
-    select coalesce(max(u.daily), 0) as daily, coalesce(max(u.monthly), 0) as monthly into v_used
-      from chatkeep.answers_used(p_user_id, v_model) u
-     where v_access.daily_limit is not null or v_access.monthly_limit is not null;
-    if v_access.daily_limit is not null then
-        v_policies := v_policies || jsonb_build_object(
-            'name', 'daily', 'quota', v_access.daily_limit, 'window', c_day,
-            'remaining', v_access.daily_limit - v_used.daily, 'reset', v_day_ends);
-    end if;
-    if v_access.monthly_limit is not null then
-        v_policies := v_policies || jsonb_build_object(
-            'name', 'monthly', 'quota', v_access.monthly_limit,
-            'window', extract(epoch from v_month + interval '1 month' - v_month)::int,
-            'remaining', v_access.monthly_limit - v_used.monthly,
-            'reset', ceil(extract(epoch from v_month + interval '1 month' - v_utc)));
+    -- Before anything is written: what is refused leaves no trace.
+    v_policies := chatkeep.policies_of_call(
+        p_user_id, v_access, (p_call -> 'requests_per_minute' ->> v_profile.subscription_tier)::int, v_now);
+    v_refusal := chatkeep.refusal(v_policies);
+    if v_refusal is not null then
+        return jsonb_build_object('refused', v_refusal, 'policies', chatkeep.less_remaining(v_policies, 0));
     end if;
 
-    -- Before anything is written: what is refused leaves no trace. The one that lasts longest says when to come again.
-    select p.value ->> 'name' as name, (p.value ->> 'reset')::int as reset into v_message
-      from jsonb_array_elements(v_policies) p
-     where (p.value ->> 'remaining')::bigint <= 0
-     order by (p.value ->> 'reset')::int desc
-     limit 1;
-    if found then
-        return jsonb_build_object(
-            'refused', case when v_message.name = 'requests-per-minute'
-                then jsonb_build_object('status', 429, 'code', 'rate_limited',
-                                        'detail', 'Too many requests within a minute.', 'retry_after', v_message.reset)
-                else jsonb_build_object('status', 429, 'code', 'quota_exceeded',
-                                        'detail', format('The %s limit of this model is used up.', v_message.name),
-                                        'retry_after', v_message.reset) end,
-            'policies', (select jsonb_agg(p.value || jsonb_build_object('remaining', greatest((p.value ->> 'remaining')::bigint, 0)))
-                           from jsonb_array_elements(v_policies) p));
-    end if;
-
+    v_length := coalesce(v_access.context_length, (p_call ->> 'context_length')::int);
     if v_session is null then
         -- Nothing of it has to survive the database: a call that it forgets has not been answered.
         perform set_config('synchronous_commit', 'off', true);
-    end if;
-    v_length := coalesce(v_access.context_length, (p_call ->> 'context_length')::int);
-    if v_session is not null then
-        insert into public.chat_sessions (user_id, id, title)
-        values (p_user_id, v_session, chatkeep.title_of(v_question ->> 'content'))
-        on conflict (user_id, id) do nothing;
-        if found then
-            v_created := chatkeep.uncounted_sessions(p_user_id, array [v_session]);
-        else
-            select * into v_known from public.chat_sessions s where s.user_id = p_user_id and s.id = v_session;
-            select max(m.message_timestamp) into v_newest
-              from public.chat_messages m where m.user_id = p_user_id and m.session_id = v_session;
-            -- A failed answer leaves its question unanswered.
-            select m.* into v_last
-              from public.chat_messages m
-             where m.user_id = p_user_id and m.session_id = v_session and m.error_message is null
-             order by m.message_timestamp desc, m.id desc
-             limit 1;
-        end if;
-
-        if v_question is not null then
-            if v_question ->> 'id' is null then
-                -- Clients that give their messages no ids send the same request again when it failed.
-                v_question := v_question || jsonb_build_object('id',
-                    case when v_last.role = 'user' and v_last.content = v_question ->> 'content'
-                         then v_last.id
-                         else 'msg_' || replace(gen_random_uuid()::text, '-', '') end);
-            end if;
-            if v_question ->> 'timestamp' is null and v_question ->> 'id' is distinct from v_last.id then
-                v_question := v_question || jsonb_build_object(
-                    'timestamp', greatest(v_now, v_newest + interval '1 millisecond'));
-            end if;
-            -- A new question without tokens needs little of what store_messages does, at a fraction of its price.
-            perform from chatkeep.counted_messages c where c.user_id = p_user_id and c.message_id = v_question ->> 'id';
-            if not found then
-                insert into public.chat_messages (
-                    user_id, id, session_id, role, content, model, message_timestamp, metadata)
-                values (p_user_id, v_question ->> 'id', v_session, 'user', v_question ->> 'content', v_model,
-                        coalesce((v_question ->> 'timestamp')::timestamptz, v_now),
-                        chatkeep.charge(v_access.input_cost_per_token, 0))
-                on conflict (user_id, id) do nothing;
-                v_sent := case when found then 1 else 0 end;
-            end if;
-            if v_sent = 0 then
-                select * into v_asked from public.chat_messages m where m.user_id = p_user_id and m.id = v_question ->> 'id';
-                if not found then
-                    v_question := v_question || jsonb_build_object('model', v_model);
-                elsif v_asked.session_id <> v_session then
-                    raise sqlstate 'PT409' using
-                        message = 'message_in_other_session: A message with this id belongs to another session.';
-                elsif v_asked.role <> 'user' then
-                    raise sqlstate 'PT409' using message = 'conflict: A message with this id is not a question.';
-                else
-                    -- It was asked before, perhaps of another model: it keeps its time and its price.
-                    v_question := v_question - 'timestamp';
-                end if;
-                select array_agg(m) into v_messages
-                  from chatkeep.read_messages(1, v_session, jsonb_build_array(v_question || '{"role": "user"}')) m;
-                perform chatkeep.record_usage(p_user_id, chatkeep.store_messages(p_user_id, v_messages), 0);
-            end if;
-        end if;
-        if v_sent + v_created > 0 then
-            perform chatkeep.record_usage(
-                p_user_id,
-                case when v_sent = 0 then '[]' else jsonb_build_array(jsonb_build_object(
-                    'model', v_model, 'sent', 1, 'received', 0, 'input_tokens', 0, 'output_tokens', 0, 'cost', 0)) end,
-                v_created);
-        end if;
-        if v_known.title = 'New Chat' then
-            update public.chat_sessions s
-               set title = chatkeep.title_of(
-                   (select m.content from public.chat_messages m
-                     where m.user_id = p_user_id and m.session_id = v_session and m.role = 'user' and m.error_message is null
-                     order by m.message_timestamp, m.id limit 1))
-             where s.user_id = p_user_id and s.id = v_session;
-        end if;
-
+    else
+        v_question := chatkeep.enter_question(p_user_id, v_session, p_call -> 'question', v_model, v_now);
         if (p_call ->> 'wants_context')::boolean then
-            for v_message in
-                select m.role, m.content
-                  from public.chat_messages m
-                 where m.user_id = p_user_id and m.session_id = v_session and m.error_message is null
-                   and m.role <> 'tool' and m.content <> ''
-                 order by m.message_timestamp desc, m.id desc
-            loop
-                exit when v_bytes + octet_length(v_message.content) > v_length * c_token_bytes and v_bytes > 0;
-                v_bytes := v_bytes + octet_length(v_message.content);
-                v_context := v_context || jsonb_build_object('role', v_message.role, 'content', v_message.content);
-            end loop;
+            v_context := chatkeep.context_of(p_user_id, v_session, v_length * c_token_bytes);
         end if;
     end if;
-
     insert into chatkeep.completions (
         user_id, id, session_id, question_id, model, started_at, lease_until, input_cost, output_cost, prompt_tokens)
-    values (p_user_id, p_call ->> 'id', v_session, v_question ->> 'id', v_model, v_now,
+    values (p_user_id, p_call ->> 'id', v_session, v_question, v_model, v_now,
             v_now + make_interval(secs => (p_call ->> 'lease_seconds')::int),
             v_access.input_cost_per_token, v_access.output_cost_per_token,
-            greatest((p_call ->> 'prompt_tokens')::int, ceil(v_bytes / 4.0)::int));
-
+            greatest((p_call ->> 'prompt_tokens')::int, (
+                select ceil(coalesce(sum(octet_length(m.value ->> 'content')), 0) / 4.0)::int from jsonb_array_elements(v_context) m)));
     return jsonb_build_object(
         'model', v_model, 'context_length', v_length, 'system_prompt', v_profile.system_prompt,
-        'temperature', v_profile.temperature, 'session_id', v_session, 'question_id', v_question ->> 'id',
-        'context', (select coalesce(jsonb_agg(m.value order by m.ord desc), '[]')
-                      from unnest(v_context) with ordinality as m (value, ord)),
-        'policies', (select coalesce(jsonb_agg(p.value || jsonb_build_object('remaining', (p.value ->> 'remaining')::bigint - 1)), '[]')
-                       from jsonb_array_elements(v_policies) p));
+        'temperature', v_profile.temperature, 'session_id', v_session, 'question_id', v_question,
+        'context', v_context, 'policies', chatkeep.less_remaining(v_policies, 1));
 end
 $$;
 
--- Remembers what usage has counted of a message that is not stored (yet).
-create or replace function chatkeep.remember_unstored(
-    p_user_id uuid, p_message_id text, p_input_tokens int, p_output_tokens int, p_completion text) returns void
-    language plpgsql security definer set search_path = ''
+-- Charges a call with what it took, in the row of the message that is or would be its answer; and its question, which
+-- counts as sent and has no tokens of its own any more: those of a question are those of the calls that it was asked with.
+create or replace function chatkeep.charge_call(
+    p_user_id uuid, p_call chatkeep.completions, p_message_id text, p_input_tokens int, p_output_tokens int, p_metadata jsonb)
+    returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform chatkeep.require_caller(p_user_id);
-    insert into chatkeep.counted_messages (user_id, message_id, input_tokens, output_tokens, completion)
-    values (p_user_id, p_message_id, p_input_tokens, p_output_tokens, p_completion)
+    insert into chatkeep.charges as c (
+        user_id, message_id, stream_id, question_id, usage_date, model, messages_received, input_tokens, output_tokens,
+        reasoning_tokens, cached_tokens, input_cost, output_cost, cost)
+    values (p_user_id, p_message_id, p_call.id, p_call.question_id, chatkeep.booking_day(now()), p_call.model, 1, p_input_tokens,
+            p_output_tokens, coalesce((p_metadata ->> 'reasoning_tokens')::bigint, 0),
+            coalesce((p_metadata ->> 'cached_tokens')::bigint, 0), p_call.input_cost, p_call.output_cost,
+            p_input_tokens * p_call.input_cost + p_output_tokens * p_call.output_cost)
     on conflict (user_id, message_id) do update
-        set input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens, completion = excluded.completion;
+        set stream_id = excluded.stream_id, question_id = excluded.question_id, model = excluded.model, messages_sent = 0,
+            messages_received = 1, input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
+            question_tokens = 0, reasoning_tokens = excluded.reasoning_tokens, cached_tokens = excluded.cached_tokens,
+            input_cost = excluded.input_cost, output_cost = excluded.output_cost, cost = excluded.cost
+        where c.stream_id is null or (c.input_tokens, c.output_tokens) <> (excluded.input_tokens, excluded.output_tokens);
+    if p_call.question_id is not null then
+        insert into chatkeep.charges as c (user_id, message_id, stream_id, usage_date, model, messages_sent)
+        values (p_user_id, p_call.question_id, p_call.id, chatkeep.booking_day(now()), p_call.model, 1)
+        on conflict (user_id, message_id) do update
+            set stream_id = excluded.stream_id, input_tokens = 0, cost = 0
+            where c.stream_id is null and c.messages_sent = 1;
+    end if;
+end
+$$;
+
+-- Writes into a stored question what the calls that it was asked with took. p_more is what this call took more than it
+-- had before.
+create or replace function chatkeep.settle_question(p_user_id uuid, p_call chatkeep.completions, p_input_tokens int, p_more int)
+    returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update public.chat_messages m
+       set input_tokens = t.tokens, total_tokens = t.tokens, model = coalesce(m.model, p_call.model),
+           metadata = m.metadata || jsonb_build_object(
+               'completion', p_call.id, 'unit_cost', p_call.input_cost,
+               'cost', trim_scale(t.cost_before + (t.tokens - t.tokens_before) * p_call.input_cost))
+      from (select q.id, case when q.metadata ? 'completion' then coalesce(q.input_tokens, 0) else 0 end as tokens_before,
+                   case when q.metadata ? 'completion' then coalesce(q.input_tokens, 0) + p_more else p_input_tokens end as tokens,
+                   case when q.metadata ? 'completion' then coalesce((q.metadata ->> 'cost')::numeric, 0) else 0 end as cost_before
+              from public.chat_messages q
+             where q.user_id = p_user_id and q.id = p_call.question_id and q.role = 'user' and q.error_message is null
+               and (p_more <> 0 or not q.metadata ? 'completion')) t
+     where m.user_id = p_user_id and m.id = t.id;
+end
+$$;
+
+-- The message that a client has uploaded of this answer while it was on its way, known by the provider's id of the answer;
+-- null if there is none. Providers may use an id twice: it must answer the same question, or be how the answer begins.
+create or replace function chatkeep.uploaded_answer(p_user_id uuid, p_call chatkeep.completions, p_completion_id text, p_content text)
+    returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_completion_id is null then
+        return null;
+    end if;
+    return (
+        select m.id
+          from public.chat_messages m
+         where m.completion_id = p_completion_id and m.user_id = p_user_id and m.role = 'assistant' and m.error_message is null
+           and not m.metadata ? 'completion'
+           and (p_call.session_id is null or m.session_id = p_call.session_id)
+           and (m.user_message_id = p_call.question_id
+                or (p_call.question_id is null or m.user_message_id is null) and starts_with(p_content, m.content))
+         order by m.content = p_content desc, m.message_timestamp, m.id
+         limit 1);
+end
+$$;
+
+-- Stores the answer of a call, or what there is of it, unless its session is gone; returns its id and time.
+create or replace function chatkeep.store_answer(
+    p_user_id uuid, p_call chatkeep.completions, p_message_id text, p_result jsonb, p_input_tokens int, p_output_tokens int)
+    returns table (id text, message_timestamp timestamptz)
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_counts  constant boolean := p_result ->> 'state' in ('complete', 'interrupted');
+    v_session constant text := coalesce(p_call.session_id, (select m.session_id from public.chat_messages m
+                                                             where m.user_id = p_user_id and m.id = p_message_id));
+    v_asked   constant timestamptz := (select m.message_timestamp from public.chat_messages m
+                                        where m.user_id = p_user_id and m.id = p_call.question_id and m.role = 'user');
+begin
+    if v_session is null then
+        return;
+    end if;
+    insert into public.chat_messages as m (
+        user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
+        content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata)
+    select p_user_id, p_message_id, s.id, 'assistant', p_result ->> 'content', p_call.model,
+           case when v_counts then p_output_tokens end, null, case when v_counts then p_output_tokens end, p_call.question_id,
+           p_result ->> 'content_type', (p_result ->> 'elapsed_ms')::int, p_result ->> 'completion_id',
+           greatest(clock_timestamp(), v_asked + interval '1 millisecond'), p_result ->> 'error',
+           (p_result -> 'metadata') || jsonb_build_object('completion', p_call.id)
+               || case when v_counts then jsonb_build_object(
+                           'unit_cost', p_call.output_cost, 'cost', trim_scale(p_output_tokens * p_call.output_cost),
+                           'question_cost', trim_scale(p_input_tokens * p_call.input_cost))
+                       else '{}' end
+      from public.chat_sessions s
+     where s.user_id = p_user_id and s.id = v_session
+    on conflict (user_id, id) do update
+        set role = excluded.role, content = excluded.content, model = excluded.model, total_tokens = excluded.total_tokens,
+            input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
+            user_message_id = coalesce(m.user_message_id, excluded.user_message_id), content_type = excluded.content_type,
+            elapsed_ms = excluded.elapsed_ms, completion_id = excluded.completion_id, error_message = excluded.error_message,
+            metadata = excluded.metadata
+        where m.content <> excluded.content or m.metadata <> excluded.metadata
+           or m.error_message is distinct from excluded.error_message;
+    return query select m.id, m.message_timestamp from public.chat_messages m where m.user_id = p_user_id and m.id = p_message_id;
 end
 $$;
 
 -- Settles a call: stores the answer, or what there is of it, and counts it. It can be told again, also with other
--- figures: usage gets the difference to what it has counted already.
+-- figures: usage gets the difference to what it has counted already, and a correction can only bring more.
 --
 -- p_result: {id, state, completion_id, content, content_type, elapsed_ms, input_tokens, output_tokens, error, metadata,
 -- recovery}. A failed call is stored with its error and counted by limits alone, as messages with an error are; of one
@@ -277,112 +432,53 @@ $$;
 -- Returns {message_id, session_id, question_id, timestamp, cost}, without message_id where no answer is stored: it belongs
 -- to no session, or to one that was deleted meanwhile. Null if there is no such call any more, or nothing to recover.
 create or replace function chatkeep.finish_completion(p_user_id uuid, p_result jsonb) returns jsonb
-    language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+    language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
-    v_state    constant text := p_result ->> 'state';
-    v_counts   constant boolean := v_state in ('complete', 'interrupted');
-    v_call     chatkeep.completions;
-    v_question public.chat_messages;
-    v_input    int := case when v_counts then coalesce((p_result ->> 'input_tokens')::int, 0) else 0 end;
-    v_output   int := case when v_counts then coalesce((p_result ->> 'output_tokens')::int, 0) else 0 end;
-    v_charged  int;
-    v_counted  chatkeep.counted_messages;
-    v_unpriced int := 0;
-    v_sent     int := 0;
-    v_id       text;
-    v_time     timestamptz;
+    v_state  constant text := p_result ->> 'state';
+    v_counts constant boolean := v_state in ('complete', 'interrupted');
+    v_call   chatkeep.completions;
+    v_charge chatkeep.charges;
+    v_input  int;
+    v_output int;
+    v_id     text;
+    v_stored record;
 begin
     perform chatkeep.begin_write(p_user_id);
     select * into v_call from chatkeep.completions c where c.user_id = p_user_id and c.id = p_result ->> 'id';
     if not found or (p_result ->> 'recovery')::boolean and (v_call.state <> 'running' or v_call.lease_until > clock_timestamp()) then
         return null;
     end if;
-    -- A correction of what was counted can only bring more.
-    v_input := greatest(v_input, v_call.input_tokens);
-    v_output := greatest(v_output, v_call.output_tokens);
-    v_charged := v_input - v_call.input_tokens;
+    select * into v_charge from chatkeep.charges c
+     where c.user_id = p_user_id and c.stream_id = v_call.id and c.messages_received > 0;
+    v_input := greatest(case when v_counts then (p_result ->> 'input_tokens')::int end, v_charge.input_tokens, 0);
+    v_output := greatest(case when v_counts then (p_result ->> 'output_tokens')::int end, v_charge.output_tokens, 0);
+    v_id := coalesce(v_call.message_id, v_charge.message_id);
+    if v_id is null and v_counts then
+        v_id := chatkeep.uploaded_answer(p_user_id, v_call, p_result ->> 'completion_id', p_result ->> 'content');
+    end if;
+    v_id := coalesce(v_id, v_call.id);
 
-    if v_counts and v_call.question_id is not null then
-        select * into v_question
-          from public.chat_messages m
-         where m.user_id = p_user_id and m.id = v_call.question_id and m.role = 'user' and m.error_message is null;
-        if found then
-            -- The tokens of a question are those of all calls that it was asked with. What a client said they were was
-            -- counted when the question was stored.
-            if not v_question.metadata ? 'completion' then
-                v_charged := v_charged - coalesce(v_question.input_tokens, 0);
-                -- Charged with no model yet, as the question named none.
-                v_unpriced := case when v_question.model is null then coalesce(v_question.input_tokens, 0) else 0 end;
-            end if;
-            if v_charged <> 0 or not v_question.metadata ? 'completion' then
-                update public.chat_messages m
-                   set input_tokens = coalesce(m.input_tokens, 0) + v_charged,
-                       total_tokens = coalesce(m.input_tokens, 0) + v_charged,
-                       model = coalesce(m.model, v_call.model),
-                       metadata = m.metadata || jsonb_build_object(
-                           'completion', v_call.id, 'unit_cost', v_call.input_cost,
-                           'cost', trim_scale(coalesce((m.metadata ->> 'cost')::numeric, 0)
-                                              + (v_charged + v_unpriced) * v_call.input_cost))
-                 where m.user_id = p_user_id and m.id = v_call.question_id;
-            end if;
-        else
-            select * into v_counted
-              from chatkeep.counted_messages k where k.user_id = p_user_id and k.message_id = v_call.question_id;
-            v_sent := case when found then 0 else 1 end;
-            if v_counted.completion is null then
-                v_unpriced := coalesce(v_counted.input_tokens, 0);
-                v_charged := v_charged - v_unpriced;
-            end if;
-            perform chatkeep.remember_unstored(
-                p_user_id, v_call.question_id, coalesce(v_counted.input_tokens, 0) + v_charged, 0, v_call.id);
+    if v_counts then
+        perform chatkeep.charge_call(p_user_id, v_call, v_id, v_input, v_output, p_result -> 'metadata');
+        if v_call.question_id is not null then
+            perform chatkeep.settle_question(p_user_id, v_call, v_input, (v_input - coalesce(v_charge.input_tokens, 0))::int);
         end if;
     end if;
-
-    if v_state <> 'released' and v_call.session_id is not null then
-        v_id := coalesce(v_call.message_id, v_call.id);
-        v_time := greatest(clock_timestamp(), v_question.message_timestamp + interval '1 millisecond');
-        insert into public.chat_messages as m (
-            user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
-            content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata)
-        select p_user_id, v_id, s.id, 'assistant', p_result ->> 'content', v_call.model,
-               case when v_counts then v_output end, null, case when v_counts then v_output end, v_call.question_id,
-               p_result ->> 'content_type', (p_result ->> 'elapsed_ms')::int, p_result ->> 'completion_id', v_time,
-               p_result ->> 'error',
-               (p_result -> 'metadata') || jsonb_build_object('completion', v_call.id)
-                   || case when v_counts
-                           then chatkeep.charge(v_call.output_cost, v_output)
-                                || jsonb_build_object('question_cost', trim_scale(v_input * v_call.input_cost))
-                           else '{}' end
-          from public.chat_sessions s
-         where s.user_id = p_user_id and s.id = v_call.session_id
-        on conflict (user_id, id) do update
-            set content = excluded.content, total_tokens = excluded.total_tokens, output_tokens = excluded.output_tokens,
-                content_type = excluded.content_type, elapsed_ms = excluded.elapsed_ms,
-                completion_id = excluded.completion_id, error_message = excluded.error_message, metadata = excluded.metadata
-            where m.content <> excluded.content or m.metadata <> excluded.metadata
-               or m.error_message is distinct from excluded.error_message;
-        select m.id, m.message_timestamp into v_id, v_time
-          from public.chat_messages m where m.user_id = p_user_id and m.id = v_id;
-    end if;
-
-    if v_counts and (v_call.answers = 0 or v_charged <> 0 or v_output <> v_call.output_tokens) then
-        perform chatkeep.record_usage(p_user_id, jsonb_build_array(jsonb_build_object(
-            'model', v_call.model, 'sent', v_sent, 'received', 1 - v_call.answers, 'input_tokens', v_charged,
-            'output_tokens', v_output - v_call.output_tokens, 'question_tokens', v_unpriced,
-            'cost', (v_charged + v_unpriced) * v_call.input_cost + (v_output - v_call.output_tokens) * v_call.output_cost)), 0);
+    if v_state <> 'released' then
+        select * into v_stored from chatkeep.store_answer(p_user_id, v_call, v_id, p_result, v_input, v_output);
+    else
+        select null::text as id, null::timestamptz as message_timestamp into v_stored;
     end if;
 
     update chatkeep.completions c
-       set state = v_state, finished_at = clock_timestamp(), message_id = v_id, input_tokens = v_input,
-           output_tokens = v_output, answers = case when v_counts then 1 else c.answers end,
+       set state = v_state, finished_at = clock_timestamp(), message_id = v_stored.id,
            completion_id = left(p_result ->> 'completion_id', 255)
      where c.user_id = p_user_id and c.id = v_call.id;
     delete from chatkeep.completion_parts p where p.user_id = p_user_id and p.completion_id = v_call.id;
-
     return jsonb_build_object(
-        'message_id', v_id, 'session_id', v_call.session_id, 'question_id', v_call.question_id,
-        'timestamp', chatkeep.iso(coalesce(v_time, clock_timestamp())),
+        'message_id', v_stored.id, 'session_id', v_call.session_id, 'question_id', v_call.question_id,
+        'timestamp', chatkeep.iso(coalesce(v_stored.message_timestamp, clock_timestamp())),
         'cost', trim_scale(v_input * v_call.input_cost + v_output * v_call.output_cost));
 end
 $$;
@@ -441,13 +537,26 @@ begin
 end
 $$;
 
+-- The charge of a call goes with the message that holds its answer now.
+create or replace function chatkeep.move_charge(p_user_id uuid, p_stream_id text, p_message_id text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform chatkeep.require_caller(p_user_id);
+    update chatkeep.charges c
+       set message_id = p_message_id
+     where c.user_id = p_user_id and c.stream_id = p_stream_id and c.messages_received > 0 and c.message_id <> p_message_id;
+    update chatkeep.completions c set message_id = p_message_id where c.user_id = p_user_id and c.id = p_stream_id;
+end
+$$;
+
 -- Answers that came through here and that a client sends again under an id of its own: it knows the provider's id of
 -- them (completion_id). One that is stored takes the first such id, so that client and server speak of one message;
 -- later ids stand for the same message. One that is not, or not any more, is stored now and has been counted. Providers
 -- may use an id twice: it must be an answer to the same question, or have the same content.
 create or replace function chatkeep.recognise_answers(p_user_id uuid, p_messages chatkeep.incoming_message[])
     returns chatkeep.incoming_message[]
-    language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+    language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_message chatkeep.incoming_message;
@@ -460,7 +569,7 @@ begin
     for v_index in 1 .. coalesce(cardinality(p_messages), 0) loop
         v_message := p_messages[v_index];
         continue when v_message.role <> 'assistant' or v_message.completion_id is null;
-        select c.id, c.message_id, c.output_tokens, m.id is not null as is_stored into v_call
+        select c.id, c.message_id, m.id is not null as is_stored into v_call
           from chatkeep.completions c
           left join public.chat_messages m on m.user_id = p_user_id and m.id = c.message_id
          where c.user_id = p_user_id and c.completion_id = v_message.completion_id and c.state in ('complete', 'interrupted')
@@ -470,21 +579,21 @@ begin
                     else m.session_id = v_message.session_id
                          and (m.user_message_id = v_message.user_message_id or m.content = v_message.content) end
            and not exists (select from public.chat_messages o where o.user_id = p_user_id and o.id = v_message.id)
+           and not exists (select from chatkeep.charges k where k.user_id = p_user_id and k.message_id = v_message.id)
            and not exists (select from unnest(p_messages) o where o.id = c.message_id and o.id <> v_message.id)
          order by m.content = v_message.content desc nulls last, c.question_id = v_message.user_message_id desc nulls last,
                   c.started_at
          limit 1;
         continue when not found;
-        if not v_call.is_stored then
-            perform chatkeep.remember_unstored(p_user_id, v_message.id, 0, v_call.output_tokens, v_call.id);
-        elsif v_call.message_id = v_call.id then
-            update public.chat_messages m set id = v_message.id where m.user_id = p_user_id and m.id = v_call.id;
-        else
+        if v_call.is_stored and v_call.message_id <> v_call.id then
             v_message.id := v_call.message_id;
             p_messages[v_index] := v_message;
             continue;
         end if;
-        update chatkeep.completions c set message_id = v_message.id where c.user_id = p_user_id and c.id = v_call.id;
+        if v_call.is_stored then
+            update public.chat_messages m set id = v_message.id where m.user_id = p_user_id and m.id = v_call.id;
+        end if;
+        perform chatkeep.move_charge(p_user_id, v_call.id, v_message.id);
     end loop;
     return p_messages;
 end
@@ -492,23 +601,34 @@ $$;
 
 -- A stream as its owner may ask for it again: {state, message_id?, content?, error?, ...}, or null.
 create or replace function chatkeep.completion(p_user_id uuid, p_id text) returns jsonb
-    language sql stable set search_path = ''
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
-    select jsonb_build_object(
-               'state', c.state, 'id', c.id, 'model', c.model, 'completion_id', coalesce(c.completion_id, c.id),
-               'session_id', c.session_id, 'question_id', c.question_id, 'message_id', m.id, 'content', m.content,
-               'content_type', m.content_type, 'elapsed_ms', m.elapsed_ms, 'error', m.error_message,
-               'metadata', m.metadata, 'timestamp', chatkeep.iso(m.message_timestamp),
-               'input_tokens', c.input_tokens, 'output_tokens', c.output_tokens)
-      from chatkeep.completions c
-      left join public.chat_messages m on m.user_id = p_user_id and m.id = c.message_id
-     where c.user_id = p_user_id and c.id = p_id
+begin
+    return (
+        select jsonb_build_object(
+                   'state', c.state, 'id', c.id, 'model', c.model, 'completion_id', coalesce(c.completion_id, c.id),
+                   'session_id', c.session_id, 'question_id', c.question_id, 'message_id', m.id, 'content', m.content,
+                   'content_type', m.content_type, 'elapsed_ms', m.elapsed_ms, 'error', m.error_message,
+                   'metadata', m.metadata, 'timestamp', chatkeep.iso(m.message_timestamp),
+                   'input_tokens', coalesce(k.input_tokens, 0), 'output_tokens', coalesce(k.output_tokens, 0))
+          from chatkeep.completions c
+          left join public.chat_messages m on m.user_id = p_user_id and m.id = c.message_id
+          left join chatkeep.charges k on k.user_id = p_user_id and k.stream_id = c.id and k.messages_received > 0
+         where c.user_id = p_user_id and c.id = p_id);
+end
 $$;
 
 revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.title_of(text), chatkeep.answers_used(uuid, text),
-    chatkeep.begin_completion(uuid, jsonb), chatkeep.remember_unstored(uuid, text, int, int, text),
-    chatkeep.finish_completion(uuid, jsonb),
+    chatkeep.policies_of_call(uuid, public.model_access, int, timestamptz), chatkeep.refusal(jsonb),
+    chatkeep.less_remaining(jsonb, int), chatkeep.store_question(uuid, text, jsonb, text, timestamptz),
+    chatkeep.context_of(uuid, text, bigint), chatkeep.enter_question(uuid, text, jsonb, text, timestamptz),
+    chatkeep.begin_completion(uuid, jsonb),
+    chatkeep.charge_call(uuid, chatkeep.completions, text, int, int, jsonb),
+    chatkeep.settle_question(uuid, chatkeep.completions, int, int),
+    chatkeep.uploaded_answer(uuid, chatkeep.completions, text, text),
+    chatkeep.store_answer(uuid, chatkeep.completions, text, jsonb, int, int),
+    chatkeep.finish_completion(uuid, jsonb), chatkeep.move_charge(uuid, text, text),
     chatkeep.recognise_answers(uuid, chatkeep.incoming_message[]), chatkeep.completion(uuid, text)
     to authenticated, service_role;
 grant execute on function chatkeep.checkpoint_completions(jsonb, int), chatkeep.recover_completions(int) to service_role;

@@ -97,15 +97,16 @@ begin
     -- No policy and no grant: only functions of the owner touch it.
     alter table auth.users enable row level security;
 
+    -- PL/pgSQL keeps its plans; policies ask with every statement.
     create function auth.jwt() returns jsonb
-        language sql stable set search_path = ''
-        as 'select nullif(pg_catalog.current_setting(''request.jwt.claims'', true), '''')::pg_catalog.jsonb';
+        language plpgsql stable set search_path = ''
+        as 'begin return nullif(pg_catalog.current_setting(''request.jwt.claims'', true), '''')::pg_catalog.jsonb; end';
     create function auth.uid() returns uuid
-        language sql stable set search_path = ''
-        as 'select (auth.jwt() ->> ''sub'')::pg_catalog.uuid';
+        language plpgsql stable set search_path = ''
+        as 'begin return (nullif(pg_catalog.current_setting(''request.jwt.claims'', true), '''')::pg_catalog.jsonb ->> ''sub'')::pg_catalog.uuid; end';
     create function auth.role() returns text
-        language sql stable set search_path = ''
-        as 'select auth.jwt() ->> ''role''';
+        language plpgsql stable set search_path = ''
+        as 'begin return auth.jwt() ->> ''role''; end';
 
     grant usage on schema auth to anon, authenticated, service_role;
     revoke execute on all functions in schema auth from public;

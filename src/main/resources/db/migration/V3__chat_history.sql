@@ -77,17 +77,48 @@ create index idx_chat_messages_user_message_id on public.chat_messages (user_mes
 create index idx_chat_messages_tokens_role on public.chat_messages (role, input_tokens, output_tokens)
     where input_tokens > 0 or output_tokens > 0;
 
--- What usage has counted of messages and sessions that are no longer there to say so themselves. A
--- deletion takes nothing back, and a device that sends the row again must not have it counted again.
-create table chatkeep.counted_messages (
-    user_id       uuid not null
-        constraint counted_messages_user_id_fkey references public.profiles (id) on delete cascade,
-    message_id    text collate "C" not null,
-    input_tokens  int  not null,
-    output_tokens int  not null,
-    constraint counted_messages_pkey primary key (user_id, message_id)
+-- The ledger of usage: one row for each message or call that was counted, with exactly what was charged for it. Days,
+-- models and totals are sums of it (see book_charges). A message that is deleted leaves its row, so that a device that
+-- sends it again finds it; a row goes with its day, or with the account. No content is in it.
+create table chatkeep.charges (
+    user_id           uuid    not null
+        constraint charges_user_id_fkey references public.profiles (id) on delete cascade,
+    message_id        text collate "C" not null
+        constraint charges_message_id_length check (char_length(message_id) between 1 and 255),
+    stream_id         text collate "C"
+        constraint charges_stream_id_length check (char_length(stream_id) between 1 and 255),
+    question_id       text collate "C"
+        constraint charges_question_id_length check (char_length(question_id) between 1 and 255),
+    usage_date        date    not null,
+    model             text collate "C"
+        constraint charges_model_length check (char_length(model) <= 100),
+    messages_sent     bigint  not null default 0,
+    messages_received bigint  not null default 0,
+    input_tokens      bigint  not null default 0,
+    output_tokens     bigint  not null default 0,
+    question_tokens   bigint  not null default 0,
+    reasoning_tokens  bigint  not null default 0,
+    cached_tokens     bigint  not null default 0,
+    input_cost        numeric,
+    output_cost       numeric,
+    cost              numeric not null default 0,
+    charged_at        timestamptz not null default now(),
+    constraint charges_pkey primary key (user_id, message_id)
 );
-comment on table chatkeep.counted_messages is 'Messages that usage has counted and that were deleted or marked as failed since';
+comment on table chatkeep.charges is 'What was counted, message by message and call by call; all figures of usage are its sums';
+comment on column chatkeep.charges.message_id is 'The message; the id of the stream for a call whose answer is not stored';
+comment on column chatkeep.charges.stream_id is 'The call whose question or answer it is; null where a client said what it took';
+comment on column chatkeep.charges.question_id is 'The question that an answer answers';
+comment on column chatkeep.charges.usage_date is 'The UTC day on which it is booked';
+comment on column chatkeep.charges.charged_at is 'When the server got to know of it; retention goes by this';
+comment on column chatkeep.charges.question_tokens is 'Of a question that names no model: charged with each answer, not counted by the day again';
+comment on column chatkeep.charges.input_cost is 'Price of a token when it was charged, as output_cost; null where the model had none';
+
+-- No call is counted twice.
+create unique index charges_stream_idx on chatkeep.charges (user_id, stream_id)
+    where stream_id is not null and messages_received > 0;
+create index charges_question_idx on chatkeep.charges (user_id, question_id) where question_id is not null;
+create index charges_date_idx on chatkeep.charges (usage_date, user_id);
 
 create table chatkeep.counted_sessions (
     user_id    uuid not null
@@ -98,7 +129,7 @@ create table chatkeep.counted_sessions (
 comment on table chatkeep.counted_sessions is 'Sessions that usage has counted and that were deleted since';
 
 -- One message of an upload, checked for nothing yet but its types; conversation and position say where
--- in the upload it stands.
+-- in the upload it stands, was_counted that it is stored and had not failed.
 create type chatkeep.incoming_message as (
     conversation      int,
     position          int,
@@ -115,7 +146,8 @@ create type chatkeep.incoming_message as (
     elapsed_ms        int,
     completion_id     text,
     message_timestamp timestamptz,
-    error_message     text
+    error_message     text,
+    was_counted       boolean
 );
 
 revoke all on public.chat_sessions, public.chat_messages from public, anon, authenticated;
@@ -126,11 +158,11 @@ grant insert (user_id, id, title, is_active, created_at, updated_at, last_activi
     on public.chat_sessions to authenticated;
 grant insert, update on public.chat_messages to authenticated;
 grant select, insert, update, delete on public.chat_sessions, public.chat_messages to service_role;
-grant select on chatkeep.counted_messages, chatkeep.counted_sessions to authenticated, service_role;
+grant select on chatkeep.charges, chatkeep.counted_sessions to authenticated, service_role;
 
 alter table public.chat_sessions enable row level security;
 alter table public.chat_messages enable row level security;
-alter table chatkeep.counted_messages enable row level security;
+alter table chatkeep.charges enable row level security;
 alter table chatkeep.counted_sessions enable row level security;
 
 create policy chat_sessions_owner on public.chat_sessions
@@ -141,9 +173,9 @@ create policy chat_messages_owner on public.chat_messages
     for all to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
 create policy chat_messages_service on public.chat_messages
     for all to service_role using (true) with check (true);
-create policy counted_messages_owner_reads on chatkeep.counted_messages
+create policy charges_owner_reads on chatkeep.charges
     for select to authenticated using (user_id = (select auth.uid()));
-create policy counted_messages_service_reads on chatkeep.counted_messages
+create policy charges_service_reads on chatkeep.charges
     for select to service_role using (true);
 create policy counted_sessions_owner_reads on chatkeep.counted_sessions
     for select to authenticated using (user_id = (select auth.uid()));

@@ -9,12 +9,14 @@ create table chatkeep.usage_by_model (
         constraint usage_by_model_model_length check (char_length(model) <= 100),
     messages_sent     bigint  not null default 0,
     messages_received bigint  not null default 0,
+    calls             bigint  not null default 0,
     input_tokens      bigint  not null default 0,
     output_tokens     bigint  not null default 0,
     cost              numeric not null default 0,
     constraint usage_by_model_pkey primary key (user_id, usage_date, model)
 ) with (fillfactor = 70); -- today's rows change with every message: leave room for updates in place
 comment on table chatkeep.usage_by_model is 'What user_usage_daily counts of messages that name a model, model by model, with the exact cost';
+comment on column chatkeep.usage_by_model.calls is 'Answers among them that this service got itself: limits count these';
 
 create index usage_by_model_date_idx on chatkeep.usage_by_model (usage_date);
 
@@ -75,8 +77,6 @@ alter table public.chat_sessions
                and updated_at >= '0001-01-01 00:00:00+00' and updated_at < '10000-01-01 00:00:00+00'
                and last_activity >= '0001-01-01 00:00:00+00' and last_activity < '10000-01-01 00:00:00+00');
 
--- The answers to a question: see answer_costs.
-create index chat_messages_answers_idx on public.chat_messages (user_message_id, user_id) where user_message_id is not null;
 create index chat_messages_errors_idx on public.chat_messages (message_timestamp) where error_message is not null;
 
 revoke all on chatkeep.usage_by_model, chatkeep.data_requests, chatkeep.job_runs, chatkeep.catalog_version

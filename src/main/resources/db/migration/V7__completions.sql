@@ -22,9 +22,6 @@ create table chatkeep.completions (
     input_cost    numeric     not null,
     output_cost   numeric     not null,
     prompt_tokens int         not null default 0,
-    input_tokens  int         not null default 0,
-    output_tokens int         not null default 0,
-    answers       int         not null default 0,
     constraint completions_pkey primary key (user_id, id)
 );
 comment on table chatkeep.completions is 'Calls of a model provider, by the id of their stream';
@@ -33,12 +30,12 @@ comment on column chatkeep.completions.completion_id is 'The id that the provide
 comment on column chatkeep.completions.state is 'failed: after it had produced something; released: before, so it counts for no limit';
 comment on column chatkeep.completions.input_cost is 'Price of a token when the call began, as output_cost';
 comment on column chatkeep.completions.prompt_tokens is 'An estimate, for when the provider never says';
-comment on column chatkeep.completions.input_tokens is 'What usage has counted of it, as output_tokens and answers';
 
 -- What holds a place in the limits beside the answers that usage has counted.
 create index completions_held_idx on chatkeep.completions (user_id, model, started_at) where state in ('running', 'failed');
 create index completions_started_idx on chatkeep.completions (user_id, started_at);
 create index completions_lease_idx on chatkeep.completions (lease_until) where state = 'running';
+create index completions_finished_idx on chatkeep.completions (finished_at);
 create index completions_completion_id_idx on chatkeep.completions (user_id, completion_id) where completion_id is not null;
 
 -- What has arrived of running answers, piece by piece: all that is left of them if their instance is killed.
@@ -51,10 +48,6 @@ create table chatkeep.completion_parts (
     constraint completion_parts_completion_fkey foreign key (user_id, completion_id)
         references chatkeep.completions (user_id, id) on delete cascade
 );
-
--- Of a message that stands for a call of the service, its figures hold also when a client sends it (again).
-alter table chatkeep.counted_messages add column completion text collate "C";
-comment on column chatkeep.counted_messages.completion is 'The call whose question or answer it is; null where a client said what it took';
 
 -- Models answer at any length; what clients send is bounded by the size of a request.
 alter table public.chat_messages drop constraint chat_messages_content_length;

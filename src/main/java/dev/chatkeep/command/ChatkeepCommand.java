@@ -11,7 +11,7 @@ import picocli.CommandLine.TypeConversionException;
 /** The program with its tasks. */
 @Command(name = "chatkeep", synopsisSubcommandLabel = "[TASK]", commandListHeading = "%nTasks:%n", subcommands = {
         MigrateTask.class, CleanupTask.class, HealthTask.class, ReadyTask.class, ImportTask.class,
-        ExportTask.class }, description = {
+        ExportTask.class, CheckUsageTask.class }, description = {
                 "Keeps what users of language-model chats say and what it costs.",
                 "%nWithout a task it serves. A task runs once and exits: 0 when all went well, 1 when it failed, 2 for wrong"
                         + " arguments, 78 when a setting is missing. The settings are those of the service. TASK --help"
@@ -28,7 +28,13 @@ public class ChatkeepCommand {
                     System.err.println(complaint);
                     System.exit(RequiredSettings.EXIT_STATUS);
                 },
-                Quarkus::run);
+                () -> Quarkus.run(null, (status, failure) -> {
+                    // Whoever handles the exit is the only one to be told why.
+                    if (failure != null) {
+                        StartFailure.report(failure);
+                    }
+                    System.exit(status);
+                }));
     }
 
     /** Runs the task that the arguments name and returns the exit status. */

@@ -22,6 +22,13 @@ final class Progress {
                 .build();
     }
 
+    /** @param most all there are */
+    static ProgressBar of(String task, long most) {
+        return new ProgressBarBuilder().setTaskName(task).setInitialMax(most).setUpdateIntervalMillis(REFRESH_MILLIS)
+                .setConsumer(new ConsoleProgressBarConsumer(System.err, COLUMNS))
+                .build();
+    }
+
     /** Where nobody knows how many there are. */
     static ProgressBar ofBytes(String task) {
         return ofBytes(task, UNKNOWN);

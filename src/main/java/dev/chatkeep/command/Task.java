@@ -76,14 +76,10 @@ abstract class Task implements Callable<Integer> {
             status.set(code);
             // Whoever handles the exit is the only one to be told why.
             if (failure != null) {
-                System.err.println("The task could not start: " + cause(failure).getMessage());
+                System.err.println("The task could not start: " + StartFailure.sentence(failure));
             }
         });
         return status.get();
-    }
-
-    private static Throwable cause(Throwable failure) {
-        return failure.getCause() == null ? failure : cause(failure.getCause());
     }
 
     private int runReported() {

@@ -88,7 +88,8 @@ public final class UserExport {
             section("usage_by_model", "usage_by_model", "chatkeep.usage_by_model", "[\"-infinity\", \"\"]",
                     "usage_date date", "model text"),
             section("counted_sessions", "counted_session", "chatkeep.counted_sessions", "[\"\"]", "session_id text"),
-            section("counted_messages", "counted_message", "chatkeep.counted_messages", "[\"\"]", "message_id text"));
+            section("charges", "charge", "chatkeep.charges", "[\"\"]", "message_id text"),
+            section("completions", "completion", "chatkeep.completions", "[\"\"]", "id text"));
 
     /** Where the reading has got to: a section and the key of the last row in it. */
     private record Position(int section, String key) {

@@ -193,13 +193,13 @@ class ModelResourceIT {
     }
 
     @Test
-    void whatIsLeftOfALimitIsWhatHasNotBeenAnswered() {
+    void aLimitCountsTheAnswersOfTheServiceAlone() {
         Caller caller = Chat.started();
         String model = limited("3", "100");
+        Chat.called(caller, "r1", model);
+        Chat.called(caller, "r2", model);
         Chat.store(caller, Chat.question("q1", model, 1));
         Chat.store(caller, Chat.answer("a1", "q1", model, 1));
-        Chat.store(caller, Chat.answer("a2", "q1", model, 1));
-        Chat.store(caller, Chat.failed(Chat.answer("a3", "q1", model, 1)));
 
         JsonNode answer = Json.of(caller.request().get("/api/models"));
 
@@ -228,7 +228,7 @@ class ModelResourceIT {
         Caller caller = known("free");
         String model = limited("5", "100");
         Sql.rows("""
-                insert into chatkeep.usage_by_model (user_id, usage_date, model, messages_received)
+                insert into chatkeep.usage_by_model (user_id, usage_date, model, calls)
                 select ?, d.day, ?, d.n
                   from (select date_trunc('month', now() at time zone 'UTC')::date as first) m,
                        (values (0, 7), (-1, 50)) as v (days, n),
@@ -245,8 +245,8 @@ class ModelResourceIT {
     void ofALimitThatIsUsedUpNothingIsLeft() {
         Caller caller = Chat.started();
         String model = limited("1", "0");
-        Chat.store(caller, Chat.answer("a1", null, model, 1));
-        Chat.store(caller, Chat.answer("a2", null, model, 1));
+        Chat.called(caller, "r1", model);
+        Chat.called(caller, "r2", model);
 
         JsonNode answer = Json.of(caller.request().get("/api/models"));
 
@@ -262,7 +262,7 @@ class ModelResourceIT {
         Caller ada = known("free");
         Caller bob = Chat.started();
         String model = limited("3", "3");
-        Chat.store(bob, Chat.answer("a1", null, model, 1));
+        Chat.called(bob, "r1", model);
 
         JsonNode answer = Json.of(ada.request().get("/api/models"));
 
@@ -290,7 +290,8 @@ class ModelResourceIT {
         String model = Models.open("free", "0", "0");
         caller.request().get("/api/models").then().statusCode(200);
         Sql.rows("""
-                update system_cache c set cache_value = '[{"id": "kept", "tier": "free"}]'
+                update system_cache c
+                   set cache_value = jsonb_build_array(c.cache_value -> 0 || '{"id": "kept", "name": "Kept"}')
                   from chatkeep.catalog_version v where c.cache_key = 'models:free:' || v.version
                 """);
 
@@ -436,7 +437,7 @@ class ModelResourceIT {
     void theAnswerSaysWhatIsLeftOfTheLimits() {
         Caller caller = Chat.started();
         String model = limited("3", "100");
-        Chat.store(caller, Chat.answer("a1", null, model, 1));
+        Chat.called(caller, "r1", model);
 
         JsonNode answer = Json.of(access(caller, model));
 

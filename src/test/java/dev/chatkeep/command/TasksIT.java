@@ -30,6 +30,7 @@ import dev.chatkeep.testsupport.PackagedProgram;
 import dev.chatkeep.testsupport.PackagedProgram.Ended;
 import dev.chatkeep.testsupport.PostgresServer;
 import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.Tokens;
 import dev.chatkeep.testsupport.WithinOneDay;
 
 /** The tasks of the packaged program, with no more settings than each needs. */
@@ -210,7 +211,7 @@ class TasksIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = { "", "migrate", "cleanup", "health", "ready", "import", "export" })
+    @ValueSource(strings = { "", "migrate", "cleanup", "health", "ready", "import", "export", "check-usage" })
     void helpExplainsEach(String task) throws Exception {
         Ended ended = PackagedProgram.run(Map.of(), (task + " --help").strip().split(" "));
 
@@ -227,6 +228,49 @@ class TasksIT {
         Ended ended = PackagedProgram.run(Map.of(), task);
 
         assertThat(ended).isEqualTo(new Ended(78, "", "Chatkeep cannot start: set " + names + ".\n"));
+    }
+
+    @Test
+    void figuresOfUsageThatAreNotTheSumsOfTheLedgerAreNamedAndRepaired() throws Exception {
+        UUID user = migrated.newUser();
+        migrated.rows("insert into chatkeep.charges (user_id, message_id, usage_date, model, messages_received, output_tokens)"
+                + " values (?, 'a1', '2026-01-01', 'gpt', 1, 7)", user);
+        Ended well = migrated.run("check-usage", "--user", user.toString());
+        migrated.rows("update public.user_usage_daily set output_tokens = 5 where user_id = ?", user);
+
+        Ended wrong = migrated.run("check-usage");
+        Ended repaired = migrated.run("check-usage", "--repair", "--user", user.toString());
+
+        assertThat(well.output()).isEqualTo("1 users, 0 figures differ.\n");
+        assertThat(well.status()).isZero();
+        assertThat(wrong.output()).contains(user + " 2026-01-01 output_tokens: 5, by the ledger 7\n");
+        assertThat(wrong.status()).isEqualTo(1);
+        assertThat(repaired.output())
+                .isEqualTo(user + " 2026-01-01 output_tokens: 5, by the ledger 7\n1 users, 1 figures repaired.\n");
+        assertThat(repaired.status()).isZero();
+        assertThat(migrated.rows("select output_tokens from public.user_usage_daily where user_id = ?", user))
+                .containsExactly(Map.of("output_tokens", 7L));
+    }
+
+    @Test
+    void aDatabaseWithOtherMigrationsIsLeftAloneWithASentence() throws Exception {
+        Target other = new Target(migrated.server(), migrated.server().createMigratedDatabase());
+        other.rows("update chatkeep.flyway_schema_history set checksum = 1 where version = '3'");
+        String sentence = "This database was made by another version of Chatkeep, whose migrations are not those of this one."
+                + " Nothing was changed. Export its users with the version that made it (task export), and import them (task"
+                + " import) into a new database.\n";
+
+        Ended migrating = other.run("migrate");
+        Map<String, String> settings = PackagedProgram
+                .environment(DatabaseResource.settings(other.server(), other.database()));
+        settings.putAll(Map.of("CHATKEEP_AUTH_JWT_SECRET", Tokens.SECRET, "QUARKUS_HTTP_PORT", "0", "QUARKUS_MANAGEMENT_PORT",
+                "0"));
+        Ended serving = PackagedProgram.run(settings);
+
+        assertThat(migrating).isEqualTo(new Ended(1, "", "The task could not start: " + sentence));
+        assertThat(serving.status()).isEqualTo(1);
+        assertThat(serving.errors()).isEqualTo(sentence);
+        assertThat(serving.output()).doesNotContain("Exception", "\tat ");
     }
 
     @Test

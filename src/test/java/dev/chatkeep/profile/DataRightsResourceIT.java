@@ -39,10 +39,10 @@ class DataRightsResourceIT {
 
     /** Every list of the document, with the key by which its entries can be told apart. */
     private static final Map<String, String> LISTS = Map.of("conversations", "id", "activity_log", "id", "usage", "id",
-            "usage_by_model", "model", "counted_sessions", "session_id", "counted_messages", "message_id");
+            "usage_by_model", "model", "counted_sessions", "session_id", "charges", "message_id", "completions", "id");
 
     private static final Map<String, String> TYPES = Map.of("activity", "activity_log", "usage", "usage", "usage_by_model",
-            "usage_by_model", "counted_session", "counted_sessions", "counted_message", "counted_messages");
+            "usage_by_model", "counted_session", "counted_sessions", "charge", "charges", "completion", "completions");
 
     private static final int ODD_MESSAGES = 2_300;
 

@@ -402,10 +402,10 @@ class CleanupBatchesTest {
             assertThat(superuser.rows("select from public.chat_messages")).isEmpty();
             assertThat(superuser.rows("select user_id, session_id from chatkeep.counted_sessions"))
                     .containsExactly(Map.of("user_id", id, "session_id", "a"));
-            assertThat(superuser.rows("select user_id, message_id, input_tokens, output_tokens from chatkeep.counted_messages"
+            assertThat(superuser.rows("select user_id, message_id, input_tokens, output_tokens from chatkeep.charges"
                     + " order by message_id")).containsExactly(
-                            Map.of("user_id", id, "message_id", "a-1", "input_tokens", 2, "output_tokens", 0),
-                            Map.of("user_id", id, "message_id", "a-2", "input_tokens", 0, "output_tokens", 3));
+                            Map.of("user_id", id, "message_id", "a-1", "input_tokens", 2L, "output_tokens", 0L),
+                            Map.of("user_id", id, "message_id", "a-2", "input_tokens", 0L, "output_tokens", 3L));
         }
 
         @Test

@@ -1192,7 +1192,8 @@ class CompletionsTest {
                         String state = states.get(random.nextInt(states.size()));
                         // Once there is an answer, no other end of its call is told.
                         if (!state.equals("released") && !state.equals("failed") || user.<Integer> value(
-                                "select answers from chatkeep.completions where id = ?", call) == 0) {
+                                "select count(*)::int from chatkeep.charges where stream_id = ? and messages_received > 0",
+                                call) == 0) {
                             finish("""
                                     {'id': '%s', 'state': '%s', 'content': 'Answer %s', 'completion_id': 'chatcmpl-%d',
                                      'input_tokens': %d, 'output_tokens': %d, 'error': %s}

@@ -99,7 +99,7 @@ class ErasureTest {
         user.rows("select chatkeep.erase_account(?)", id);
 
         assertThat(before).contains("profiles", "user_activity_log", "chat_sessions", "chat_messages", "user_usage_daily",
-                "chatkeep.usage_by_model", "chatkeep.counted_sessions", "chatkeep.counted_messages", "auth.users");
+                "chatkeep.usage_by_model", "chatkeep.counted_sessions", "chatkeep.charges", "auth.users");
         assertThat(mentions(id.toString())).isEmpty();
     }
 

@@ -57,7 +57,6 @@ class FunctionRightsTest {
     static List<String> functionsOfAUser() {
         return List.of(
                 "select * from chatkeep.unit_costs(?, '{gpt}')",
-                "select * from chatkeep.answer_costs(?, 'q')",
                 "select chatkeep.account(?)",
                 "select chatkeep.record_export(?)",
                 "select chatkeep.erase_account(?)",
@@ -69,7 +68,11 @@ class FunctionRightsTest {
                 "select chatkeep.usage_summary(?)",
                 "select * from chatkeep.answers_used(?, 'gpt')",
                 "select chatkeep.begin_completion(?, '{\"id\": \"r1\", \"model\": \"gpt\", \"lease_seconds\": 60, \"prompt_tokens\": 0}')",
-                "select chatkeep.remember_unstored(?, 'm2', 1, 1, 'r1')",
+                "select chatkeep.move_charge(?, 'r1', 'm2')",
+                "select chatkeep.charge_message(?, jsonb_populate_record(null::chatkeep.incoming_message,"
+                        + " '{\"id\": \"m2\", \"role\": \"user\", \"input_tokens\": 1}'))",
+                "select chatkeep.charge_call(?, jsonb_populate_record(null::chatkeep.completions, '{\"id\": \"r1\","
+                        + " \"question_id\": \"m2\", \"model\": \"gpt\", \"input_cost\": 1, \"output_cost\": 1}'), 'm3', 1, 1, '{}')",
                 "select chatkeep.finish_completion(?, '{\"id\": \"r1\", \"state\": \"released\"}')");
     }
 
@@ -90,6 +93,8 @@ class FunctionRightsTest {
                 "select chatkeep.cleanup_usage_batch('-infinity', '-infinity', 1)",
                 "select chatkeep.cleanup_conversations_batch('-infinity', '-infinity', 1)",
                 "select chatkeep.claim_job('of %1$s', now())",
+                "select chatkeep.check_usage('%1$s')",
+                "select chatkeep.repair_usage('%1$s')",
                 "select chatkeep.finish_job('of %1$s', now(), '{}')",
                 "select chatkeep.log_system_event('tested', null, null, '{}')",
                 "select public.log_user_activity(null, 'tested')");
@@ -101,7 +106,16 @@ class FunctionRightsTest {
                 "select chatkeep.account_hash('%1$s')",
                 "select chatkeep.models_of_tier('free')",
                 "select chatkeep.usage_by_model_kept_from(now())",
+                "select chatkeep.is_charged_since('%1$s', '2026-01-01', now())",
                 "select chatkeep.record_system_stats()",
+                "select chatkeep.book_day('%1$s', '2026-01-01', null, 1, 1, 1, 1, 0, 0, 0)",
+                "select chatkeep.book_model('%1$s', '2026-01-01', 'gpt', 1, 1, 1, 1, 1, 0)",
+                "select chatkeep.book_totals('%1$s', 1, 1, 1, 1)",
+                "select chatkeep.charge_questions('%1$s', '{m1}')",
+                "select chatkeep.booking_day(now())",
+                "select chatkeep.unpriced_tokens(null)",
+                "select chatkeep.cost_of(null)",
+                "select chatkeep.change_session_stats('%1$s', 's1', 1, 1, null, null, null, null)",
                 "select chatkeep.model_json(null)",
                 "select chatkeep.catalog_changed()");
     }
@@ -112,9 +126,12 @@ class FunctionRightsTest {
 
     /** What users may call besides: about nobody but the caller, or tested in {@link RowLevelSecurityTest}. */
     private static final Set<String> OTHERS = Set.of("claims", "caller_role", "is_service", "is_admin", "require_caller",
-            "require_admin", "require_account", "actor", "iso", "tier_rank", "schema_version", "json_bytes", "charge",
+            "require_admin", "require_account", "actor", "iso", "tier_rank", "schema_version", "json_bytes",
+            "cost_note",
             "read_messages", "sign_in", "user_data", "check_conversations", "sync_batch", "sync_isolating", "store_messages",
-            "uncounted_sessions", "begin_write", "create_session", "append_message", "record_usage", "title_of", "completion",
+            "begin_write", "create_session", "append_message", "insert_message", "merge_messages", "count_sessions", "title_of",
+            "completion", "charge_messages", "policies_of_call", "refusal", "less_remaining", "store_question", "context_of",
+            "enter_question", "settle_question", "uploaded_answer", "store_answer",
             "recognise_answers");
 
     @ParameterizedTest
@@ -352,7 +369,7 @@ class FunctionRightsTest {
                                (select jsonb_agg(to_jsonb(m)) from public.chat_messages m where m.user_id = p.id) as messages,
                                (select jsonb_agg(to_jsonb(u)) from chatkeep.usage_by_model u where u.user_id = p.id) as usage,
                                (select jsonb_agg(to_jsonb(c)) from chatkeep.completions c where c.user_id = p.id) as calls,
-                               (select jsonb_agg(to_jsonb(k)) from chatkeep.counted_messages k where k.user_id = p.id) as counted,
+                               (select jsonb_agg(to_jsonb(k)) from chatkeep.charges k where k.user_id = p.id) as charges,
                                (select count(*) from chatkeep.data_requests r where r.account = chatkeep.account_hash(p.id)) as requests
                           from public.profiles p
                          where p.id = ?

@@ -717,12 +717,13 @@ class FunctionsTest {
                                 'usage', (select jsonb_agg(to_jsonb(u)) from public.user_usage_daily u),
                                 'usage_by_model', (select jsonb_agg(to_jsonb(b) order by b.model) from chatkeep.usage_by_model b),
                                 'counted_sessions', (select jsonb_agg(to_jsonb(c)) from chatkeep.counted_sessions c),
-                                'counted_messages', (select jsonb_agg(to_jsonb(c) order by c.message_id) from chatkeep.counted_messages c))
+                                'charges', (select jsonb_agg(to_jsonb(c) order by c.message_id) from chatkeep.charges c),
+                                'completions', '[]'::jsonb)
                             """,
                     account.toString()));
             assertThat(export.get("usage_by_model").findValuesAsText("model")).containsExactly("mine");
             assertThat(export.get("counted_sessions").findValuesAsText("session_id")).containsExactly("mine");
-            assertThat(export.get("counted_messages").findValuesAsText("message_id")).containsExactly("mine");
+            assertThat(export.get("charges").findValuesAsText("message_id")).contains("mine").doesNotContain("theirs");
             assertThat(export.get("conversations").findValuesAsText("content")).containsExactly("first", "second", "third");
         }
 

@@ -77,7 +77,7 @@ class RowLevelSecurityTest {
             "public.chat_sessions, user_id",
             "public.chat_messages, user_id",
             "public.user_usage_daily, user_id",
-            "chatkeep.counted_messages, user_id",
+            "chatkeep.charges, user_id",
             "chatkeep.counted_sessions, user_id",
             "chatkeep.usage_by_model, user_id",
             "chatkeep.completions, user_id",
@@ -99,7 +99,7 @@ class RowLevelSecurityTest {
                 """);
 
         assertThat(tables).containsExactlyInAnyOrder("user_activity_log", "chat_sessions", "chat_messages", "user_usage_daily",
-                "api_user_summary", "chatkeep.counted_messages", "chatkeep.counted_sessions", "chatkeep.usage_by_model",
+                "api_user_summary", "chatkeep.charges", "chatkeep.counted_sessions", "chatkeep.usage_by_model",
                 "chatkeep.completions",
                 "chatkeep.completion_parts");
     }
@@ -165,7 +165,7 @@ class RowLevelSecurityTest {
     @ParameterizedTest
     @ValueSource(strings = {
             "public.profiles", "public.user_activity_log", "public.chat_sessions", "public.chat_messages",
-            "public.user_usage_daily", "chatkeep.counted_messages", "chatkeep.counted_sessions", "chatkeep.usage_by_model",
+            "public.user_usage_daily", "chatkeep.charges", "chatkeep.counted_sessions", "chatkeep.usage_by_model",
             "chatkeep.completions", "chatkeep.completion_parts", "public.api_user_summary" })
     void withoutClaimsThereIsNothingToSee(String table) {
         SqlCaller nobody = database.as("authenticated", "");
@@ -241,7 +241,8 @@ class RowLevelSecurityTest {
                 "select chatkeep.begin_write(?)",
                 "select chatkeep.create_session(?, 's3', 'A title')",
                 "select chatkeep.append_message(?, 's1', '{\"id\": \"m4\", \"role\": \"user\", \"content\": \"a\"}')",
-                "select chatkeep.record_usage(?, '[]', 1)",
+                "select chatkeep.count_sessions(?, '{s9}')",
+                "select chatkeep.charge_messages(?, '{}')",
                 "select chatkeep.require_caller(?)")).toList();
     }
 

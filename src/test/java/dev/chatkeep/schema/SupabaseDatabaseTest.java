@@ -266,7 +266,7 @@ class SupabaseDatabaseTest {
                 union all select 'session' from public.chat_sessions where user_id = ?1
                 union all select 'message' from public.chat_messages where user_id = ?1
                 union all select 'usage' from public.user_usage_daily where user_id = ?1
-                union all select 'counted message' from chatkeep.counted_messages where user_id = ?1
+                union all select 'charge' from chatkeep.charges where user_id = ?1
                 union all select 'counted session' from chatkeep.counted_sessions where user_id = ?1
                 """.replace("?1", "'" + id + "'"))).isEmpty();
     }
@@ -294,7 +294,7 @@ class SupabaseDatabaseTest {
                 union all select 'message' from public.chat_messages where user_id = ?1
                 union all select 'usage' from public.user_usage_daily where user_id = ?1
                 union all select 'usage by model' from chatkeep.usage_by_model where user_id = ?1
-                union all select 'counted message' from chatkeep.counted_messages where user_id = ?1
+                union all select 'charge' from chatkeep.charges where user_id = ?1
                 union all select 'counted session' from chatkeep.counted_sessions where user_id = ?1
                 """.replace("?1", "'" + id + "'"))).isEmpty();
     }
@@ -456,8 +456,8 @@ class SupabaseDatabaseTest {
             "update public.system_cache set cache_value = '1'",
             "select * from public.system_stats",
             "delete from public.system_stats",
-            "insert into chatkeep.counted_messages values (auth.uid(), 'm', 0, 0)",
-            "delete from chatkeep.counted_messages",
+            "insert into chatkeep.charges (user_id, message_id, usage_date) values (auth.uid(), 'm', '2026-01-01')",
+            "delete from chatkeep.charges",
             "insert into chatkeep.counted_sessions values (auth.uid(), 's')",
             "delete from chatkeep.counted_sessions",
             "select * from chatkeep.flyway_schema_history",

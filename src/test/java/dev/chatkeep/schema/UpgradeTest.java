@@ -47,7 +47,7 @@ class UpgradeTest {
                        t.name), false, true, '')))[1]::text as content
               from unnest(array ['auth.users', 'public.profiles', 'public.user_activity_log', 'public.chat_sessions',
                                  'public.chat_messages', 'public.user_usage_daily', 'public.model_access',
-                                 'public.system_cache', 'public.system_stats', 'chatkeep.counted_messages',
+                                 'public.system_cache', 'public.system_stats', 'chatkeep.charges',
                                  'chatkeep.counted_sessions']) as t (name)
             """;
 
@@ -113,7 +113,8 @@ class UpgradeTest {
         superuser.rows("insert into public.model_access (model_id, tier, output_cost_per_token) values ('gpt', 'free', 0.5)");
         superuser.rows("insert into public.system_cache (cache_key, cache_value) values ('a', '1')");
         superuser.rows("insert into public.system_stats (stat_date, total_users) values ('2026-01-01', 1)");
-        superuser.rows("insert into chatkeep.counted_messages values (?, 'gone', 1, 0)", id);
+        superuser.rows("insert into chatkeep.charges (user_id, message_id, usage_date, messages_sent, input_tokens)"
+                + " values (?, 'gone', current_date, 1, 1)", id);
         superuser.rows("insert into chatkeep.counted_sessions values (?, 's0')", id);
         return id;
     }
@@ -163,7 +164,7 @@ class UpgradeTest {
         assertThat(user.<JsonNode> value("select to_jsonb(m) - 'user_id' - 'usage_date' from chatkeep.usage_by_model m"))
                 .isEqualTo(
                         json("""
-                                {'model': 'gpt', 'messages_sent': 0, 'messages_received': 1, 'input_tokens': 0, 'output_tokens': 3, 'cost': 1.5}
+                                {'model': 'gpt', 'messages_sent': 0, 'messages_received': 1, 'input_tokens': 0, 'output_tokens': 3, 'cost': 1.5, 'calls': 0}
                                 """));
     }
 

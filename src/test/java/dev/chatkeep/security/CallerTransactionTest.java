@@ -143,7 +143,7 @@ class CallerTransactionTest {
     @ValueSource(strings = { "select * from public.chat_sessions", "select * from public.chat_messages",
             "select * from public.profiles", "select * from public.user_activity_log", "select * from public.user_usage_daily",
             "select * from public.model_access", "select * from public.system_cache", "select * from public.system_stats",
-            "select * from public.api_user_summary", "select * from auth.users", "select * from chatkeep.counted_messages",
+            "select * from public.api_user_summary", "select * from auth.users", "select * from chatkeep.charges",
             "insert into public.chat_sessions (user_id, id) values (gen_random_uuid(), 's1')",
             "delete from public.chat_sessions", "update public.chat_messages set content = ''",
             "select public.get_user_recent_sessions(gen_random_uuid())", "select chatkeep.sign_in()",

@@ -3,6 +3,8 @@ package dev.chatkeep.testsupport;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.math.BigDecimal;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,7 +16,8 @@ import io.restassured.response.Response;
 /** Questions and answers that cost something, and what they cost. */
 public final class Chat {
 
-    private static final String TIME = "2026-03-01T10:00:00Z";
+    /** Not long ago, or else the messages would be history, which does not count today. */
+    private static final String TIME = Instant.now().truncatedTo(ChronoUnit.MILLIS).toString();
 
     private Chat() {
     }
@@ -41,6 +44,14 @@ public final class Chat {
             message.put("user_message_id", question);
         }
         return message;
+    }
+
+    /** An answer that the service itself got from a model, as far as usage and limits know of it. */
+    public static void called(Caller caller, String stream, String model) {
+        Sql.rows("""
+                insert into chatkeep.charges (user_id, message_id, stream_id, usage_date, model, messages_received)
+                values (?, ?, ?, (now() at time zone 'UTC')::date, ?, 1)
+                """, caller.id(), stream, stream, model);
     }
 
     public static Map<String, Object> failed(Map<String, Object> message) {

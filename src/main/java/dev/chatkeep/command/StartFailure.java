@@ -1,0 +1,40 @@
+package dev.chatkeep.command;
+
+import org.flywaydb.core.api.exception.FlywayValidateException;
+import org.jboss.logging.Logger;
+
+/** Tells whoever starts the program why it did not start. */
+final class StartFailure {
+
+    private static final Logger LOGGER = Logger.getLogger(StartFailure.class);
+
+    private static final String OTHER_SCHEMA = "This database was made by another version of Chatkeep, whose migrations are not"
+            + " those of this one. Nothing was changed. Export its users with the version that made it (task export), and"
+            + " import them (task import) into a new database.";
+
+    private StartFailure() {
+    }
+
+    /** A sentence for a failure that the operator can do something about; otherwise what its cause says. */
+    static String sentence(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof FlywayValidateException) {
+                return OTHER_SCHEMA;
+            }
+            if (cause.getCause() == null) {
+                return cause.getMessage();
+            }
+        }
+        return "";
+    }
+
+    /** Says it on standard error; what has no sentence of its own is logged as a whole. */
+    static void report(Throwable failure) {
+        String sentence = sentence(failure);
+        if (sentence.equals(OTHER_SCHEMA)) {
+            System.err.println(sentence);
+        } else {
+            LOGGER.error("The service could not start", failure);
+        }
+    }
+}
