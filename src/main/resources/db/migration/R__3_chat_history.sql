@@ -34,17 +34,15 @@ declare
     v_cursor  refcursor;
 begin
     -- newest and newest_model are the times of the newest counted rows (that name a model) on either side of the
-    -- change; preview and model are what those rows say, where they are new ones.
+    -- change; preview and model are what a single new row says.
     if tg_op = 'INSERT' then
         open v_cursor for
             select n.user_id, n.session_id, count(*) filter (where n.error_message is null) as messages,
                    coalesce(sum(n.total_tokens) filter (where n.error_message is null), 0) as tokens,
                    max(n.message_timestamp) filter (where n.error_message is null) as newest,
                    max(n.message_timestamp) filter (where n.error_message is null and n.model is not null) as newest_model,
-                   (array_agg(left(n.content, 200) order by n.message_timestamp desc, n.id desc)
-                        filter (where n.error_message is null))[1] as preview,
-                   (array_agg(n.model order by n.message_timestamp desc, n.id desc)
-                        filter (where n.error_message is null and n.model is not null))[1] as model
+                   case when count(*) = 1 then max(left(n.content, 200)) filter (where n.error_message is null) end as preview,
+                   case when count(*) = 1 then max(n.model) filter (where n.error_message is null) end as model
               from new_rows n
              group by n.user_id, n.session_id
              order by n.user_id, n.session_id;
@@ -232,6 +230,20 @@ begin
 end
 $$;
 
+-- The same of one message.
+create or replace function chatkeep.read_message(p_session_id text, p_message jsonb) returns chatkeep.incoming_message
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return row(1, 1, p_session_id, p_message ->> 'id', p_message ->> 'role', p_message ->> 'content', p_message ->> 'model',
+               (p_message ->> 'total_tokens')::int, (p_message ->> 'input_tokens')::int, (p_message ->> 'output_tokens')::int,
+               p_message ->> 'user_message_id', p_message ->> 'contentType',
+               round((p_message ->> 'elapsed_time')::numeric * 1000)::int, p_message ->> 'completion_id',
+               (p_message ->> 'timestamp')::timestamptz, case when (p_message ->> 'error')::boolean then 'failed' end,
+               null)::chatkeep.incoming_message;
+end
+$$;
+
 -- What of these messages is new or different from what is stored, as it is to be from now on. What a re-sent message
 -- does not say is kept; a total that a client leaves out is the sum of what it counts.
 --
@@ -388,7 +400,7 @@ declare
     v_stored   public.chat_messages;
 begin
     perform chatkeep.begin_write(p_user_id);
-    select * into v_message from chatkeep.read_messages(1, p_session_id, jsonb_build_array(p_message));
+    v_message := chatkeep.read_message(p_session_id, p_message);
     select (select m.session_id from public.chat_messages m where m.user_id = p_user_id and m.id = v_message.id) as session_id,
            exists (select from chatkeep.charges c where c.user_id = p_user_id and c.message_id = v_message.id) as is_charged,
            v_message.completion_id is not null and exists (
@@ -419,11 +431,14 @@ $$;
 -- Stores a batch of conversations, [{ord, conversation}], each id at most once in it, and returns an
 -- entry for each: [{ord, conversationId, status, messageCount} or {ord, conversationId, error}]. A
 -- conversation that holds a message of another one is refused here; one that breaks a constraint fails
--- the batch. Plans are made for the batch at hand: one that does for any size joins a large one row by row.
+-- the batch.
 create or replace function chatkeep.sync_batch(p_user_id uuid, p_batch jsonb) returns jsonb
-    language plpgsql set search_path = '' set jit = off set plan_cache_mode = force_custom_plan
+    language plpgsql set search_path = '' set jit = off
 as $$
 declare
+    -- Up to so many messages a plan for any size does, and planning would cost more; joined by it, many more would be
+    -- compared one with another.
+    c_few      constant int := 200;
     v_messages chatkeep.incoming_message[];
     v_refused  text[] := '{}';
     v_losers   text[];
@@ -439,6 +454,8 @@ begin
              cross join lateral chatkeep.read_messages((b.item ->> 'ord')::int, b.item -> 'conversation' ->> 'id',
                                                        coalesce(nullif(b.item -> 'conversation' -> 'messages', 'null'), '[]')) r
              order by r.conversation, r.id, r.position desc) m;
+    perform set_config('plan_cache_mode', case when cardinality(v_messages) > c_few then 'force_custom_plan'
+                                               else 'force_generic_plan' end, true);
     v_messages := chatkeep.recognise_answers(p_user_id, v_messages);
 
     -- An id can stand in one session only: the stored one, or else that of the first conversation which
@@ -621,7 +638,7 @@ grant execute on function public.get_user_recent_sessions(uuid, int), public.get
     public.sync_user_conversations(uuid, jsonb) to authenticated, service_role;
 
 revoke execute on all functions in schema chatkeep from public;
-grant execute on function chatkeep.read_messages(int, text, jsonb),
+grant execute on function chatkeep.read_messages(int, text, jsonb), chatkeep.read_message(text, jsonb),
     chatkeep.merge_messages(uuid, chatkeep.incoming_message[]),
     chatkeep.store_messages(uuid, chatkeep.incoming_message[]), chatkeep.insert_message(uuid, chatkeep.incoming_message),
     chatkeep.create_session(uuid, text, text), chatkeep.append_message(uuid, text, jsonb), chatkeep.sync_batch(uuid, jsonb),

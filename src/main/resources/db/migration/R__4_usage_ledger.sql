@@ -34,15 +34,14 @@ end
 $$;
 
 -- Adds to what a model was used for on a day. What is taken back to nothing leaves no row.
-create or replace function chatkeep.book_model(
-    p_user_id uuid, p_day date, p_model text, p_sent bigint, p_received bigint, p_calls bigint, p_input bigint,
-    p_output bigint, p_cost numeric) returns void
+create or replace function chatkeep.book_model(p_change chatkeep.booking) returns boolean
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into chatkeep.usage_by_model as m (
         user_id, usage_date, model, messages_sent, messages_received, calls, input_tokens, output_tokens, cost)
-    values (p_user_id, p_day, p_model, p_sent, p_received, p_calls, p_input, p_output, p_cost)
+    values (p_change.user_id, p_change.usage_date, p_change.model, p_change.sent, p_change.received, p_change.calls,
+            p_change.input + p_change.question, p_change.output, p_change.cost)
     on conflict (user_id, usage_date, model) do update
         set messages_sent = m.messages_sent + excluded.messages_sent,
             messages_received = m.messages_received + excluded.messages_received,
@@ -50,33 +49,34 @@ begin
             input_tokens = m.input_tokens + excluded.input_tokens,
             output_tokens = m.output_tokens + excluded.output_tokens,
             cost = m.cost + excluded.cost;
-    if p_sent < 0 or p_received < 0 then
+    if p_change.sent < 0 or p_change.received < 0 then
         delete from chatkeep.usage_by_model m
-         where m.user_id = p_user_id and m.usage_date = p_day and m.model = p_model and m.messages_sent = 0
-           and m.messages_received = 0 and m.input_tokens = 0 and m.output_tokens = 0 and m.cost = 0;
+         where m.user_id = p_change.user_id and m.usage_date = p_change.usage_date and m.model = p_change.model
+           and m.messages_sent = 0 and m.messages_received = 0 and m.input_tokens = 0 and m.output_tokens = 0 and m.cost = 0;
     end if;
+    return true;
 end
 $$;
 
 -- Adds to a user's day. A minute counts once: the row's updated_at tells whether something was recorded in this one
 -- already; p_minutes (this one included) may say that it was more than one. Other days than today have no minutes now.
-create or replace function chatkeep.book_day(
-    p_user_id uuid, p_day date, p_model text, p_sent bigint, p_received bigint, p_input bigint, p_output bigint,
-    p_cost numeric, p_sessions bigint, p_minutes int) returns void
+create or replace function chatkeep.book_day(p_change chatkeep.booking, p_sessions bigint, p_minutes int) returns boolean
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- What the column holds. A price that is wrong by orders of magnitude must not keep messages from being stored.
     c_most_cost constant numeric := 99999999.999999;
-    v_counts  constant boolean := p_model is not null and p_received <> 0;
-    v_minutes constant int := case when p_day = (clock_timestamp() at time zone 'UTC')::date then least(p_minutes, 1440) else 0 end;
+    v_counts    constant boolean := p_change.model is not null and p_change.received <> 0;
+    v_is_today  constant boolean := p_change.usage_date = (clock_timestamp() at time zone 'UTC')::date;
+    v_minutes   constant int := case when v_is_today then least(p_minutes, 1440) else 0 end;
 begin
     insert into public.user_usage_daily as u (
         user_id, usage_date, messages_sent, messages_received, input_tokens, output_tokens, total_tokens, models_used,
         sessions_created, active_minutes, estimated_cost)
-    values (p_user_id, p_day, p_sent, p_received, p_input, p_output, p_input + p_output,
-            case when v_counts then jsonb_build_object(p_model, p_received) else '{}' end, p_sessions, v_minutes,
-            least(greatest(p_cost, -c_most_cost), c_most_cost))
+    values (p_change.user_id, p_change.usage_date, p_change.sent, p_change.received, p_change.input, p_change.output,
+            p_change.input + p_change.output,
+            case when v_counts then jsonb_build_object(p_change.model, p_change.received) else '{}' end, p_sessions, v_minutes,
+            least(greatest(p_change.cost, -c_most_cost), c_most_cost))
     on conflict (user_id, usage_date) do update
         set messages_sent = u.messages_sent + excluded.messages_sent,
             messages_received = u.messages_received + excluded.messages_received,
@@ -84,25 +84,27 @@ begin
             output_tokens = u.output_tokens + excluded.output_tokens,
             total_tokens = u.total_tokens + excluded.total_tokens,
             models_used = case when not v_counts then u.models_used
-                               when coalesce((u.models_used ->> p_model)::bigint, 0) + p_received = 0 then u.models_used - p_model
+                               when coalesce((u.models_used ->> p_change.model)::bigint, 0) + p_change.received = 0
+                                   then u.models_used - p_change.model
                                else u.models_used || jsonb_build_object(
-                                        p_model, coalesce((u.models_used ->> p_model)::bigint, 0) + p_received) end,
+                                        p_change.model, coalesce((u.models_used ->> p_change.model)::bigint, 0) + p_change.received) end,
             sessions_created = u.sessions_created + excluded.sessions_created,
             -- Rounded once: six decimals do not hold the cost of one short answer.
-            estimated_cost = case when p_cost = 0 then u.estimated_cost
+            estimated_cost = case when p_change.cost = 0 then u.estimated_cost
                                   else (select least(greatest(coalesce(sum(m.cost), 0), -c_most_cost), c_most_cost)
                                           from chatkeep.usage_by_model m
-                                         where m.user_id = p_user_id and m.usage_date = p_day) end,
+                                         where m.user_id = p_change.user_id and m.usage_date = p_change.usage_date) end,
             active_minutes = least(1440, u.active_minutes + v_minutes
                 - case when v_minutes > 0 and date_trunc('minute', u.updated_at) >= date_trunc('minute', clock_timestamp())
                        then 1 else 0 end),
             updated_at = greatest(u.updated_at, clock_timestamp());
+    return true;
 end
 $$;
 
 -- Adds to the user's totals of all time.
 create or replace function chatkeep.book_totals(
-    p_user_id uuid, p_messages bigint, p_tokens bigint, p_sessions bigint, p_cost numeric) returns void
+    p_user_id uuid, p_messages bigint, p_tokens bigint, p_sessions bigint, p_cost numeric) returns boolean
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -116,67 +118,64 @@ begin
            -- It is indexed, and to the minute is good enough.
            last_active = case when p.last_active < now() - interval '1 minute' then now() else p.last_active end
      where p.id = p_user_id;
+    return true;
 end
 $$;
 
--- Books the differences that a statement made in the ledger. The writers of a user's charges take turns.
+-- Books the differences that a statement made in the ledger, day by day and model by model. The writers of a user's charges
+-- take turns.
 create or replace function chatkeep.book_charges() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_changes refcursor;
-    v_change  record;
-    v_found   boolean;
-    v_user    uuid;
+    v_changes  chatkeep.booking[];
+    v_change   chatkeep.booking;
+    v_user     uuid;
     v_messages bigint := 0;
     v_tokens   bigint := 0;
     v_cost     numeric := 0;
+    v_booked   boolean;
 begin
     if tg_op = 'INSERT' then
-        open v_changes for
-            select n.user_id, n.usage_date, n.model, sum(n.messages_sent)::bigint as sent, sum(n.messages_received)::bigint as received,
-                   sum(n.messages_received) filter (where n.stream_id is not null)::bigint as calls, sum(n.input_tokens)::bigint as input,
-                   sum(n.output_tokens)::bigint as output, sum(n.question_tokens)::bigint as question, sum(n.cost) as cost
-              from new_rows n
-             group by n.user_id, n.usage_date, n.model
-             order by n.user_id, n.usage_date, n.model;
+        select array_agg(b::chatkeep.booking) into v_changes
+          from (select n.user_id, n.usage_date, n.model, sum(n.messages_sent)::bigint, sum(n.messages_received)::bigint,
+                       coalesce(sum(n.messages_received) filter (where n.stream_id is not null), 0)::bigint,
+                       sum(n.input_tokens)::bigint, sum(n.output_tokens)::bigint, sum(n.question_tokens)::bigint, sum(n.cost)
+                  from new_rows n
+                 group by n.user_id, n.usage_date, n.model
+                 order by n.user_id, n.usage_date, n.model) b;
     else
-        open v_changes for
-            select c.user_id, c.usage_date, c.model, sum(c.sign * c.messages_sent)::bigint as sent,
-                   sum(c.sign * c.messages_received)::bigint as received,
-                   sum(c.sign * c.messages_received) filter (where c.stream_id is not null)::bigint as calls,
-                   sum(c.sign * c.input_tokens)::bigint as input, sum(c.sign * c.output_tokens)::bigint as output,
-                   sum(c.sign * c.question_tokens)::bigint as question, sum(c.sign * c.cost) as cost
-              from (select 1 as sign, n.* from new_rows n union all select -1, o.* from old_rows o) c
-             group by c.user_id, c.usage_date, c.model
-            having sum(c.sign * c.messages_sent) <> 0 or sum(c.sign * c.messages_received) <> 0
-                or sum(c.sign * c.input_tokens) <> 0 or sum(c.sign * c.output_tokens) <> 0
-                or sum(c.sign * c.question_tokens) <> 0 or sum(c.sign * c.cost) <> 0
-                or sum(c.sign * c.messages_received) filter (where c.stream_id is not null) <> 0
-             order by c.user_id, c.usage_date, c.model;
+        select array_agg(b::chatkeep.booking) into v_changes
+          from (select c.user_id, c.usage_date, c.model, sum(c.sign * c.messages_sent)::bigint,
+                       sum(c.sign * c.messages_received)::bigint,
+                       coalesce(sum(c.sign * c.messages_received) filter (where c.stream_id is not null), 0)::bigint,
+                       sum(c.sign * c.input_tokens)::bigint, sum(c.sign * c.output_tokens)::bigint,
+                       sum(c.sign * c.question_tokens)::bigint, sum(c.sign * c.cost)
+                  from (select 1 as sign, n.* from new_rows n union all select -1, o.* from old_rows o) c
+                 group by c.user_id, c.usage_date, c.model
+                 order by c.user_id, c.usage_date, c.model) b
+         where b::chatkeep.booking is distinct from
+               row(b.user_id, b.usage_date, b.model, 0, 0, 0, 0, 0, 0, 0)::chatkeep.booking;
     end if;
-    loop
-        fetch v_changes into v_change;
-        v_found := found;
-        if v_user is not null and (not v_found or v_user <> v_change.user_id) then
-            perform chatkeep.book_totals(v_user, v_messages, v_tokens, 0, v_cost);
+    foreach v_change in array coalesce(v_changes, '{}') loop
+        if v_change.user_id <> v_user then
+            v_booked := chatkeep.book_totals(v_user, v_messages, v_tokens, 0, v_cost);
             v_messages := 0;
             v_tokens := 0;
             v_cost := 0;
         end if;
-        exit when not v_found;
         v_user := v_change.user_id;
         v_messages := v_messages + v_change.sent + v_change.received;
         v_tokens := v_tokens + v_change.input + v_change.output;
         v_cost := v_cost + v_change.cost;
         if v_change.model is not null then
-            perform chatkeep.book_model(v_user, v_change.usage_date, v_change.model, v_change.sent, v_change.received,
-                                        coalesce(v_change.calls, 0), v_change.input + v_change.question, v_change.output, v_change.cost);
+            v_booked := chatkeep.book_model(v_change);
         end if;
-        perform chatkeep.book_day(
-            v_user, v_change.usage_date, v_change.model, v_change.sent, v_change.received, v_change.input, v_change.output,
-            v_change.cost, 0, 1);
+        v_booked := chatkeep.book_day(v_change, 0, 1);
     end loop;
+    if v_user is not null then
+        v_booked := chatkeep.book_totals(v_user, v_messages, v_tokens, 0, v_cost);
+    end if;
     return null;
 end
 $$;
@@ -208,7 +207,6 @@ create or replace function chatkeep.charge_message(p_user_id uuid, p_message cha
 as $$
 declare
     v_charge   chatkeep.charges;
-    v_rank     int;
     v_question chatkeep.charges;
 begin
     perform chatkeep.require_caller(p_user_id);
@@ -225,12 +223,13 @@ begin
     v_charge.output_tokens := case p_message.role when 'assistant' then greatest(coalesce(p_message.output_tokens, 0), 0) else 0 end;
     v_charge.question_tokens := 0;
     if v_charge.model is not null then
-        v_rank := chatkeep.tier_rank((select p.subscription_tier from public.profiles p where p.id = p_user_id));
         -- As unit_costs, for one model.
         select a.input_cost_per_token, a.output_cost_per_token into v_charge.input_cost, v_charge.output_cost
           from public.model_access a
+         cross join lateral (select chatkeep.tier_rank(a.tier) - chatkeep.tier_rank(p.subscription_tier) as distance
+                               from public.profiles p where p.id = p_user_id) d
          where a.model_id = v_charge.model
-         order by a.is_active desc, chatkeep.tier_rank(a.tier) <= v_rank desc, abs(chatkeep.tier_rank(a.tier) - v_rank)
+         order by a.is_active desc, d.distance <= 0 desc, abs(d.distance)
          limit 1;
     end if;
     if p_message.role = 'assistant' then
@@ -264,9 +263,11 @@ begin
 end
 $$;
 
--- Charges questions that name no model, or no longer none, with each answer to them, at the price of the answer.
+-- Charges questions that name no model, or no longer none, with each answer to them, at the price of the answer. Answers are
+-- looked up question by question: other plans may read all that the user has.
 create or replace function chatkeep.charge_questions(p_user_id uuid, p_questions text[]) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 begin
     perform chatkeep.require_caller(p_user_id);
@@ -367,6 +368,15 @@ begin
 end
 $$;
 
+-- A change of today by no message.
+create or replace function chatkeep.nothing_today(p_user_id uuid) returns chatkeep.booking
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return row(p_user_id, chatkeep.booking_day(now()), null, 0, 0, 0, 0, 0, 0, 0)::chatkeep.booking;
+end
+$$;
+
 -- Counts those of these new sessions that were not counted before: one that comes back after it was deleted has been.
 create or replace function chatkeep.count_sessions(p_user_id uuid, p_sessions text[]) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -379,7 +389,7 @@ begin
       from unnest(p_sessions) as s (id)
      where not exists (select from chatkeep.counted_sessions c where c.user_id = p_user_id and c.session_id = s.id);
     if v_created > 0 then
-        perform chatkeep.book_day(p_user_id, chatkeep.booking_day(now()), null, 0, 0, 0, 0, 0, v_created, 1);
+        perform chatkeep.book_day(chatkeep.nothing_today(p_user_id), v_created, 1);
         perform chatkeep.book_totals(p_user_id, 0, 0, v_created, 0);
     end if;
 end
@@ -408,8 +418,8 @@ begin
     end if;
     perform from public.profiles p where p.id = p_user_id for no key update;
     select * into v_price from chatkeep.unit_costs(p_user_id, array [p_model_used::text]);
-    perform chatkeep.book_day(p_user_id, chatkeep.booking_day(now()), null, 0, 0, 0, 0, 0,
-                              coalesce(p_session_created, false)::int, greatest(p_active_minutes, 1));
+    perform chatkeep.book_day(chatkeep.nothing_today(p_user_id), coalesce(p_session_created, false)::int,
+                              greatest(p_active_minutes, 1));
     perform chatkeep.book_totals(p_user_id, 0, 0, coalesce(p_session_created, false)::int, 0);
     -- A row of its own: nobody tells which messages these were.
     insert into chatkeep.charges (
@@ -475,13 +485,14 @@ begin
 end
 $$;
 
--- Brings the figures of a user's usage back to the sums of the ledger; returns how many were different.
+-- Brings the figures of a user's usage back to the sums of the ledger; returns how many were different. All is booked anew:
+-- what the totals hold beyond the ledger, of days that are closed, stays.
 create or replace function chatkeep.repair_usage(p_user_id uuid) returns int
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_wrong  int;
-    v_totals jsonb;
+    v_wrong int;
+    v_first date;
 begin
     perform chatkeep.require_admin();
     perform from public.profiles p where p.id = p_user_id for no key update;
@@ -489,35 +500,25 @@ begin
     if v_wrong = 0 then
         return 0;
     end if;
-    delete from chatkeep.usage_by_model b
-     where b.user_id = p_user_id
-       and b.usage_date >= (select min(u.usage_date) from public.user_usage_daily u where u.user_id = p_user_id);
+    select min(u.usage_date) into v_first from public.user_usage_daily u where u.user_id = p_user_id;
+    delete from chatkeep.usage_by_model b where b.user_id = p_user_id and b.usage_date >= v_first;
     update public.user_usage_daily u
        set messages_sent = 0, messages_received = 0, input_tokens = 0, output_tokens = 0, total_tokens = 0, models_used = '{}',
            estimated_cost = 0
      where u.user_id = p_user_id;
-    select p.usage_stats into v_totals from public.profiles p where p.id = p_user_id;
-    -- As if the rows were new.
-    perform chatkeep.book_model(c.user_id, c.usage_date, c.model, sum(c.messages_sent)::bigint, sum(c.messages_received)::bigint,
-                                (coalesce(sum(c.messages_received) filter (where c.stream_id is not null), 0))::bigint,
-                                sum(c.input_tokens + c.question_tokens)::bigint, sum(c.output_tokens)::bigint, sum(c.cost))
-       from chatkeep.charges c
-      where c.user_id = p_user_id and c.model is not null
-        and c.usage_date >= (select min(u.usage_date) from public.user_usage_daily u where u.user_id = p_user_id)
-      group by c.user_id, c.usage_date, c.model;
-    perform chatkeep.book_day(p_user_id, c.usage_date, c.model, sum(c.messages_sent)::bigint, sum(c.messages_received)::bigint,
-                              sum(c.input_tokens)::bigint, sum(c.output_tokens)::bigint, sum(c.cost), 0, 0)
-       from chatkeep.charges c
-      where c.user_id = p_user_id
-        and c.usage_date >= (select min(u.usage_date) from public.user_usage_daily u where u.user_id = p_user_id)
-      group by c.usage_date, c.model;
-    perform chatkeep.book_totals(
-                p_user_id, greatest(t.messages - coalesce((v_totals ->> 'total_messages')::bigint, 0), 0),
-                greatest(t.tokens - coalesce((v_totals ->> 'total_tokens')::bigint, 0), 0), 0,
-                greatest(t.cost - coalesce((v_totals ->> 'total_cost')::numeric, 0), 0))
-       from (select coalesce(sum(c.messages_sent + c.messages_received), 0)::bigint as messages,
-                    coalesce(sum(c.input_tokens + c.output_tokens), 0)::bigint as tokens, coalesce(sum(c.cost), 0) as cost
-               from chatkeep.charges c where c.user_id = p_user_id) t;
+    update public.profiles p
+       set usage_stats = p.usage_stats || jsonb_build_object(
+               'total_messages', greatest((p.usage_stats ->> 'total_messages')::bigint - t.messages, 0),
+               'total_tokens', greatest((p.usage_stats ->> 'total_tokens')::bigint - t.tokens, 0),
+               'total_cost', greatest(coalesce((p.usage_stats ->> 'total_cost')::numeric, 0) - t.cost, 0))
+      from (select sum(c.messages_sent + c.messages_received) as messages, sum(c.input_tokens + c.output_tokens) as tokens,
+                   sum(c.cost) as cost
+              from chatkeep.charges c where c.user_id = p_user_id and c.usage_date >= v_first) t
+     where p.id = p_user_id;
+    with booked as (
+        delete from chatkeep.charges c where c.user_id = p_user_id and c.usage_date >= v_first returning c.*
+    )
+    insert into chatkeep.charges select * from booked;
     return v_wrong;
 end
 $$;

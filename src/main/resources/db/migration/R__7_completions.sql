@@ -330,6 +330,9 @@ begin
         on conflict (user_id, message_id) do update
             set stream_id = excluded.stream_id, input_tokens = 0, cost = 0
             where c.stream_id is null and c.messages_sent = 1;
+        if found then
+            perform chatkeep.charge_questions(p_user_id, array [p_call.question_id]);
+        end if;
     end if;
 end
 $$;

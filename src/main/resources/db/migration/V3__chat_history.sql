@@ -83,15 +83,12 @@ create index idx_chat_messages_tokens_role on public.chat_messages (role, input_
 create table chatkeep.charges (
     user_id           uuid    not null
         constraint charges_user_id_fkey references public.profiles (id) on delete cascade,
-    message_id        text collate "C" not null
-        constraint charges_message_id_length check (char_length(message_id) between 1 and 255),
-    stream_id         text collate "C"
-        constraint charges_stream_id_length check (char_length(stream_id) between 1 and 255),
-    question_id       text collate "C"
-        constraint charges_question_id_length check (char_length(question_id) between 1 and 255),
+    -- Bounded by their types: PostgreSQL reads a check anew with every statement.
+    message_id        varchar(255) collate "C" not null,
+    stream_id         varchar(255) collate "C",
+    question_id       varchar(255) collate "C",
     usage_date        date    not null,
-    model             text collate "C"
-        constraint charges_model_length check (char_length(model) <= 100),
+    model             varchar(100) collate "C",
     messages_sent     bigint  not null default 0,
     messages_received bigint  not null default 0,
     input_tokens      bigint  not null default 0,
@@ -119,6 +116,20 @@ create unique index charges_stream_idx on chatkeep.charges (user_id, stream_id)
     where stream_id is not null and messages_received > 0;
 create index charges_question_idx on chatkeep.charges (user_id, question_id) where question_id is not null;
 create index charges_date_idx on chatkeep.charges (usage_date, user_id);
+
+-- What is added to a day and a model.
+create type chatkeep.booking as (
+    user_id    uuid,
+    usage_date date,
+    model      text,
+    sent       bigint,
+    received   bigint,
+    calls      bigint,
+    input      bigint,
+    output     bigint,
+    question   bigint,
+    cost       numeric
+);
 
 create table chatkeep.counted_sessions (
     user_id    uuid not null
