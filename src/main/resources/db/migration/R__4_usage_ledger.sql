@@ -286,7 +286,10 @@ $$;
 -- is closed. The price is that of the first charge, as long as it is the same model; what a message that comes back does
 -- not say is as it was.
 create or replace function chatkeep.charge_messages(p_user_id uuid, p_messages chatkeep.incoming_message[]) returns void
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set jit = off
+    -- The planner takes what is unnested and filtered for a row or two, and would compare each message with each other one.
+    -- What is looked up by key (lateral) stays a loop all the same.
+    set enable_nestloop = off
 as $$
 declare
     v_questions text[];

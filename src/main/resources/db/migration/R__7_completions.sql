@@ -311,6 +311,8 @@ create or replace function chatkeep.charge_call(
 as $$
 begin
     perform chatkeep.require_caller(p_user_id);
+    p_input_tokens := greatest(p_input_tokens, 0);
+    p_output_tokens := greatest(p_output_tokens, 0);
     insert into chatkeep.charges as c (
         user_id, message_id, stream_id, question_id, usage_date, model, messages_received, input_tokens, output_tokens,
         reasoning_tokens, cached_tokens, input_cost, output_cost, cost)

@@ -131,6 +131,7 @@ create type chatkeep.booking as (
     cost       numeric
 );
 
+-- What usage has counted of sessions that are no longer there to say so themselves.
 create table chatkeep.counted_sessions (
     user_id    uuid not null
         constraint counted_sessions_user_id_fkey references public.profiles (id) on delete cascade,
