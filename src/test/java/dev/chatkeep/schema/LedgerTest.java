@@ -229,6 +229,30 @@ class LedgerTest {
         assertFitsTheLedger();
     }
 
+    // Retention
+
+    @Test
+    void rowsOfTheLedgerAndFinishedCallsGoWithTheirDaysAndHistoryThatHasJustArrivedStays() {
+        append("{'id': 'old', 'role': 'assistant', 'content': 'b', 'output_tokens': 1, 'timestamp': '2020-01-01T10:00:00Z'}");
+        append("{'id': 'history', 'role': 'assistant', 'content': 'b', 'output_tokens': 2, 'timestamp': '2020-01-02T10:00:00Z'}");
+        call("r1");
+        finish("{'id': 'r1', 'state': 'complete'}");
+        call("r2");
+        database.superuser()
+                .rows("update chatkeep.charges set charged_at = '2020-01-03' where user_id = ? and message_id = 'old'", id);
+        database.superuser().rows("update chatkeep.completions set finished_at = '2020-01-03' where user_id = ? and id = 'r1'",
+                id);
+
+        database.service().rows("select public.cleanup_old_data(90)");
+
+        assertThat(user.<String> column("select message_id from chatkeep.charges order by message_id"))
+                .containsExactly("history", "q1", "r1");
+        assertThat(user.<String> column("select id from chatkeep.completions")).containsExactly("r2");
+        assertThat(user.<String> column("select usage_date::text from public.user_usage_daily where usage_date < '2026-01-01'"))
+                .containsExactly("2020-01-02");
+        assertThat(differences()).isEmpty();
+    }
+
     // The check
 
     @Test
