@@ -338,8 +338,7 @@ begin
 end
 $$;
 
--- Stores and counts one message that is not stored yet, and whose charge is not there either: the short way. No row where
--- somebody has stored one of that id meanwhile.
+-- Stores and counts one message that is not stored yet, and whose charge is not there either: the short way.
 create or replace function chatkeep.insert_message(p_user_id uuid, p_message chatkeep.incoming_message) returns public.chat_messages
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$

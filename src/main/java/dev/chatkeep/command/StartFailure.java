@@ -17,24 +17,23 @@ final class StartFailure {
 
     /** A sentence for a failure that the operator can do something about; otherwise what its cause says. */
     static String sentence(Throwable failure) {
-        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            if (cause instanceof FlywayValidateException) {
-                return OTHER_SCHEMA;
-            }
-            if (cause.getCause() == null) {
-                return cause.getMessage();
-            }
-        }
-        return "";
+        return isOtherSchema(failure) ? OTHER_SCHEMA : root(failure).getMessage();
     }
 
     /** Says it on standard error; what has no sentence of its own is logged as a whole. */
     static void report(Throwable failure) {
-        String sentence = sentence(failure);
-        if (sentence.equals(OTHER_SCHEMA)) {
-            System.err.println(sentence);
+        if (isOtherSchema(failure)) {
+            System.err.println(OTHER_SCHEMA);
         } else {
             LOGGER.error("The service could not start", failure);
         }
+    }
+
+    private static boolean isOtherSchema(Throwable failure) {
+        return failure != null && (failure instanceof FlywayValidateException || isOtherSchema(failure.getCause()));
+    }
+
+    private static Throwable root(Throwable failure) {
+        return failure.getCause() == null ? failure : root(failure.getCause());
     }
 }

@@ -1,9 +1,7 @@
 package dev.chatkeep.message;
 
-import java.io.IOException;
 import java.util.List;
 
-import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.chatkeep.message.MessageResource.Messages;
@@ -48,9 +46,8 @@ final class MessagePage {
         byte[] begin = json.write(generator -> {
             generator.writeStartObject();
             generator.writeArrayFieldStart("messages");
-        }).write(generator -> writeAll(generator, first)).take();
-        Multi<byte[]> rest = Multi.createBy().repeating().uni(reader::next).whilst(messages -> reader.hasMore())
-                .map(messages -> json.write(generator -> writeAll(generator, messages)).take());
+        }).writeAll(first).take();
+        Multi<byte[]> rest = reader.rest().map(messages -> json.writeAll(messages).take());
         Multi<byte[]> end = Multi.createFrom().item(() -> json.write(generator -> {
             generator.writeEndArray();
             generator.writeNumberField("count", reader.count());
@@ -58,12 +55,5 @@ final class MessagePage {
             generator.writeEndObject();
         }).take());
         return Multi.createBy().concatenating().streams(Multi.createFrom().item(begin), rest, end);
-    }
-
-    private static void writeAll(JsonGenerator generator, List<MessageInput> messages)
-            throws IOException {
-        for (MessageInput message : messages) {
-            generator.writeObject(message);
-        }
     }
 }

@@ -6,6 +6,7 @@ import java.util.List;
 
 import dev.chatkeep.security.Statements;
 import dev.chatkeep.wire.Cursor;
+import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.RowSet;
@@ -76,11 +77,16 @@ public final class MessageReader {
     }
 
     /** The next part; without messages where there are none left, or no such session. */
-    public Uni<List<MessageInput>> next() {
+    Uni<List<MessageInput>> next() {
         int limit = Math.min(PART_MESSAGES, most - count) + 1;
         Uni<RowSet<Row>> rows = lastId == null ? reading.run(FIRST, sessionId, limit, PART_BYTES)
                 : reading.run(NEXT, sessionId, limit, PART_BYTES, lastTime, lastId);
         return rows.map(found -> part(found, limit - 1));
+    }
+
+    /** The parts from here on, each when it is asked for; at least one, which may be empty. */
+    public Multi<List<MessageInput>> rest() {
+        return Multi.createBy().repeating().uni(this::next).whilst(part -> hasMore());
     }
 
     private List<MessageInput> part(RowSet<Row> rows, int limit) {
@@ -118,7 +124,7 @@ public final class MessageReader {
     }
 
     /** Whether another part would hold something that may still be read. */
-    public boolean hasMore() {
+    boolean hasMore() {
         return !ended && count < most && bytes < mostBytes;
     }
 

@@ -118,18 +118,11 @@ final class SyncDownload {
 
     private static Multi<byte[]> parts(Statements reading, Conversation conversation, JsonParts json) {
         MessageReader reader = new MessageReader(reading, conversation.id(), Integer.MAX_VALUE, Long.MAX_VALUE);
-        Multi<byte[]> messages = Multi.createBy().repeating().uni(reader::next).whilst(part -> reader.hasMore())
-                .map(part -> json.write(generator -> writeAll(generator, part)).take());
+        Multi<byte[]> messages = reader.rest().map(part -> json.writeAll(part).take());
         return Multi.createBy().concatenating().streams(
                 Multi.createFrom().item(() -> json.write(generator -> writeHead(generator, conversation)).take()),
                 messages,
                 Multi.createFrom().item(() -> json.write(generator -> writeTail(generator, conversation)).take()));
-    }
-
-    private static void writeAll(JsonGenerator generator, List<MessageInput> messages) throws IOException {
-        for (MessageInput message : messages) {
-            generator.writeObject(message);
-        }
     }
 
     private static void writeHead(JsonGenerator generator, Conversation conversation) throws IOException {

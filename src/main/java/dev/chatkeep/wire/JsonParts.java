@@ -3,6 +3,7 @@ package dev.chatkeep.wire;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.List;
 
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -34,6 +35,15 @@ public final class JsonParts {
             throw new UncheckedIOException(e);
         }
         return this;
+    }
+
+    /** The next items of the list that is being written. */
+    public JsonParts writeAll(List<?> items) {
+        return write(generator -> {
+            for (Object item : items) {
+                generator.writeObject(item);
+            }
+        });
     }
 
     /** What was written since the last time. */
