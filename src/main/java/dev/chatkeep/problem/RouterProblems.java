@@ -14,6 +14,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 
 import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.quarkus.runtime.configuration.MemorySize;
+import io.quarkus.vertx.http.runtime.security.SecurityHandlerPriorities;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
@@ -23,7 +24,7 @@ import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.handler.BodyHandler;
 
 /**
- * Answers what fails before a resource is found with a document too, and bodies over the limit first of all. Quarkus
+ * Answers what fails before a resource is found with a document too, and bodies over the limit before tokens. Quarkus
  * refuses those without a document and hangs up at once, which most clients report as a broken connection; here what they
  * send is read and thrown away, up to a point.
  */
@@ -31,6 +32,9 @@ import io.vertx.ext.web.handler.BodyHandler;
 public class RouterProblems {
 
     private static final int READ_AT_MOST_TIMES_THE_LIMIT = 4;
+
+    /** Right after the filter for other origins, whose headers let a front end there read the refusal. */
+    private static final int AFTER_CORS = 1 - SecurityHandlerPriorities.CORS;
 
     private static final Set<HttpMethod> BODILESS = Set.of(HttpMethod.GET, HttpMethod.HEAD, HttpMethod.OPTIONS);
 
@@ -50,7 +54,7 @@ public class RouterProblems {
     }
 
     void register(@Observes Router router) {
-        router.route().order(Integer.MIN_VALUE).handler(this::limit).failureHandler(this::answer);
+        router.route().order(AFTER_CORS).handler(this::limit).failureHandler(this::answer);
     }
 
     private void limit(RoutingContext exchange) {

@@ -279,6 +279,20 @@ class ProblemIT {
     }
 
     @Test
+    void aFrontEndOnAnAllowedOriginCanReadThatABodyIsTooLarge() throws Exception {
+        HttpRequest request = request(Caller.fresh(), "POST /api/chat/sync", BodyPublishers.ofByteArray(bodyOf(LIMIT + 1)))
+                .header("Origin", DatabaseResource.FRONT_END).build();
+
+        HttpResponse<byte[]> answer = send(request);
+
+        assertTooLarge(answer);
+        assertThat(answer.headers().firstValue("Access-Control-Allow-Origin")).hasValue(DatabaseResource.FRONT_END);
+        assertThat(answer.headers().firstValue("Access-Control-Expose-Headers")).hasValue(
+                "Retry-After,RateLimit,RateLimit-Policy,X-Request-Id,X-Stream-Id,WWW-Authenticate,Content-Disposition");
+        assertThat(answer.headers().firstValue("X-Request-Id")).isPresent();
+    }
+
+    @Test
     void aProblemHasTheMembersOfTheStandardAndThoseOfTheFrontEnds() {
         Caller caller = Caller.fresh();
 

@@ -8,6 +8,9 @@ import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
 /** Gives the service under test a database of its own and the settings to reach it. */
 public class DatabaseResource implements QuarkusTestResourceLifecycleManager {
 
+    /** The origin of a front end that may call the service from a browser. */
+    public static final String FRONT_END = "https://chat.example.org";
+
     /** Where tests that talk SQL find the database; set for the time that the resource is up. */
     static final String JDBC_URL = "chatkeep.test.jdbc-url";
 
@@ -19,6 +22,8 @@ public class DatabaseResource implements QuarkusTestResourceLifecycleManager {
         Map<String, String> settings = new HashMap<>(settings(server, database));
         settings.put("chatkeep.auth.jwt-secret", Tokens.SECRET);
         settings.put("quarkus.management.port", Management.newPort());
+        settings.put("quarkus.http.cors.enabled", "true");
+        settings.put("quarkus.http.cors.origins", FRONT_END);
         return settings;
     }
 
