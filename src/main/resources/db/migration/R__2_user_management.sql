@@ -197,17 +197,20 @@ create or replace function chatkeep.begin_write(p_user_id uuid) returns void
 as $$
 declare
     v_claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+    v_erased boolean;
     v_known  boolean;
 begin
-    -- Each write comes through here: the common case calls nothing.
+    -- Each write comes through here: the common case is one statement and calls nothing. An account that is erased while
+    -- this waits for its row has no row any more, and the erasure is asked about again.
     if current_setting('role', true) is distinct from 'authenticated' or p_user_id is distinct from (v_claims ->> 'sub')::uuid then
         perform chatkeep.require_caller(p_user_id);
     end if;
-    perform from public.profiles where id = p_user_id for no key update;
+    select exists (select from chatkeep.data_requests r
+                    where r.kind = 'erasure' and r.account = sha256(convert_to((v_claims ->> 'sub')::uuid::text, 'UTF8')))
+      into v_erased
+      from public.profiles p where p.id = p_user_id for no key update of p;
     v_known := found;
-    -- After the wait for the lock: the account may just have been erased.
-    if exists (select from chatkeep.data_requests r
-                where r.kind = 'erasure' and r.account = sha256(convert_to((v_claims ->> 'sub')::uuid::text, 'UTF8'))) then
+    if v_erased or not v_known then
         perform chatkeep.require_account();
     end if;
     if v_known then

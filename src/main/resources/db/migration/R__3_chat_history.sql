@@ -338,7 +338,8 @@ begin
 end
 $$;
 
--- Stores and counts one message that is not stored yet, and whose charge is not there either: the short way.
+-- Stores and counts one message that is new in every respect, in a session that exists: the short way. Null where it is not,
+-- or counts for nothing; then nothing has happened.
 create or replace function chatkeep.insert_message(p_user_id uuid, p_message chatkeep.incoming_message) returns public.chat_messages
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -348,6 +349,9 @@ declare
 begin
     p_message.message_timestamp := coalesce(p_message.message_timestamp, now());
     v_charge := chatkeep.charge_message(p_user_id, p_message);
+    if v_charge.message_id is null then
+        return null;
+    end if;
     insert into public.chat_messages (
         user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
         content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata)
@@ -395,26 +399,17 @@ as $$
 declare
     v_messages chatkeep.incoming_message[];
     v_message  chatkeep.incoming_message;
-    v_known    record;
     v_stored   public.chat_messages;
 begin
     perform chatkeep.begin_write(p_user_id);
-    v_message := chatkeep.read_message(p_session_id, p_message);
-    select (select m.session_id from public.chat_messages m where m.user_id = p_user_id and m.id = v_message.id) as session_id,
-           exists (select from chatkeep.charges c where c.user_id = p_user_id and c.message_id = v_message.id) as is_charged,
-           v_message.completion_id is not null and exists (
-               select from chatkeep.completions c
-                where c.user_id = p_user_id and c.completion_id = v_message.completion_id) as is_answer_of_call
-      into v_known
-      from public.chat_sessions s
-     where s.user_id = p_user_id and s.id = p_session_id;
-    if not found then
+    if not exists (select from public.chat_sessions s where s.user_id = p_user_id and s.id = p_session_id) then
         raise sqlstate 'PT404' using message = 'session_not_found: There is no such session.';
     end if;
-    if v_known.session_id is null and not v_known.is_charged and not v_known.is_answer_of_call then
-        return chatkeep.insert_message(p_user_id, v_message);
+    v_message := chatkeep.read_message(p_session_id, p_message);
+    v_stored := chatkeep.insert_message(p_user_id, v_message);
+    if v_stored.id is not null then
+        return v_stored;
     end if;
-
     v_messages := chatkeep.recognise_answers(p_user_id, array [v_message]);
     perform from public.chat_messages m
       where m.user_id = p_user_id and m.id = v_messages[1].id and m.session_id <> p_session_id;

@@ -1,9 +1,10 @@
 -- How usage is counted. Whoever counts writes a row of chatkeep.charges; the trigger adds what a row says, or what it says
--- differently, to its day, to its model and to the user's totals. Nothing else writes those figures.
+-- differently, to its day, to its model and to the user's totals. Nothing else writes those figures. What is for other
+-- functions alone takes their search_path and their rights: setting it costs as much as most of them do.
 
 -- The UTC day on which a message of that time is counted when it arrives now. History is not today's usage.
 create or replace function chatkeep.booking_day(p_time timestamptz) returns date
-    language plpgsql stable set search_path = pg_catalog, pg_temp
+    language plpgsql stable
 as $$
 begin
     return (case when p_time < clock_timestamp() - interval '2 days' then p_time else clock_timestamp() end at time zone 'UTC')::date;
@@ -35,7 +36,7 @@ $$;
 
 -- Adds to what a model was used for on a day. What is taken back to nothing leaves no row.
 create or replace function chatkeep.book_model(p_change chatkeep.booking) returns boolean
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
+    language plpgsql
 as $$
 begin
     insert into chatkeep.usage_by_model as m (
@@ -61,7 +62,7 @@ $$;
 -- Adds to a user's day. A minute counts once: the row's updated_at tells whether something was recorded in this one
 -- already; p_minutes (this one included) may say that it was more than one. Other days than today have no minutes now.
 create or replace function chatkeep.book_day(p_change chatkeep.booking, p_sessions bigint, p_minutes int) returns boolean
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
+    language plpgsql
 as $$
 declare
     -- What the column holds. A price that is wrong by orders of magnitude must not keep messages from being stored.
@@ -105,7 +106,7 @@ $$;
 -- Adds to the user's totals of all time.
 create or replace function chatkeep.book_totals(
     p_user_id uuid, p_messages bigint, p_tokens bigint, p_sessions bigint, p_cost numeric) returns boolean
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
+    language plpgsql
 as $$
 begin
     update public.profiles p
@@ -192,7 +193,7 @@ create or replace trigger changed_charges_are_booked
 
 -- The tokens of a question that are charged with its answers: those of one that names no model, as its client said them.
 create or replace function chatkeep.unpriced_tokens(p_question chatkeep.charges) returns bigint
-    language plpgsql immutable set search_path = pg_catalog, pg_temp
+    language plpgsql immutable
 as $$
 begin
     return case when p_question.messages_sent = 1 and p_question.model is null and p_question.stream_id is null
@@ -200,66 +201,64 @@ begin
 end
 $$;
 
--- Charges a message that the ledger does not know, and returns its row; none where it counts for nothing. The caller
--- knows that the user's writes have taken their turn.
+-- Charges a message that is neither stored nor known to the ledger, nor the answer of a call, and returns its row; none where
+-- it is one of these, or counts for nothing. The caller knows that the user's writes have taken their turn. Small statements:
+-- what one of them joins costs more to begin than to look up.
 create or replace function chatkeep.charge_message(p_user_id uuid, p_message chatkeep.incoming_message) returns chatkeep.charges
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_charge   chatkeep.charges;
-    v_question chatkeep.charges;
+    v_id        constant text := p_message.id;
+    v_model     constant text := left(p_message.model, 100);
+    v_is_answer constant boolean := p_message.role = 'assistant';
+    v_input     constant bigint := case when v_is_answer then 0 else greatest(coalesce(p_message.input_tokens, 0), 0) end;
+    v_output    constant bigint := case when v_is_answer then greatest(coalesce(p_message.output_tokens, 0), 0) else 0 end;
+    v_day       constant date := chatkeep.booking_day(p_message.message_timestamp);
+    v_question  text;
+    v_tokens    bigint := 0;
+    v_rank      int;
+    v_prices    record;
+    v_charge    chatkeep.charges;
 begin
     perform chatkeep.require_caller(p_user_id);
-    if p_message.error_message is not null or p_message.role not in ('user', 'assistant') then
+    if p_message.error_message is not null or p_message.role not in ('user', 'assistant')
+        or exists (select from public.chat_messages m where m.user_id = p_user_id and m.id = v_id) then
         return null;
     end if;
-    v_charge.user_id := p_user_id;
-    v_charge.message_id := p_message.id;
-    v_charge.usage_date := chatkeep.booking_day(p_message.message_timestamp);
-    v_charge.model := left(p_message.model, 100);
-    v_charge.messages_sent := (p_message.role = 'user')::int;
-    v_charge.messages_received := (p_message.role = 'assistant')::int;
-    v_charge.input_tokens := case p_message.role when 'user' then greatest(coalesce(p_message.input_tokens, 0), 0) else 0 end;
-    v_charge.output_tokens := case p_message.role when 'assistant' then greatest(coalesce(p_message.output_tokens, 0), 0) else 0 end;
-    v_charge.question_tokens := 0;
-    if v_charge.model is not null then
-        -- As unit_costs, for one model.
-        select a.input_cost_per_token, a.output_cost_per_token into v_charge.input_cost, v_charge.output_cost
-          from public.model_access a
-         cross join lateral (select chatkeep.tier_rank(a.tier) - chatkeep.tier_rank(p.subscription_tier) as distance
-                               from public.profiles p where p.id = p_user_id) d
-         where a.model_id = v_charge.model
-         order by a.is_active desc, d.distance <= 0 desc, abs(d.distance)
-         limit 1;
-    end if;
-    if p_message.role = 'assistant' then
-        v_charge.question_id := p_message.user_message_id;
-        if v_charge.question_id is not null and v_charge.model is not null then
-            select * into v_question from chatkeep.charges q where q.user_id = p_user_id and q.message_id = v_charge.question_id;
-            v_charge.question_tokens := coalesce(chatkeep.unpriced_tokens(v_question), 0);
+    if p_message.completion_id is not null then
+        if exists (select from chatkeep.completions c where c.user_id = p_user_id and c.completion_id = p_message.completion_id) then
+            return null;
         end if;
     end if;
-    v_charge.cost := chatkeep.cost_of(v_charge);
+    if v_is_answer then
+        v_question := p_message.user_message_id;
+        if v_question is not null and v_model is not null then
+            v_tokens := coalesce((select chatkeep.unpriced_tokens(c) from chatkeep.charges c
+                                   where c.user_id = p_user_id and c.message_id = v_question), 0);
+        end if;
+    end if;
+    if v_model is null then
+        select null::numeric as input_cost, null::numeric as output_cost into v_prices;
+    else
+        -- As unit_costs, for one model.
+        v_rank := chatkeep.tier_rank((select p.subscription_tier from public.profiles p where p.id = p_user_id));
+        select a.input_cost_per_token as input_cost, a.output_cost_per_token as output_cost into v_prices
+          from public.model_access a
+         where a.model_id = v_model
+         order by a.is_active desc, chatkeep.tier_rank(a.tier) <= v_rank desc, abs(chatkeep.tier_rank(a.tier) - v_rank)
+         limit 1;
+    end if;
     insert into chatkeep.charges (
         user_id, message_id, question_id, usage_date, model, messages_sent, messages_received, input_tokens, output_tokens,
-        question_tokens, input_cost, output_cost, cost)
-    values (p_user_id, v_charge.message_id, v_charge.question_id, v_charge.usage_date, v_charge.model, v_charge.messages_sent,
-            v_charge.messages_received, v_charge.input_tokens, v_charge.output_tokens, v_charge.question_tokens,
-            v_charge.input_cost, v_charge.output_cost, v_charge.cost);
-    if chatkeep.unpriced_tokens(v_charge) <> 0 then
-        perform chatkeep.charge_questions(p_user_id, array [v_charge.message_id]);
+        question_tokens, input_cost, output_cost)
+    values (p_user_id, v_id, v_question, v_day, v_model, (not v_is_answer)::int, v_is_answer::int, v_input, v_output, v_tokens,
+            v_prices.input_cost, v_prices.output_cost)
+    on conflict (user_id, message_id) do nothing
+    returning * into v_charge;
+    if v_input <> 0 and v_model is null and v_charge.message_id is not null then
+        perform chatkeep.charge_questions(p_user_id, array [v_id]);
     end if;
     return v_charge;
-end
-$$;
-
--- What a charge comes to: what is counted of it at the prices it notes.
-create or replace function chatkeep.cost_of(p_charge chatkeep.charges) returns numeric
-    language plpgsql immutable set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return (p_charge.input_tokens + p_charge.question_tokens) * coalesce(p_charge.input_cost, 0)
-         + p_charge.output_tokens * coalesce(p_charge.output_cost, 0);
 end
 $$;
 
@@ -272,8 +271,7 @@ as $$
 begin
     perform chatkeep.require_caller(p_user_id);
     update chatkeep.charges a
-       set question_tokens = q.tokens,
-           cost = a.cost + (q.tokens - a.question_tokens) * coalesce(a.input_cost, 0)
+       set question_tokens = q.tokens
       from (select c.message_id, chatkeep.unpriced_tokens(c) as tokens
               from chatkeep.charges c where c.user_id = p_user_id and c.message_id = any (p_questions)) q
      where a.user_id = p_user_id and a.question_id = q.message_id and a.stream_id is null and a.messages_received = 1
@@ -324,16 +322,15 @@ begin
     ), changed as (
         insert into chatkeep.charges as c (
             user_id, message_id, question_id, usage_date, model, messages_sent, messages_received, input_tokens, output_tokens,
-            question_tokens, input_cost, output_cost, cost)
+            question_tokens, input_cost, output_cost)
         select p_user_id, p.id, p.question_id, p.usage_date, p.model, p.sent, p.received, p.input, p.output, p.question,
-               p.input_cost, p.output_cost,
-               (p.input + p.question) * coalesce(p.input_cost, 0) + p.output * coalesce(p.output_cost, 0)
+               p.input_cost, p.output_cost
           from priced p
         on conflict (user_id, message_id) do update
             set question_id = excluded.question_id, model = excluded.model, messages_sent = excluded.messages_sent,
                 messages_received = excluded.messages_received, input_tokens = excluded.input_tokens,
                 output_tokens = excluded.output_tokens, question_tokens = excluded.question_tokens,
-                input_cost = excluded.input_cost, output_cost = excluded.output_cost, cost = excluded.cost
+                input_cost = excluded.input_cost, output_cost = excluded.output_cost
             where (c.question_id, c.model, c.messages_sent, c.messages_received, c.input_tokens, c.output_tokens, c.question_tokens)
                   is distinct from (excluded.question_id, excluded.model, excluded.messages_sent, excluded.messages_received,
                                     excluded.input_tokens, excluded.output_tokens, excluded.question_tokens)
@@ -353,7 +350,7 @@ $$;
 
 -- What a message notes of its charge; nothing where its model has no price.
 create or replace function chatkeep.cost_note(p_charge chatkeep.charges) returns jsonb
-    language plpgsql immutable set search_path = pg_catalog, pg_temp
+    language plpgsql immutable
 as $$
 declare
     v_is_answer constant boolean := p_charge.messages_received > 0;
@@ -427,10 +424,9 @@ begin
     -- A row of its own: nobody tells which messages these were.
     insert into chatkeep.charges (
         user_id, message_id, usage_date, model, messages_sent, messages_received, input_tokens, output_tokens, input_cost,
-        output_cost, cost)
+        output_cost)
     select p_user_id, gen_random_uuid()::text, chatkeep.booking_day(now()), left(p_model_used, 100), c.sent, c.received, c.input,
-           c.output, v_price.input_cost, v_price.output_cost,
-           c.input * coalesce(v_price.input_cost, 0) + c.output * coalesce(v_price.output_cost, 0)
+           c.output, v_price.input_cost, v_price.output_cost
       from (select coalesce(p_messages_sent, 0) as sent, coalesce(p_messages_received, 0) as received,
                    coalesce(p_input_tokens, 0)::bigint as input, coalesce(p_output_tokens, 0)::bigint as output) c
      where c.sent <> 0 or c.received <> 0 or c.input <> 0 or c.output <> 0;
@@ -521,7 +517,13 @@ begin
     with booked as (
         delete from chatkeep.charges c where c.user_id = p_user_id and c.usage_date >= v_first returning c.*
     )
-    insert into chatkeep.charges select * from booked;
+    insert into chatkeep.charges (
+        user_id, message_id, stream_id, question_id, usage_date, model, messages_sent, messages_received, input_tokens,
+        output_tokens, question_tokens, reasoning_tokens, cached_tokens, input_cost, output_cost, charged_at)
+    select b.user_id, b.message_id, b.stream_id, b.question_id, b.usage_date, b.model, b.messages_sent, b.messages_received,
+           b.input_tokens, b.output_tokens, b.question_tokens, b.reasoning_tokens, b.cached_tokens, b.input_cost, b.output_cost,
+           b.charged_at
+      from booked b;
     return v_wrong;
 end
 $$;

@@ -163,10 +163,9 @@ begin
     v_message.model := p_model;
     v_message.message_timestamp := coalesce((p_question ->> 'timestamp')::timestamptz,
                                             greatest(p_now, v_newest + interval '1 millisecond'));
-    if exists (select from chatkeep.charges c where c.user_id = p_user_id and c.message_id = v_message.id) then
+    v_stored := chatkeep.insert_message(p_user_id, v_message);
+    if v_stored.id is null then
         perform chatkeep.store_messages(p_user_id, array [v_message]);
-    else
-        perform chatkeep.insert_message(p_user_id, v_message);
     end if;
     return v_message.id;
 end
@@ -315,22 +314,21 @@ begin
     p_output_tokens := greatest(p_output_tokens, 0);
     insert into chatkeep.charges as c (
         user_id, message_id, stream_id, question_id, usage_date, model, messages_received, input_tokens, output_tokens,
-        reasoning_tokens, cached_tokens, input_cost, output_cost, cost)
+        reasoning_tokens, cached_tokens, input_cost, output_cost)
     values (p_user_id, p_message_id, p_call.id, p_call.question_id, chatkeep.booking_day(now()), p_call.model, 1, p_input_tokens,
             p_output_tokens, coalesce((p_metadata ->> 'reasoning_tokens')::bigint, 0),
-            coalesce((p_metadata ->> 'cached_tokens')::bigint, 0), p_call.input_cost, p_call.output_cost,
-            p_input_tokens * p_call.input_cost + p_output_tokens * p_call.output_cost)
+            coalesce((p_metadata ->> 'cached_tokens')::bigint, 0), p_call.input_cost, p_call.output_cost)
     on conflict (user_id, message_id) do update
         set stream_id = excluded.stream_id, question_id = excluded.question_id, model = excluded.model, messages_sent = 0,
             messages_received = 1, input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
             question_tokens = 0, reasoning_tokens = excluded.reasoning_tokens, cached_tokens = excluded.cached_tokens,
-            input_cost = excluded.input_cost, output_cost = excluded.output_cost, cost = excluded.cost
+            input_cost = excluded.input_cost, output_cost = excluded.output_cost
         where c.stream_id is null or (c.input_tokens, c.output_tokens) <> (excluded.input_tokens, excluded.output_tokens);
     if p_call.question_id is not null then
         insert into chatkeep.charges as c (user_id, message_id, stream_id, usage_date, model, messages_sent)
         values (p_user_id, p_call.question_id, p_call.id, chatkeep.booking_day(now()), p_call.model, 1)
         on conflict (user_id, message_id) do update
-            set stream_id = excluded.stream_id, input_tokens = 0, cost = 0
+            set stream_id = excluded.stream_id, input_tokens = 0
             where c.stream_id is null and c.messages_sent = 1;
         if found then
             perform chatkeep.charge_questions(p_user_id, array [p_call.question_id]);

@@ -98,7 +98,8 @@ create table chatkeep.charges (
     cached_tokens     bigint  not null default 0,
     input_cost        numeric,
     output_cost       numeric,
-    cost              numeric not null default 0,
+    cost              numeric not null generated always as (
+        (input_tokens + question_tokens) * coalesce(input_cost, 0) + output_tokens * coalesce(output_cost, 0)) stored,
     charged_at        timestamptz not null default now(),
     constraint charges_pkey primary key (user_id, message_id)
 );

@@ -35,7 +35,9 @@ public class CallerTransaction {
     private static final String TAKE_ON = "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true),"
             + " set_config('chatkeep.client_address', $3, true), set_config('chatkeep.user_agent', $4, true)";
     private static final String REQUIRE_ACCOUNT = "select chatkeep.require_account()";
-    /** Checks the account first, and then gives the bytes of an answer as they are sent on. */
+    /** Checks the account before anything else: PostgreSQL evaluates what names no row once, and first. */
+    private static final String ROWS = "select q.* from (%s) q where chatkeep.require_account() is not null";
+    /** The same, of the bytes of an answer as they are sent on. */
     private static final String DOCUMENT = "select convert_to((%s), 'UTF8') where chatkeep.require_account() is not null";
     private static final String READ = "begin read only";
     private static final String WRITE = "begin";
@@ -46,6 +48,7 @@ public class CallerTransaction {
     private final CurrentVertxRequest request;
     /** By the statements in them, all of which are constants. */
     private final Map<String, String> documents = new ConcurrentHashMap<>();
+    private final Map<String, String> checked = new ConcurrentHashMap<>();
 
     public CallerTransaction(Pool pool, SecurityIdentity identity, CurrentVertxRequest request) {
         this.pool = pool;
@@ -172,8 +175,12 @@ public class CallerTransaction {
                 .map(rows -> first(rows).getBuffer(0));
     }
 
+    /** A statement that changes rows cannot stand within another, so the account is checked by one before it. */
     private Uni<RowSet<Row>> rows(String begin, Caller caller, String sql, Tuple parameters) {
-        return flight(begin, caller, caller != Caller.SERVICE, sql, parameters);
+        boolean isUser = caller != Caller.SERVICE;
+        boolean reads = begin.equals(READ);
+        return flight(begin, caller, isUser && !reads, isUser && reads ? checked.computeIfAbsent(sql, ROWS::formatted) : sql,
+                parameters);
     }
 
     /**

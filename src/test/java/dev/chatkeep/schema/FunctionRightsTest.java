@@ -115,7 +115,6 @@ class FunctionRightsTest {
                 "select chatkeep.charge_questions('%1$s', '{m1}')",
                 "select chatkeep.booking_day(now())",
                 "select chatkeep.unpriced_tokens(null)",
-                "select chatkeep.cost_of(null)",
                 "select chatkeep.change_session_stats('%1$s', 's1', 1, 1, null, null, null, null)",
                 "select chatkeep.model_json(null)",
                 "select chatkeep.catalog_changed()");

@@ -213,8 +213,7 @@ class CallerTransactionTest {
         actAs(caller);
 
         Throwable failure = catchThrowable(() -> await(transaction.reading().run(
-                "with changed as (update public.chat_sessions set title = 'Changed' where user_id = $1 returning id)"
-                        + " select id from changed")));
+                "select id from chatkeep.create_session($1, 's2', 'Another')")));
 
         assertThat(failure).isInstanceOf(HttpProblem.class);
         assertThat(Stored.versions(caller)).isEqualTo(before);
