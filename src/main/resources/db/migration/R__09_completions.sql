@@ -11,117 +11,6 @@ begin
 end
 $$;
 
--- How many answers of each model a user has had from this service today and this month (UTC), as far as limits count:
--- those that were charged, and calls that are running or broke off after they had produced something.
-create or replace function chatkeep.answers_used(p_user_id uuid, p_model text default null)
-    returns table (model text, daily bigint, monthly bigint)
-    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_today constant date := (now() at time zone 'UTC')::date;
-    v_month constant date := date_trunc('month', v_today);
-begin
-    perform chatkeep.require_caller(p_user_id);
-    return query
-        select a.model, sum(a.answers) filter (where a.day = v_today)::bigint, sum(a.answers)::bigint
-          from (select b.model, b.usage_date as day, b.calls as answers
-                  from chatkeep.usage_by_model b
-                 where b.user_id = p_user_id and b.usage_date >= v_month and (p_model is null or b.model = p_model)
-                union all
-                select c.model, case when c.state = 'running' then v_today else (c.started_at at time zone 'UTC')::date end, 1
-                  from chatkeep.completions c
-                 where c.user_id = p_user_id and (p_model is null or c.model = p_model)
-                   and c.state in ('running', 'failed')
-                   and case when c.state = 'running' then c.lease_until > clock_timestamp()
-                            else c.started_at >= v_month::timestamp at time zone 'UTC' end
-                   and not exists (select from chatkeep.charges k
-                                    where k.user_id = p_user_id and k.stream_id = c.id and k.messages_received > 0)) a
-         group by a.model;
-end
-$$;
-
--- The limits that apply to a call, with what is left of them before it: [{name, quota, window, remaining, reset}], times in
--- seconds.
-create or replace function chatkeep.policies_of_call(
-    p_user_id uuid, p_access public.model_access, p_requests_per_minute int, p_now timestamptz) returns jsonb
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-declare
-    c_day      constant int := 86400;
-    v_utc      constant timestamp := p_now at time zone 'UTC';
-    v_month    constant timestamp := date_trunc('month', v_utc);
-    v_recent   record;
-    v_used     record;
-    v_policies jsonb := '[]';
-begin
-    if p_requests_per_minute is not null then
-        select count(*) as requests, coalesce(min(c.started_at), p_now) as first into v_recent
-          from chatkeep.completions c
-         where c.user_id = p_user_id and c.started_at > p_now - interval '1 minute';
-        v_policies := v_policies || jsonb_build_object(
-            'name', 'requests-per-minute', 'quota', p_requests_per_minute, 'window', 60,
-            'remaining', p_requests_per_minute - v_recent.requests,
-            'reset', ceil(extract(epoch from v_recent.first + interval '1 minute' - p_now)));
-    end if;
-    if p_access.daily_limit is null and p_access.monthly_limit is null then
-        return v_policies;
-    end if;
-    select coalesce(max(u.daily), 0) as daily, coalesce(max(u.monthly), 0) as monthly into v_used
-      from chatkeep.answers_used(p_user_id, p_access.model_id) u;
-    if p_access.daily_limit is not null then
-        v_policies := v_policies || jsonb_build_object(
-            'name', 'daily', 'quota', p_access.daily_limit, 'window', c_day, 'remaining', p_access.daily_limit - v_used.daily,
-            'reset', ceil(extract(epoch from date_trunc('day', v_utc) + interval '1 day' - v_utc)));
-    end if;
-    if p_access.monthly_limit is not null then
-        v_policies := v_policies || jsonb_build_object(
-            'name', 'monthly', 'quota', p_access.monthly_limit,
-            'window', extract(epoch from v_month + interval '1 month' - v_month)::int,
-            'remaining', p_access.monthly_limit - v_used.monthly,
-            'reset', ceil(extract(epoch from v_month + interval '1 month' - v_utc)));
-    end if;
-    return v_policies;
-end
-$$;
-
--- Why a call is refused; null where each limit has something left. The limit that lasts longest says when to come again.
-create or replace function chatkeep.refusal(p_policies jsonb) returns jsonb
-    language plpgsql immutable set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_policy record;
-begin
-    if p_policies = '[]' then
-        return null;
-    end if;
-    select p.value ->> 'name' as name, (p.value ->> 'reset')::int as reset into v_policy
-      from jsonb_array_elements(p_policies) p
-     where (p.value ->> 'remaining')::bigint <= 0
-     order by (p.value ->> 'reset')::int desc
-     limit 1;
-    return case when v_policy.name is null then null
-                when v_policy.name = 'requests-per-minute'
-                then jsonb_build_object('status', 429, 'code', 'rate_limited', 'detail', 'Too many requests within a minute.',
-                                        'retry_after', v_policy.reset)
-                else jsonb_build_object('status', 429, 'code', 'quota_exceeded',
-                                        'detail', format('The %s limit of this model is used up.', v_policy.name),
-                                        'retry_after', v_policy.reset) end;
-end
-$$;
-
--- The policies with so many requests less left of each.
-create or replace function chatkeep.less_remaining(p_policies jsonb, p_requests int) returns jsonb
-    language plpgsql immutable set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if p_policies = '[]' then
-        return p_policies;
-    end if;
-    return (select jsonb_agg(p.value || jsonb_build_object('remaining', greatest((p.value ->> 'remaining')::bigint - p_requests, 0)))
-              from jsonb_array_elements(p_policies) p);
-end
-$$;
-
 -- Stores the question of a call, {id?, content, timestamp?}, in a session that exists, and returns its id. Clients that give
 -- their messages no ids send the same request again when it failed: an unanswered question is the same question. One
 -- without a time comes after all that is there. One that was asked before keeps its time and its price.
@@ -255,15 +144,8 @@ begin
     perform chatkeep.begin_write(p_user_id);
     select * into v_profile from public.profiles p where p.id = p_user_id;
     v_model := coalesce(p_call ->> 'model', v_profile.default_model, p_call ->> 'fallback_model',
-                        (select min(a.model_id) from public.model_access a
-                          where a.is_active
-                            and chatkeep.tier_rank(a.tier) <= chatkeep.tier_rank(v_profile.subscription_tier)));
-    select a.* into v_access
-      from public.model_access a
-     where a.model_id = v_model and a.is_active
-       and chatkeep.tier_rank(a.tier) <= chatkeep.tier_rank(v_profile.subscription_tier)
-     order by chatkeep.tier_rank(a.tier) desc
-     limit 1;
+                        (select min(m.model_id) from chatkeep.open_models(v_profile.subscription_tier) m));
+    select m.* into v_access from chatkeep.open_models(v_profile.subscription_tier) m where m.model_id = v_model;
     if not found then
         return jsonb_build_object('refused', jsonb_build_object(
             'status', 403, 'code', 'model_not_allowed', 'detail', 'Your tier does not open this model.'), 'policies', '[]'::jsonb);
@@ -347,14 +229,14 @@ begin
     update public.chat_messages m
        set input_tokens = t.tokens, total_tokens = t.tokens, model = coalesce(m.model, p_call.model),
            metadata = m.metadata || jsonb_build_object(
-               'completion', p_call.id, 'unit_cost', p_call.input_cost,
+               'stream_id', p_call.id, 'unit_cost', p_call.input_cost,
                'cost', trim_scale(t.cost_before + (t.tokens - t.tokens_before) * p_call.input_cost))
-      from (select q.id, case when q.metadata ? 'completion' then coalesce(q.input_tokens, 0) else 0 end as tokens_before,
-                   case when q.metadata ? 'completion' then coalesce(q.input_tokens, 0) + p_more else p_input_tokens end as tokens,
-                   case when q.metadata ? 'completion' then coalesce((q.metadata ->> 'cost')::numeric, 0) else 0 end as cost_before
+      from (select q.id, case when q.metadata ? 'stream_id' then coalesce(q.input_tokens, 0) else 0 end as tokens_before,
+                   case when q.metadata ? 'stream_id' then coalesce(q.input_tokens, 0) + p_more else p_input_tokens end as tokens,
+                   case when q.metadata ? 'stream_id' then coalesce((q.metadata ->> 'cost')::numeric, 0) else 0 end as cost_before
               from public.chat_messages q
              where q.user_id = p_user_id and q.id = p_call.question_id and q.role = 'user' and q.error_message is null
-               and (p_more <> 0 or not q.metadata ? 'completion')) t
+               and (p_more <> 0 or not q.metadata ? 'stream_id')) t
      where m.user_id = p_user_id and m.id = t.id;
 end
 $$;
@@ -373,7 +255,7 @@ begin
         select m.id
           from public.chat_messages m
          where m.completion_id = p_completion_id and m.user_id = p_user_id and m.role = 'assistant' and m.error_message is null
-           and not m.metadata ? 'completion'
+           and not m.metadata ? 'stream_id'
            and (p_call.session_id is null or m.session_id = p_call.session_id)
            and (m.user_message_id = p_call.question_id
                 or (p_call.question_id is null or m.user_message_id is null) and starts_with(p_content, m.content))
@@ -406,7 +288,7 @@ begin
            case when v_counts then p_output_tokens end, null, case when v_counts then p_output_tokens end, p_call.question_id,
            p_result ->> 'content_type', (p_result ->> 'elapsed_ms')::int, p_result ->> 'completion_id',
            greatest(clock_timestamp(), v_asked + interval '1 millisecond'), p_result ->> 'error',
-           (p_result -> 'metadata') || jsonb_build_object('completion', p_call.id)
+           (p_result -> 'metadata') || jsonb_build_object('stream_id', p_call.id)
                || case when v_counts then jsonb_build_object(
                            'unit_cost', p_call.output_cost, 'cost', trim_scale(p_output_tokens * p_call.output_cost),
                            'question_cost', trim_scale(p_input_tokens * p_call.input_cost))
@@ -478,7 +360,7 @@ begin
        set state = v_state, finished_at = clock_timestamp(), message_id = v_stored.id,
            completion_id = left(p_result ->> 'completion_id', 255)
      where c.user_id = p_user_id and c.id = v_call.id;
-    delete from chatkeep.completion_parts p where p.user_id = p_user_id and p.completion_id = v_call.id;
+    delete from chatkeep.completion_parts p where p.user_id = p_user_id and p.stream_id = v_call.id;
     return jsonb_build_object(
         'message_id', v_stored.id, 'session_id', v_call.session_id, 'question_id', v_call.question_id,
         'timestamp', chatkeep.iso(coalesce(v_stored.message_timestamp, clock_timestamp())),
@@ -489,7 +371,7 @@ $$;
 -- Keeps what has arrived of running answers and extends their leases, those of many users at once:
 -- [{user_id, id, position, content?}].
 create or replace function chatkeep.checkpoint_completions(p_parts jsonb, p_lease_seconds int) returns void
-    language sql set search_path = ''
+    language sql set search_path = pg_catalog, pg_temp
 as $$
     with parts as (
         select * from jsonb_to_recordset(p_parts) as p (user_id uuid, id text, position int, content text)
@@ -500,7 +382,7 @@ as $$
          where c.user_id = p.user_id and c.id = p.id and c.state = 'running'
         returning c.user_id, c.id
     )
-    insert into chatkeep.completion_parts (user_id, completion_id, position, content)
+    insert into chatkeep.completion_parts (user_id, stream_id, position, content)
     select r.user_id, r.id, p.position, p.content
       from running r
       join parts p on p.user_id = r.user_id and p.id = r.id
@@ -511,7 +393,7 @@ $$;
 -- Settles calls whose lease has run out, with what had arrived of their answers: their instance is gone. Tokens are
 -- estimated, four bytes each. Returns how many there were, at most p_most.
 create or replace function chatkeep.recover_completions(p_most int) returns int
-    language plpgsql set search_path = ''
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_call    record;
@@ -528,7 +410,7 @@ begin
         v_count := v_count + 1;
         select string_agg(p.content, '' order by p.position) into v_content
           from chatkeep.completion_parts p
-         where p.user_id = v_call.user_id and p.completion_id = v_call.id;
+         where p.user_id = v_call.user_id and p.stream_id = v_call.id;
         perform chatkeep.finish_completion(v_call.user_id, case when v_content is null
             then jsonb_build_object('id', v_call.id, 'state', 'released', 'recovery', true)
             else jsonb_build_object(
@@ -537,68 +419,6 @@ begin
                 'metadata', jsonb_build_object('interrupted', true, 'usage_estimated', true)) end);
     end loop;
     return v_count;
-end
-$$;
-
--- The charge of a call goes with the message that holds its answer now.
-create or replace function chatkeep.move_charge(p_user_id uuid, p_stream_id text, p_message_id text) returns void
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform chatkeep.require_caller(p_user_id);
-    update chatkeep.charges c
-       set message_id = p_message_id
-     where c.user_id = p_user_id and c.stream_id = p_stream_id and c.messages_received > 0 and c.message_id <> p_message_id;
-    update chatkeep.completions c set message_id = p_message_id where c.user_id = p_user_id and c.id = p_stream_id;
-end
-$$;
-
--- Answers that came through here and that a client sends again under an id of its own: it knows the provider's id of
--- them (completion_id). One that is stored takes the first such id, so that client and server speak of one message;
--- later ids stand for the same message. One that is not, or not any more, is stored now and has been counted. Providers
--- may use an id twice: it must be an answer to the same question, or have the same content.
-create or replace function chatkeep.recognise_answers(p_user_id uuid, p_messages chatkeep.incoming_message[])
-    returns chatkeep.incoming_message[]
-    language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
-as $$
-declare
-    v_message chatkeep.incoming_message;
-    v_call    record;
-begin
-    perform from chatkeep.completions c where c.user_id = p_user_id and c.completion_id is not null limit 1;
-    if not found then
-        return p_messages;
-    end if;
-    for v_index in 1 .. coalesce(cardinality(p_messages), 0) loop
-        v_message := p_messages[v_index];
-        continue when v_message.role <> 'assistant' or v_message.completion_id is null;
-        select c.id, c.message_id, m.id is not null as is_stored into v_call
-          from chatkeep.completions c
-          left join public.chat_messages m on m.user_id = p_user_id and m.id = c.message_id
-         where c.user_id = p_user_id and c.completion_id = v_message.completion_id and c.state in ('complete', 'interrupted')
-           and case when m.id is null
-                    then (c.session_id is null or c.session_id = v_message.session_id)
-                         and (c.question_id is null or v_message.user_message_id is null or c.question_id = v_message.user_message_id)
-                    else m.session_id = v_message.session_id
-                         and (m.user_message_id = v_message.user_message_id or m.content = v_message.content) end
-           and not exists (select from public.chat_messages o where o.user_id = p_user_id and o.id = v_message.id)
-           and not exists (select from chatkeep.charges k where k.user_id = p_user_id and k.message_id = v_message.id)
-           and not exists (select from unnest(p_messages) o where o.id = c.message_id and o.id <> v_message.id)
-         order by m.content = v_message.content desc nulls last, c.question_id = v_message.user_message_id desc nulls last,
-                  c.started_at
-         limit 1;
-        continue when not found;
-        if v_call.is_stored and v_call.message_id <> v_call.id then
-            v_message.id := v_call.message_id;
-            p_messages[v_index] := v_message;
-            continue;
-        end if;
-        if v_call.is_stored then
-            update public.chat_messages m set id = v_message.id where m.user_id = p_user_id and m.id = v_call.id;
-        end if;
-        perform chatkeep.move_charge(p_user_id, v_call.id, v_message.id);
-    end loop;
-    return p_messages;
 end
 $$;
 
@@ -622,16 +442,11 @@ end
 $$;
 
 revoke execute on all functions in schema chatkeep from public;
-grant execute on function chatkeep.title_of(text), chatkeep.answers_used(uuid, text),
-    chatkeep.policies_of_call(uuid, public.model_access, int, timestamptz), chatkeep.refusal(jsonb),
-    chatkeep.less_remaining(jsonb, int), chatkeep.store_question(uuid, text, jsonb, text, timestamptz),
+grant execute on function chatkeep.title_of(text), chatkeep.store_question(uuid, text, jsonb, text, timestamptz),
     chatkeep.context_of(uuid, text, bigint), chatkeep.enter_question(uuid, text, jsonb, text, timestamptz),
-    chatkeep.begin_completion(uuid, jsonb),
-    chatkeep.charge_call(uuid, chatkeep.completions, text, int, int, jsonb),
+    chatkeep.begin_completion(uuid, jsonb), chatkeep.charge_call(uuid, chatkeep.completions, text, int, int, jsonb),
     chatkeep.settle_question(uuid, chatkeep.completions, int, int),
     chatkeep.uploaded_answer(uuid, chatkeep.completions, text, text),
-    chatkeep.store_answer(uuid, chatkeep.completions, text, jsonb, int, int),
-    chatkeep.finish_completion(uuid, jsonb), chatkeep.move_charge(uuid, text, text),
-    chatkeep.recognise_answers(uuid, chatkeep.incoming_message[]), chatkeep.completion(uuid, text)
-    to authenticated, service_role;
+    chatkeep.store_answer(uuid, chatkeep.completions, text, jsonb, int, int), chatkeep.finish_completion(uuid, jsonb),
+    chatkeep.completion(uuid, text) to authenticated, service_role;
 grant execute on function chatkeep.checkpoint_completions(jsonb, int), chatkeep.recover_completions(int) to service_role;

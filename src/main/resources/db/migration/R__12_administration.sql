@@ -1,10 +1,47 @@
--- What administrators see and change. They come as themselves (role authenticated, named in app_metadata) or as
--- the service; every function checks that, policies let neither see other people's rows.
+-- For administrators: users, models, figures, the health of the database.
+
+-- What each user did with the API. It reads with the rights of whoever asks: users see themselves.
+create or replace view public.api_user_summary
+    with (security_invoker = true) as
+select p.id as user_id,
+       p.email,
+       p.full_name,
+       p.subscription_tier,
+       p.credits,
+       p.last_active,
+       s.session_count,
+       s.message_count,
+       s.session_tokens,
+       s.last_session_at,
+       u.messages_7_days,
+       u.tokens_7_days,
+       u.messages_30_days,
+       u.tokens_30_days,
+       u.cost_30_days
+  from public.profiles p
+ cross join lateral (
+       select count(*) as session_count,
+              coalesce(sum(c.message_count), 0) as message_count,
+              coalesce(sum(c.total_tokens), 0) as session_tokens,
+              max(c.updated_at) as last_session_at
+         from public.chat_sessions c
+        where c.user_id = p.id) s
+ cross join lateral (
+       select coalesce(sum(d.messages_sent + d.messages_received) filter (where d.usage_date > t.today - 7), 0) as messages_7_days,
+              coalesce(sum(d.total_tokens) filter (where d.usage_date > t.today - 7), 0) as tokens_7_days,
+              coalesce(sum(d.messages_sent + d.messages_received), 0) as messages_30_days,
+              coalesce(sum(d.total_tokens), 0) as tokens_30_days,
+              coalesce(sum(d.estimated_cost), 0) as cost_30_days
+         from (select (now() at time zone 'UTC')::date as today) t
+         left join public.user_usage_daily d on d.user_id = p.id and d.usage_date > t.today - 30) u;
+
+revoke all on public.api_user_summary from public, anon, authenticated;
+grant select on public.api_user_summary to authenticated, service_role;
 
 -- Users, by e-mail address. The search finds a part of the address, in upper or lower case.
 create or replace function chatkeep.admin_users(
     p_email text, p_tier text, p_limit int, p_after_email text, p_after_id uuid) returns setof public.profiles
-    language plpgsql stable security definer set search_path = ''
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_like constant text := '%' || regexp_replace(p_email, '([\\%_])', '\\\1', 'g') || '%';
@@ -23,7 +60,7 @@ $$;
 
 -- One user's complete profile.
 create or replace function chatkeep.admin_user(p_user_id uuid) returns jsonb
-    language plpgsql stable security definer set search_path = ''
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_profile jsonb;
@@ -40,7 +77,7 @@ $$;
 -- Changes the tier, the credits or both of a user; null leaves one as it is. Returns the user as it is now, and what both were.
 create or replace function chatkeep.admin_change_user(
     p_user_id uuid, p_tier text, p_credits int, out account public.profiles, out old_tier text, out old_credits int)
-    language plpgsql security definer set search_path = ''
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_old public.profiles;
@@ -66,7 +103,7 @@ $$;
 
 -- A row of model_access as it is logged.
 create or replace function chatkeep.model_json(p_model public.model_access) returns jsonb
-    language sql stable set search_path = ''
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select to_jsonb(p_model) || jsonb_build_object(
                'input_cost_per_token', trim_scale(p_model.input_cost_per_token),
@@ -77,7 +114,7 @@ $$;
 -- Model access, by model and tier.
 create or replace function chatkeep.admin_models(
     p_tier text, p_active boolean, p_limit int, p_after_model text, p_after_id uuid) returns setof public.model_access
-    language plpgsql stable security definer set search_path = ''
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform chatkeep.require_admin();
@@ -94,7 +131,7 @@ $$;
 
 -- Opens a model for a tier; a model that is open for it already is a conflict.
 create or replace function chatkeep.admin_create_model(p_values jsonb) returns public.model_access
-    language plpgsql security definer set search_path = ''
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_model public.model_access;
@@ -119,7 +156,7 @@ $$;
 
 -- Changes what p_changes names of a row of model_access. Where nothing changes, nothing is logged.
 create or replace function chatkeep.admin_change_model(p_id uuid, p_changes jsonb) returns public.model_access
-    language plpgsql security definer set search_path = ''
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_old public.model_access;
@@ -156,7 +193,7 @@ $$;
 -- p_models is checked: [{model_id, model_name, ...}], each model once.
 create or replace function chatkeep.admin_import_models(
     p_tier text, p_models jsonb, out created int, out updated int, out unchanged int)
-    language plpgsql security definer set search_path = ''
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform chatkeep.require_admin();
@@ -192,7 +229,7 @@ $$;
 
 -- The series of system_stats.
 create or replace function chatkeep.admin_stats(p_from date, p_to date) returns setof public.system_stats
-    language plpgsql stable security definer set search_path = ''
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform chatkeep.require_admin();
@@ -206,7 +243,7 @@ create or replace function chatkeep.admin_overview(
     p_from date, p_to date, out users bigint, out new_users bigint, out active_users bigint, out messages bigint,
     out sessions_created bigint, out input_tokens bigint, out output_tokens bigint, out total_tokens bigint,
     out estimated_cost numeric, out errors bigint)
-    language plpgsql stable security definer set search_path = ''
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -233,7 +270,7 @@ $$;
 -- The models that answered most in a range of days.
 create or replace function chatkeep.admin_top_models(p_from date, p_to date)
     returns table (model text, messages_received bigint, total_tokens bigint, users bigint, estimated_cost numeric)
-    language plpgsql stable security definer set search_path = ''
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_top_models constant int := 10;
@@ -250,10 +287,48 @@ begin
 end
 $$;
 
+-- How large the database is, what its tables and indexes do, and how many users are active.
+create or replace function public.analyze_database_health() returns jsonb
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform chatkeep.require_admin();
+    return jsonb_build_object(
+        'analyzed_at', now(),
+        'database_size_bytes', pg_database_size(current_database()),
+        'tables', (
+            select coalesce(jsonb_agg(jsonb_build_object(
+                       'table', t.relname,
+                       'total_size_bytes', pg_total_relation_size(t.relid),
+                       'live_rows', t.n_live_tup,
+                       'dead_rows', t.n_dead_tup,
+                       'sequential_scans', t.seq_scan,
+                       'index_scans', t.idx_scan,
+                       'last_vacuum', greatest(t.last_vacuum, t.last_autovacuum),
+                       'last_analyze', greatest(t.last_analyze, t.last_autoanalyze)) order by t.relname), '[]')
+              from pg_catalog.pg_stat_user_tables t
+             where t.schemaname = 'public'),
+        'indexes', (
+            select coalesce(jsonb_agg(jsonb_build_object(
+                       'index', i.indexrelname,
+                       'table', i.relname,
+                       'size_bytes', pg_relation_size(i.indexrelid),
+                       'scans', i.idx_scan) order by i.indexrelname), '[]')
+              from pg_catalog.pg_stat_user_indexes i
+             where i.schemaname = 'public'),
+        'totals', jsonb_build_object(
+            'users', (select count(*) from public.profiles),
+            'sessions', (select count(*) from public.chat_sessions),
+            'messages', (select coalesce(sum(message_count), 0) from public.chat_sessions),
+            'tokens', (select coalesce(sum(total_tokens), 0) from public.chat_sessions)),
+        'active_users_7_days', (select count(*) from public.profiles p where p.last_active >= now() - interval '7 days'));
+end
+$$;
+
+revoke execute on function public.analyze_database_health() from public, anon, authenticated;
 revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.admin_users(text, text, int, text, uuid), chatkeep.admin_user(uuid),
     chatkeep.admin_change_user(uuid, text, int), chatkeep.admin_models(text, boolean, int, text, uuid),
-    chatkeep.admin_create_model(jsonb), chatkeep.admin_change_model(uuid, jsonb),
-    chatkeep.admin_import_models(text, jsonb), chatkeep.admin_stats(date, date), chatkeep.admin_overview(date, date),
-    chatkeep.admin_top_models(date, date)
-    to authenticated, service_role;
+    chatkeep.admin_create_model(jsonb), chatkeep.admin_change_model(uuid, jsonb), chatkeep.admin_import_models(text, jsonb),
+    chatkeep.admin_stats(date, date), chatkeep.admin_overview(date, date), chatkeep.admin_top_models(date, date),
+    public.analyze_database_health() to authenticated, service_role;

@@ -17,7 +17,12 @@ create table public.chat_sessions (
     created_at             timestamptz  not null default now(),
     updated_at             timestamptz  not null default now(),
     last_activity          timestamptz  not null default now(),
-    constraint chat_sessions_pkey primary key (user_id, id)
+    constraint chat_sessions_pkey primary key (user_id, id),
+    -- Responses write times with four digits of the year.
+    constraint chat_sessions_times_range
+        check (created_at >= '0001-01-01 00:00:00+00' and created_at < '10000-01-01 00:00:00+00'
+               and updated_at >= '0001-01-01 00:00:00+00' and updated_at < '10000-01-01 00:00:00+00'
+               and last_activity >= '0001-01-01 00:00:00+00' and last_activity < '10000-01-01 00:00:00+00')
 );
 comment on table public.chat_sessions is 'Conversations; message_count to last_message_timestamp are kept by on_message_change';
 
@@ -32,8 +37,9 @@ create table public.chat_messages (
     session_id        text collate "C" not null,
     role              text        not null
         constraint chat_messages_role_known check (role in ('user', 'assistant', 'system', 'tool')),
+    -- Models answer at any length; what clients send is bounded by the size of a request.
     content           text        not null
-        constraint chat_messages_content_length check (octet_length(content) <= 1048576),
+        constraint chat_messages_content_length check (octet_length(content) <= 16777216),
     model             varchar(100),
     total_tokens      int
         constraint chat_messages_total_tokens_positive check (total_tokens >= 0),
@@ -76,70 +82,7 @@ create index idx_chat_messages_user_message_id on public.chat_messages (user_mes
     where user_message_id is not null;
 create index idx_chat_messages_tokens_role on public.chat_messages (role, input_tokens, output_tokens)
     where input_tokens > 0 or output_tokens > 0;
-
--- The ledger of usage: one row for each message or call that was counted, with exactly what was charged for it. Days,
--- models and totals are sums of it (see book_charges). A message that is deleted leaves its row, so that a device that
--- sends it again finds it; a row goes with its day, or with the account. No content is in it.
-create table chatkeep.charges (
-    user_id           uuid    not null
-        constraint charges_user_id_fkey references public.profiles (id) on delete cascade,
-    -- Bounded by their types: PostgreSQL reads a check anew with every statement.
-    message_id        varchar(255) collate "C" not null,
-    stream_id         varchar(255) collate "C",
-    question_id       varchar(255) collate "C",
-    usage_date        date    not null,
-    model             varchar(100) collate "C",
-    messages_sent     bigint  not null default 0,
-    messages_received bigint  not null default 0,
-    input_tokens      bigint  not null default 0,
-    output_tokens     bigint  not null default 0,
-    question_tokens   bigint  not null default 0,
-    reasoning_tokens  bigint  not null default 0,
-    cached_tokens     bigint  not null default 0,
-    input_cost        numeric,
-    output_cost       numeric,
-    cost              numeric not null generated always as (
-        (input_tokens + question_tokens) * coalesce(input_cost, 0) + output_tokens * coalesce(output_cost, 0)) stored,
-    charged_at        timestamptz not null default now(),
-    constraint charges_pkey primary key (user_id, message_id)
-);
-comment on table chatkeep.charges is 'What was counted, message by message and call by call; all figures of usage are its sums';
-comment on column chatkeep.charges.message_id is 'The message; the id of the stream for a call whose answer is not stored';
-comment on column chatkeep.charges.stream_id is 'The call whose question or answer it is; null where a client said what it took';
-comment on column chatkeep.charges.question_id is 'The question that an answer answers';
-comment on column chatkeep.charges.usage_date is 'The UTC day on which it is booked';
-comment on column chatkeep.charges.charged_at is 'When the server got to know of it; retention goes by this';
-comment on column chatkeep.charges.question_tokens is 'Of a question that names no model: charged with each answer, not counted by the day again';
-comment on column chatkeep.charges.input_cost is 'Price of a token when it was charged, as output_cost; null where the model had none';
-
--- No call is counted twice.
-create unique index charges_stream_idx on chatkeep.charges (user_id, stream_id)
-    where stream_id is not null and messages_received > 0;
-create index charges_question_idx on chatkeep.charges (user_id, question_id) where question_id is not null;
-create index charges_date_idx on chatkeep.charges (usage_date, user_id);
-
--- What is added to a day and a model.
-create type chatkeep.booking as (
-    user_id    uuid,
-    usage_date date,
-    model      text,
-    sent       bigint,
-    received   bigint,
-    calls      bigint,
-    input      bigint,
-    output     bigint,
-    question   bigint,
-    cost       numeric
-);
-
--- What usage has counted of sessions that are no longer there to say so themselves.
-create table chatkeep.counted_sessions (
-    user_id    uuid not null
-        constraint counted_sessions_user_id_fkey references public.profiles (id) on delete cascade,
-    session_id text collate "C" not null,
-    constraint counted_sessions_pkey primary key (user_id, session_id)
-);
-comment on table chatkeep.counted_sessions is 'Sessions that usage has counted and that were deleted since';
+create index chat_messages_errors_idx on public.chat_messages (message_timestamp) where error_message is not null;
 
 -- One message of an upload, checked for nothing yet but its types; conversation and position say where
 -- in the upload it stands, was_counted that it is stored and had not failed.
@@ -171,12 +114,9 @@ grant insert (user_id, id, title, is_active, created_at, updated_at, last_activi
     on public.chat_sessions to authenticated;
 grant insert, update on public.chat_messages to authenticated;
 grant select, insert, update, delete on public.chat_sessions, public.chat_messages to service_role;
-grant select on chatkeep.charges, chatkeep.counted_sessions to authenticated, service_role;
 
 alter table public.chat_sessions enable row level security;
 alter table public.chat_messages enable row level security;
-alter table chatkeep.charges enable row level security;
-alter table chatkeep.counted_sessions enable row level security;
 
 create policy chat_sessions_owner on public.chat_sessions
     for all to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
@@ -186,11 +126,3 @@ create policy chat_messages_owner on public.chat_messages
     for all to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
 create policy chat_messages_service on public.chat_messages
     for all to service_role using (true) with check (true);
-create policy charges_owner_reads on chatkeep.charges
-    for select to authenticated using (user_id = (select auth.uid()));
-create policy charges_service_reads on chatkeep.charges
-    for select to service_role using (true);
-create policy counted_sessions_owner_reads on chatkeep.counted_sessions
-    for select to authenticated using (user_id = (select auth.uid()));
-create policy counted_sessions_service_reads on chatkeep.counted_sessions
-    for select to service_role using (true);

@@ -1,4 +1,4 @@
--- Profiles, which extend auth.users, and the log of what users did.
+-- Profiles, which extend auth.users, the log of what users did, and what they asked for of their data.
 
 create table public.profiles (
     id                  uuid          not null
@@ -33,7 +33,7 @@ create index idx_profiles_subscription_tier on public.profiles (subscription_tie
 create table public.user_activity_log (
     id            uuid        not null default gen_random_uuid()
         constraint user_activity_log_pkey primary key,
-    user_id       uuid        not null
+    user_id       uuid
         constraint user_activity_log_user_id_fkey references public.profiles (id) on delete cascade,
     action        varchar(50) not null,
     resource_type varchar(50),
@@ -46,20 +46,43 @@ create table public.user_activity_log (
         constraint user_activity_log_user_agent_length check (char_length(user_agent) <= 1024)
 );
 comment on table public.user_activity_log is 'What a user did, or what was done to the account, and when';
+-- What belongs to no user: a change of the catalogue, a run of the retention job. Users see their own entries only.
+comment on column public.user_activity_log.user_id is 'Whom it is about; null is the system as a whole';
 
 create index idx_activity_log_user_id on public.user_activity_log (user_id);
 create index idx_activity_log_timestamp on public.user_activity_log (timestamp);
 create index idx_activity_log_action on public.user_activity_log (action);
 -- The newest entries of one user: the sign-in trigger asks for them.
 create index idx_activity_log_user_timestamp on public.user_activity_log (user_id, timestamp desc, id desc);
+-- Who is erased is taken out of entries about others.
+create index user_activity_log_actor_idx on public.user_activity_log ((details -> 'actor' ->> 'id'))
+    where details ? 'actor';
+
+-- An account is known here by a hash of its id alone, so the trace of an erasure names nobody.
+create table chatkeep.data_requests (
+    id           uuid        not null default gen_random_uuid()
+        constraint data_requests_pkey primary key,
+    kind         text        not null
+        constraint data_requests_kind_known check (kind in ('export', 'erasure')),
+    account      bytea       not null,
+    requested_at timestamptz not null default now(),
+    records      jsonb       not null default '{}'
+);
+comment on table chatkeep.data_requests is 'Exports and erasures; an erasure refuses the tokens that were issued before it';
+comment on column chatkeep.data_requests.account is 'SHA-256 of the user''s id';
+
+-- Asked with every request.
+create index data_requests_erasures_idx on chatkeep.data_requests (account, requested_at) where kind = 'erasure';
 
 -- Supabase grants everything in public to its API roles by default: start from nothing everywhere.
-revoke all on public.profiles, public.user_activity_log from public, anon, authenticated;
+revoke all on public.profiles, public.user_activity_log, chatkeep.data_requests from public, anon, authenticated;
 grant select on public.profiles, public.user_activity_log to authenticated;
 grant select, insert, update, delete on public.profiles, public.user_activity_log to service_role;
+grant select on chatkeep.data_requests to service_role;
 
 alter table public.profiles enable row level security;
 alter table public.user_activity_log enable row level security;
+alter table chatkeep.data_requests enable row level security;
 
 create policy profiles_owner_reads on public.profiles
     for select to authenticated using (id = (select auth.uid()));
@@ -69,3 +92,5 @@ create policy user_activity_log_owner_reads on public.user_activity_log
     for select to authenticated using (user_id = (select auth.uid()));
 create policy user_activity_log_service on public.user_activity_log
     for all to service_role using (true) with check (true);
+create policy data_requests_service_reads on chatkeep.data_requests
+    for select to service_role using (true);

@@ -1,4 +1,4 @@
--- The system's own cache and its daily figures; no user reads either.
+-- The system's own cache, its daily figures and the runs of its jobs; no user reads them.
 
 create table public.system_cache (
     cache_key   varchar(255) not null
@@ -30,13 +30,28 @@ comment on table public.system_stats is 'The whole system, one row a UTC day';
 
 create index idx_system_stats_date on public.system_stats (stat_date desc);
 
-revoke all on public.system_cache, public.system_stats from public, anon, authenticated;
+-- One row for each time at which a job is due: whoever inserts it runs the job.
+create table chatkeep.job_runs (
+    job         text        not null,
+    due_at      timestamptz not null,
+    started_at  timestamptz not null default clock_timestamp(),
+    finished_at timestamptz,
+    result      jsonb,
+    constraint job_runs_pkey primary key (job, due_at)
+);
+comment on table chatkeep.job_runs is 'Scheduled jobs that an instance has taken; without finished_at it is running or was cut off';
+
+revoke all on public.system_cache, public.system_stats, chatkeep.job_runs from public, anon, authenticated;
 grant select, insert, update, delete on public.system_cache, public.system_stats to service_role;
+grant select on chatkeep.job_runs to service_role;
 
 alter table public.system_cache enable row level security;
 alter table public.system_stats enable row level security;
+alter table chatkeep.job_runs enable row level security;
 
 create policy system_cache_service on public.system_cache
     for all to service_role using (true) with check (true);
 create policy system_stats_service on public.system_stats
     for all to service_role using (true) with check (true);
+create policy job_runs_service_reads on chatkeep.job_runs
+    for select to service_role using (true);

@@ -11,29 +11,6 @@ begin
 end
 $$;
 
--- What a token of a model costs a user now: at the price of the highest tier that the user reaches, or of the lowest
--- beyond, where a front end called the model on its own account. No row where the model has no price.
-create or replace function chatkeep.unit_costs(p_user_id uuid, p_models text[])
-    returns table (model text, input_cost numeric, output_cost numeric)
-    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_rank int;
-begin
-    perform chatkeep.require_caller(p_user_id);
-    if cardinality(p_models) = 0 then
-        return;
-    end if;
-    v_rank := chatkeep.tier_rank((select p.subscription_tier from public.profiles p where p.id = p_user_id));
-    return query
-        select distinct on (a.model_id) a.model_id::text, a.input_cost_per_token, a.output_cost_per_token
-          from public.model_access a
-         where a.model_id = any (p_models)
-         order by a.model_id, a.is_active desc, chatkeep.tier_rank(a.tier) <= v_rank desc,
-                  abs(chatkeep.tier_rank(a.tier) - v_rank);
-end
-$$;
-
 -- Adds to what a model was used for on a day. What is taken back to nothing leaves no row.
 create or replace function chatkeep.book_model(p_change chatkeep.booking) returns boolean
     language plpgsql
@@ -186,6 +163,7 @@ create or replace trigger charges_are_booked
     after insert on chatkeep.charges
     referencing new table as new_rows
     for each statement execute function chatkeep.book_charges();
+
 create or replace trigger changed_charges_are_booked
     after update on chatkeep.charges
     referencing old table as old_rows new table as new_rows
@@ -364,7 +342,7 @@ begin
             v_note := v_note || jsonb_build_object('question_unit_cost', p_charge.input_cost);
         end if;
     end if;
-    return case when p_charge.stream_id is null then v_note else v_note || jsonb_build_object('completion', p_charge.stream_id) end;
+    return case when p_charge.stream_id is null then v_note else v_note || jsonb_build_object('stream_id', p_charge.stream_id) end;
 end
 $$;
 
@@ -394,6 +372,26 @@ begin
     end if;
 end
 $$;
+
+-- Remembers that a session was counted; its messages have their charges. The account itself may be what is being
+-- deleted: then there is nothing left to remember for.
+create or replace function chatkeep.remember_counted_sessions() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into chatkeep.counted_sessions (user_id, session_id)
+    select o.user_id, o.id
+      from old_rows o
+     where exists (select from public.profiles p where p.id = o.user_id)
+    on conflict do nothing;
+    return null;
+end
+$$;
+
+create or replace trigger remember_counted_sessions_deleted
+    after delete on public.chat_sessions
+    referencing old table as old_rows
+    for each statement execute function chatkeep.remember_counted_sessions();
 
 -- Adds to what the user did today. p_messages_received counts as answers of p_model_used;
 -- p_active_minutes is how many minutes this took, the current one included. Tokens may be negative, to
@@ -430,6 +428,69 @@ begin
       from (select coalesce(p_messages_sent, 0) as sent, coalesce(p_messages_received, 0) as received,
                    coalesce(p_input_tokens, 0)::bigint as input, coalesce(p_output_tokens, 0)::bigint as output) c
      where c.sent <> 0 or c.received <> 0 or c.input <> 0 or c.output <> 0;
+end
+$$;
+
+-- The days of a range, both ends included, on which there was usage.
+create or replace function chatkeep.usage_by_day(p_user_id uuid, p_from date, p_to date)
+    returns setof public.user_usage_daily
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform chatkeep.require_caller(p_user_id);
+    return query
+        select u.*
+          from public.user_usage_daily u
+         where u.user_id = p_user_id and u.usage_date between p_from and p_to
+         order by u.usage_date;
+end
+$$;
+
+-- What each model was used for in a range of days, the most expensive first.
+create or replace function chatkeep.usage_of_models(p_user_id uuid, p_from date, p_to date)
+    returns table (model text, messages_sent bigint, messages_received bigint, input_tokens bigint, output_tokens bigint,
+                   estimated_cost numeric)
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform chatkeep.require_caller(p_user_id);
+    return query
+        select b.model, sum(b.messages_sent)::bigint, sum(b.messages_received)::bigint, sum(b.input_tokens)::bigint,
+               sum(b.output_tokens)::bigint, trim_scale(sum(b.cost))
+          from chatkeep.usage_by_model b
+         where b.user_id = p_user_id and b.usage_date between p_from and p_to
+         group by b.model
+         order by sum(b.cost) desc, sum(b.input_tokens + b.output_tokens) desc, b.model;
+end
+$$;
+
+-- The last 1, 7 and 30 days, today included, a row each, and beside them all time: that is what the profile has added
+-- up, as days are deleted by and by; it knows no days and no directions.
+create or replace function chatkeep.usage_summary(p_user_id uuid)
+    returns table (days int, messages_sent bigint, messages_received bigint, input_tokens bigint, output_tokens bigint,
+                   total_tokens bigint, sessions_created bigint, active_minutes bigint, estimated_cost numeric,
+                   all_messages bigint, all_tokens bigint, all_sessions bigint, all_cost numeric, since timestamptz)
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_today constant date := (now() at time zone 'UTC')::date;
+begin
+    perform chatkeep.require_caller(p_user_id);
+    return query
+        select r.days, coalesce(sum(u.messages_sent), 0)::bigint, coalesce(sum(u.messages_received), 0)::bigint,
+               coalesce(sum(u.input_tokens), 0)::bigint, coalesce(sum(u.output_tokens), 0)::bigint,
+               coalesce(sum(u.total_tokens), 0)::bigint, coalesce(sum(u.sessions_created), 0)::bigint,
+               coalesce(sum(u.active_minutes), 0)::bigint, trim_scale(coalesce(sum(u.estimated_cost), 0)),
+               coalesce((p.usage_stats ->> 'total_messages')::bigint, 0),
+               coalesce((p.usage_stats ->> 'total_tokens')::bigint, 0),
+               coalesce((p.usage_stats ->> 'sessions_created')::bigint, 0),
+               trim_scale(coalesce((p.usage_stats ->> 'total_cost')::numeric, 0)),
+               (p.usage_stats ->> 'last_reset')::timestamptz
+          from (values (1), (7), (30)) as r (days)
+          left join public.profiles p on p.id = p_user_id
+          left join public.user_usage_daily u on u.user_id = p_user_id and u.usage_date > v_today - r.days
+         group by r.days, p.id
+         order by r.days;
 end
 $$;
 
@@ -528,9 +589,11 @@ begin
 end
 $$;
 
-revoke execute on function public.track_user_usage(uuid, int, int, int, int, varchar, boolean, int) from public, anon, authenticated;
-grant execute on function public.track_user_usage(uuid, int, int, int, int, varchar, boolean, int) to authenticated, service_role;
+revoke execute on function public.track_user_usage(uuid, int, int, int, int, varchar, boolean, int)
+    from public, anon, authenticated;
 revoke execute on all functions in schema chatkeep from public;
-grant execute on function chatkeep.unit_costs(uuid, text[]), chatkeep.charge_message(uuid, chatkeep.incoming_message),
+grant execute on function chatkeep.charge_message(uuid, chatkeep.incoming_message),
     chatkeep.charge_messages(uuid, chatkeep.incoming_message[]), chatkeep.cost_note(chatkeep.charges),
-    chatkeep.count_sessions(uuid, text[]), chatkeep.check_usage(uuid), chatkeep.repair_usage(uuid) to authenticated, service_role;
+    chatkeep.count_sessions(uuid, text[]), public.track_user_usage(uuid, int, int, int, int, varchar, boolean, int),
+    chatkeep.usage_by_day(uuid, date, date), chatkeep.usage_of_models(uuid, date, date), chatkeep.usage_summary(uuid),
+    chatkeep.check_usage(uuid), chatkeep.repair_usage(uuid) to authenticated, service_role;

@@ -40,20 +40,14 @@ create index completions_completion_id_idx on chatkeep.completions (user_id, com
 
 -- What has arrived of running answers, piece by piece: all that is left of them if their instance is killed.
 create table chatkeep.completion_parts (
-    user_id       uuid not null,
-    completion_id text collate "C" not null,
-    position      int  not null,
-    content       text not null,
-    constraint completion_parts_pkey primary key (user_id, completion_id, position),
-    constraint completion_parts_completion_fkey foreign key (user_id, completion_id)
+    user_id   uuid not null,
+    stream_id text collate "C" not null,
+    position  int  not null,
+    content   text not null,
+    constraint completion_parts_pkey primary key (user_id, stream_id, position),
+    constraint completion_parts_completion_fkey foreign key (user_id, stream_id)
         references chatkeep.completions (user_id, id) on delete cascade
 );
-
--- Models answer at any length; what clients send is bounded by the size of a request.
-alter table public.chat_messages drop constraint chat_messages_content_length;
-alter table public.chat_messages
-    add constraint chat_messages_content_length check (octet_length(content) <= 16777216) not valid;
-alter table public.chat_messages validate constraint chat_messages_content_length;
 
 revoke all on chatkeep.completions, chatkeep.completion_parts from public, anon, authenticated;
 grant select, insert, update on chatkeep.completions to authenticated, service_role;
