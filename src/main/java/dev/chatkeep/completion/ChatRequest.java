@@ -31,7 +31,7 @@ import io.quarkus.runtime.annotations.RegisterForReflection;
 record ChatRequest(
         @Schema(description = "The question: text, or a message with an id of its own", examples = "What should I see in Lisbon?", implementation = String.class) JsonNode message,
         @Schema(description = "The user's default model if it is left out", examples = "openai/gpt-4o-mini") @Text(min = 1, max = 100) String model,
-        @Schema(description = "What the model is to see; with a session and without this, it is the stored session") @Size(max = 50_000) List<@NotNull @Valid Said> messages,
+        @Schema(description = "What the model is to see; with a session and without this, it is the stored session") @Size(max = 50_000) List<@NotNull @Valid RequestMessage> messages,
         @Schema(description = "Where question and answer are stored; `conversationId` is the same. Without it nothing is stored", examples = "conv_1752734987703_j9spjufk8") @JsonProperty("sessionId") @JsonAlias( {
                 "conversationId", "session_id" }) @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
         @Schema(description = "The answer as server-sent events; `Accept: text/event-stream` does the same") Boolean stream,
@@ -42,7 +42,7 @@ record ChatRequest(
     /** A message as clients hold it; of what else they hold about it nothing is needed here. */
     @Schema(name = "SaidMessage")
     @RegisterForReflection // as above
-    record Said(
+    record RequestMessage(
             @Text(min = 1, max = Text.ID_LENGTH) String id,
             @Schema(enumeration = {
                     "user", "assistant",

@@ -28,7 +28,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.chatkeep.completion.ChatRequests.Read;
+import dev.chatkeep.completion.ChatRequestReader.Read;
 import dev.chatkeep.problem.Problem;
 import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.Text;
@@ -49,20 +49,20 @@ public class ChatResource {
     private static final Pattern LAST_EVENT = Pattern.compile("(?:.*:)?(\\d{1,9})");
 
     @Schema(name = "ChatAnswered")
-    record Answered(Answer data, String timestamp) {
+    record Answered(AnswerView data, String timestamp) {
     }
 
     private final Completions completions;
-    private final Ledger ledger;
-    private final ChatRequests requests;
-    private final Events events;
+    private final CompletionStore store;
+    private final ChatRequestReader requests;
+    private final ServerSentEvents events;
     private final CallerTransaction transaction;
     private final ObjectMapper json;
 
-    public ChatResource(Completions completions, Ledger ledger, ChatRequests requests, Events events,
+    public ChatResource(Completions completions, CompletionStore store, ChatRequestReader requests, ServerSentEvents events,
             CallerTransaction transaction, ObjectMapper json) {
         this.completions = completions;
-        this.ledger = ledger;
+        this.store = store;
         this.requests = requests;
         this.events = events;
         this.transaction = transaction;
@@ -78,7 +78,7 @@ public class ChatResource {
             + " interrupted.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = ChatRequest.class)))
     @APIResponse(responseCode = "200", description = "The answer", headers = {
-            @Header(name = Reply.STREAM_ID, description = "What `GET /api/chat/streams/{id}` knows the answer by", schema = @Schema(implementation = String.class)),
+            @Header(name = StreamingResponse.STREAM_ID, description = "What `GET /api/chat/streams/{id}` knows the answer by", schema = @Schema(implementation = String.class)),
             @Header(name = "RateLimit", description = "What is left of the limits", schema = @Schema(implementation = String.class)) }, content = {
                     @Content(mediaType = "application/json", schema = @Schema(implementation = Answered.class)),
                     @Content(mediaType = "text/event-stream") })
@@ -92,17 +92,17 @@ public class ChatResource {
     @APIResponse(responseCode = "504", description = "The provider took too long")
     public RestMulti<Buffer> ask(@RestHeader(HttpHeaders.ACCEPT) String accept, byte[] body) {
         boolean wantsEvents = accept != null && accept.contains(EVENTS);
-        Ledger.Pages pages = ledger.ofCaller();
-        return Reply.answer(requests.read(body).chain(read -> completions.start(pages, read.call())
+        CompletionStore.ForCaller callerStore = store.forCaller();
+        return StreamingResponse.answer(requests.read(body).chain(read -> completions.start(callerStore, read.call())
                 .chain(live -> reply(live, read, wantsEvents))));
     }
 
-    private Uni<Reply> reply(LiveCompletion live, Read read, boolean wantsEvents) {
-        Map<String, String> headers = Reply.headersOf(live);
+    private Uni<StreamingResponse> reply(LiveCompletion live, Read read, boolean wantsEvents) {
+        Map<String, String> headers = StreamingResponse.headersOf(live);
         return wantsEvents || read.streamed()
-                ? Uni.createFrom().item(Reply.ofEvents(headers, DeltaStream.of(live, events)))
-                : WholeAnswer.of(live)
-                        .map(answer -> Reply.ofJson(headers, write(new Answered(answer, answer.timestamp()))));
+                ? Uni.createFrom().item(StreamingResponse.ofEvents(headers, DeltaStream.of(live, events)))
+                : AwaitedResult.of(live)
+                        .map(answer -> StreamingResponse.ofJson(headers, write(new Answered(answer, answer.timestamp()))));
     }
 
     @GET
@@ -110,7 +110,7 @@ public class ChatResource {
     @Operation(summary = "Follow an answer again", description = "What a client missed of an answer, and then what is to come."
             + " On the instance that receives the answer it goes on live; on any other it is there once it is complete. An"
             + " answer that is stored in no session can be had for a minute.")
-    @APIResponse(responseCode = "200", description = "Events as those of `POST /api/chat`", content = @Content(mediaType = "text/event-stream"))
+    @APIResponse(responseCode = "200", description = "ServerSentEvents as those of `POST /api/chat`", content = @Content(mediaType = "text/event-stream"))
     @APIResponse(responseCode = "404", description = "There is no such stream")
     @APIResponse(responseCode = "409", description = "Another instance is receiving the answer; `Retry-After` says when to ask again")
     @APIResponse(responseCode = "422", description = "The last event is none of this stream")
@@ -119,9 +119,10 @@ public class ChatResource {
             @Parameter(description = "The id of the last event that arrived; everything if it is left out") @RestHeader("Last-Event-ID") String lastEventId) {
         int from = position(lastEventId);
         LiveCompletion live = completions.find(transaction.userId(), id);
-        Map<String, String> headers = Map.of(Reply.STREAM_ID, id);
-        return Reply.answer(live != null ? Uni.createFrom().item(Reply.ofEvents(headers, DeltaStream.again(live, from, events)))
-                : ledger.read(id).map(stored -> Reply.ofEvents(headers, stored(id, stored, from))));
+        Map<String, String> headers = Map.of(StreamingResponse.STREAM_ID, id);
+        return StreamingResponse.answer(
+                live != null ? Uni.createFrom().item(StreamingResponse.ofEvents(headers, DeltaStream.again(live, from, events)))
+                        : store.read(id).map(stored -> StreamingResponse.ofEvents(headers, stored(id, stored, from))));
     }
 
     private static int position(String lastEventId) {
@@ -150,9 +151,9 @@ public class ChatResource {
         Multi<Buffer> delta = rest.isEmpty() ? Multi.createFrom().empty()
                 : Multi.createFrom().item(events.delta(id, text.length(), rest));
         return Multi.createBy().concatenating().streams(delta,
-                Multi.createFrom().item(StoredAnswer.isComplete(call)
-                        ? events.done(id, text.length(), StoredAnswer.of(call))
-                        : events.error(StoredAnswer.problem(call))));
+                Multi.createFrom().item(StoredCompletion.isComplete(call)
+                        ? events.done(id, text.length(), StoredCompletion.of(call))
+                        : events.error(StoredCompletion.problem(call))));
     }
 
     private Buffer write(Object value) {

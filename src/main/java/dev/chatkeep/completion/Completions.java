@@ -20,7 +20,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-import dev.chatkeep.provider.Provider;
+import dev.chatkeep.provider.ModelProvider;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.scheduler.Scheduled;
@@ -50,24 +50,24 @@ class Completions {
     private final Map<Key, LiveCompletion> finished = new ConcurrentHashMap<>();
     private final Vertx vertx;
     private final ObjectMapper json;
-    private final Ledger ledger;
-    private final Provider provider;
+    private final CompletionStore store;
+    private final ModelProvider provider;
     private final MeterRegistry metrics;
     private int ticks;
 
-    Completions(Vertx vertx, ObjectMapper json, Ledger ledger, Provider provider, MeterRegistry metrics) {
+    Completions(Vertx vertx, ObjectMapper json, CompletionStore store, ModelProvider provider, MeterRegistry metrics) {
         this.vertx = vertx;
         this.json = json;
-        this.ledger = ledger;
+        this.store = store;
         this.provider = provider;
         this.metrics = metrics;
         metrics.gaugeMapSize("chatkeep.completions.running", List.of(), running);
     }
 
     /** Makes a call of the caller's; see {@link LiveCompletion#start}. */
-    Uni<LiveCompletion> start(Ledger.Pages pages, CompletionCall call, LiveCompletion.Reader... present) {
+    Uni<LiveCompletion> start(CompletionStore.ForCaller callerStore, CompletionCall call, LiveCompletion.Reader... present) {
         return Uni.createFrom()
-                .deferred(() -> new LiveCompletion(vertx, json, pages, call, this::enter).start(provider, present));
+                .deferred(() -> new LiveCompletion(vertx, json, callerStore, call, this::enter).start(provider, present));
     }
 
     /** One that runs here, or has just ended. */
@@ -99,7 +99,7 @@ class Completions {
     Uni<Void> tick() {
         Uni<Void> checkpoint = running.isEmpty() ? Uni.createFrom().voidItem() : checkpoint();
         boolean recovers = ticks++ % TICKS_BETWEEN_RECOVERIES == 0;
-        return checkpoint.chain(() -> recovers ? ledger.recover().invoke(count -> {
+        return checkpoint.chain(() -> recovers ? store.recover().invoke(count -> {
             if (count > 0) {
                 LOG.infof("Settled %d answers whose instance was gone", count);
             }
@@ -115,7 +115,7 @@ class Completions {
             ArrayNode array = json.createArrayNode();
             parts.stream().map(Future::result).filter(part -> part != null).forEach(array::add);
             return array.isEmpty() ? Uni.createFrom().voidItem()
-                    : ledger.checkpoint(array).invoke(() -> live.forEach(one -> one.onContext(one::checkpointed)));
+                    : store.checkpoint(array).invoke(() -> live.forEach(one -> one.onContext(one::checkpointed)));
         });
     }
 

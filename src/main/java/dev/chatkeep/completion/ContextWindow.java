@@ -14,7 +14,7 @@ final class ContextWindow {
     /** What the frame around a message takes. */
     private static final int TOKENS_A_MESSAGE = 4;
     /** The answer needs room as well. */
-    private static final int MOST_FOR_THE_ANSWER = 4_096;
+    private static final int MAX_ANSWER_TOKENS = 4_096;
     private static final int SHARE_OF_THE_ANSWER = 4;
 
     private static final String SYSTEM = "system";
@@ -30,7 +30,7 @@ final class ContextWindow {
      */
     static Uni<List<ContextMessage>> fit(List<ContextMessage> messages, int tokens, Integer answer) {
         long room = tokens
-                - (answer != null ? Math.min(answer, tokens / 2) : Math.min(MOST_FOR_THE_ANSWER, tokens / SHARE_OF_THE_ANSWER));
+                - (answer != null ? Math.min(answer, tokens / 2) : Math.min(MAX_ANSWER_TOKENS, tokens / SHARE_OF_THE_ANSWER));
         // No text has more tokens than bytes, nor more bytes than three times its UTF-16 units.
         long most = messages.stream().mapToLong(message -> TOKENS_A_MESSAGE + 3L * message.content().length()).sum();
         return most <= room ? Uni.createFrom().item(messages) : OffEventLoop.run(() -> cut(messages, room));

@@ -9,23 +9,23 @@ import io.vertx.core.buffer.Buffer;
  */
 final class DeltaStream implements LiveCompletion.Reader {
 
-    private static final int MOST_CHARACTERS = 32_768;
+    private static final int MAX_CHARACTERS = 32_768;
 
     private final LiveCompletion live;
-    private final Events events;
-    private final Outlet outlet = new Outlet();
+    private final ServerSentEvents events;
+    private final EventSink sink = new EventSink();
     private int position;
-    private Outcome outcome;
+    private CompletionResult outcome;
     private boolean silent;
 
-    private DeltaStream(LiveCompletion live, int position, Events events) {
+    private DeltaStream(LiveCompletion live, int position, ServerSentEvents events) {
         this.live = live;
         this.position = position;
         this.events = events;
     }
 
     /** From its beginning. */
-    static Multi<Buffer> of(LiveCompletion live, Events events) {
+    static Multi<Buffer> of(LiveCompletion live, ServerSentEvents events) {
         return new DeltaStream(live, 0, events).pieces();
     }
 
@@ -34,14 +34,14 @@ final class DeltaStream implements LiveCompletion.Reader {
      *
      * @param from how many UTF-16 units of the text the client has already
      */
-    static Multi<Buffer> again(LiveCompletion live, int from, Events events) {
+    static Multi<Buffer> again(LiveCompletion live, int from, ServerSentEvents events) {
         DeltaStream stream = new DeltaStream(live, from, events);
         stream.silent = true;
         return stream.pieces();
     }
 
     private Multi<Buffer> pieces() {
-        return outlet.open(live::onContext, () -> {
+        return sink.open(live::onContext, () -> {
             position = Math.min(position, live.transcript().text().length());
             live.attach(this);
         }, this::pump, () -> live.detach(this));
@@ -49,36 +49,36 @@ final class DeltaStream implements LiveCompletion.Reader {
 
     @Override
     public void advanced() {
-        outlet.guard(this::pump);
+        sink.guard(this::pump);
     }
 
     @Override
     public void idle() {
         silent = true;
-        outlet.guard(this::pump);
+        sink.guard(this::pump);
     }
 
     @Override
-    public void over(Outcome outcome) {
+    public void finished(CompletionResult outcome) {
         this.outcome = outcome;
-        outlet.guard(this::pump);
+        sink.guard(this::pump);
     }
 
     private void pump() {
-        while (outlet.takesMore()) {
+        while (sink.takesMore()) {
             int end = end();
             if (end > position) {
                 String piece = live.transcript().text().substring(position, end);
                 position = end;
                 silent = false;
-                outlet.emit(events.delta(live.id(), position, piece));
+                sink.emit(events.delta(live.id(), position, piece));
             } else if (outcome != null) {
-                outlet.emit(outcome.problem() != null ? events.error(outcome.problem())
+                sink.emit(outcome.problem() != null ? events.error(outcome.problem())
                         : events.done(live.id(), position, outcome.answer()));
-                outlet.complete();
+                sink.complete();
             } else if (silent) {
                 silent = false;
-                outlet.emit(Events.comment());
+                sink.emit(ServerSentEvents.comment());
             } else {
                 return;
             }
@@ -88,7 +88,7 @@ final class DeltaStream implements LiveCompletion.Reader {
     /** Halves of a surrogate pair go out together. */
     private int end() {
         StringBuilder text = live.transcript().text();
-        int end = Math.min(text.length(), position + MOST_CHARACTERS);
+        int end = Math.min(text.length(), position + MAX_CHARACTERS);
         boolean mayGoOn = end < text.length() || outcome == null;
         return end > position && mayGoOn && Character.isHighSurrogate(text.charAt(end - 1)) ? end - 1 : end;
     }

@@ -21,10 +21,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.chatkeep.completion.CompletionCall.ProviderRequest;
-import dev.chatkeep.completion.Outcome.State;
+import dev.chatkeep.completion.CompletionResult.State;
 import dev.chatkeep.problem.DatabaseProblems;
 import dev.chatkeep.problem.Problem;
-import dev.chatkeep.provider.Provider;
+import dev.chatkeep.provider.ModelProvider;
 import dev.chatkeep.provider.ProviderCall;
 import dev.chatkeep.provider.ProviderFailure;
 import dev.chatkeep.provider.ProviderFailure.Kind;
@@ -46,7 +46,7 @@ final class LiveCompletion implements ProviderListener {
     private static final Logger LOG = Logger.getLogger(LiveCompletion.class);
 
     /** Where an answer is larger than a message can be, there is something wrong with it. */
-    private static final int MOST_BYTES = 16 << 20;
+    private static final int MAX_BYTES = 16 << 20;
     /** What is computed at once; more goes to a worker thread. */
     private static final int SMALL_CHARACTERS = 50_000;
     /** Between being ready and being read. */
@@ -55,7 +55,7 @@ final class LiveCompletion implements ProviderListener {
     /** How long readers wait for an answer to be stored; storing it is tried for longer. */
     private static final Duration READERS_PATIENCE = Duration.ofSeconds(10);
     private static final Duration STORE_DELAY = Duration.ofMillis(200);
-    private static final Duration STORE_DELAY_MOST = Duration.ofSeconds(5);
+    private static final Duration MAX_STORE_DELAY = Duration.ofSeconds(5);
     private static final Duration STORE_PATIENCE = Duration.ofMinutes(10);
 
     /** Somebody who follows an answer. Called on the context of the completion. */
@@ -79,7 +79,7 @@ final class LiveCompletion implements ProviderListener {
         }
 
         /** There will be no more. */
-        void over(Outcome outcome);
+        void finished(CompletionResult outcome);
     }
 
     private enum Stage {
@@ -93,7 +93,7 @@ final class LiveCompletion implements ProviderListener {
     private final Context context;
     private final Vertx vertx;
     private final ObjectMapper json;
-    private final Ledger.Pages ledger;
+    private final CompletionStore.ForCaller store;
     private CompletionCall call;
     private final Transcript transcript;
     private final Set<Reader> readers = new LinkedHashSet<>();
@@ -106,7 +106,7 @@ final class LiveCompletion implements ProviderListener {
     private Admission admission;
     private ProviderRequest request;
     private ProviderCall provider;
-    private Outcome outcome;
+    private CompletionResult outcome;
     private State state;
     private Usage usage;
     private long startedAt;
@@ -117,12 +117,12 @@ final class LiveCompletion implements ProviderListener {
     private int stored;
     private int storing;
 
-    LiveCompletion(Vertx vertx, ObjectMapper json, Ledger.Pages ledger, CompletionCall call,
+    LiveCompletion(Vertx vertx, ObjectMapper json, CompletionStore.ForCaller store, CompletionCall call,
             Consumer<LiveCompletion> whenAdmitted) {
         this.context = vertx.getOrCreateContext();
         this.vertx = vertx;
         this.json = json;
-        this.ledger = ledger;
+        this.store = store;
         this.call = call;
         this.transcript = new Transcript(json);
         this.whenAdmitted = whenAdmitted;
@@ -133,7 +133,7 @@ final class LiveCompletion implements ProviderListener {
     }
 
     UUID userId() {
-        return ledger.userId();
+        return store.userId();
     }
 
     Admission admission() {
@@ -186,14 +186,14 @@ final class LiveCompletion implements ProviderListener {
      *
      * @param present follow the answer from its first piece
      */
-    Uni<LiveCompletion> start(Provider provider, Reader... present) {
+    Uni<LiveCompletion> start(ModelProvider provider, Reader... present) {
         return Uni.createFrom().emitter(emitter -> {
             emitter.onTermination(() -> onContext(this::giveUp));
             onContext(() -> {
                 starter = emitter;
                 readers.addAll(List.of(present));
                 startedAt = System.nanoTime();
-                ledger.begin(call).subscribe().with(
+                store.begin(call).subscribe().with(
                         admitted -> onContext(() -> admit(admitted, provider)),
                         failure -> onContext(() -> {
                             stage = Stage.OVER;
@@ -204,7 +204,7 @@ final class LiveCompletion implements ProviderListener {
         });
     }
 
-    private void admit(Admission admitted, Provider provider) {
+    private void admit(Admission admitted, ModelProvider provider) {
         admission = admitted;
         stage = Stage.CALL;
         whenAdmitted.accept(this);
@@ -221,7 +221,7 @@ final class LiveCompletion implements ProviderListener {
                 }),
                 failure -> onContext(() -> {
                     LOG.error("A request to the provider could not be made", failure);
-                    settle(State.RELEASED, Outcome.of(ProviderFailure.of(Kind.INTERNAL).toProblem()), null);
+                    settle(State.RELEASED, CompletionResult.of(ProviderFailure.of(Kind.INTERNAL).toProblem()), null);
                 }));
     }
 
@@ -252,7 +252,7 @@ final class LiveCompletion implements ProviderListener {
         present.forEach(reader -> reader.received(data, kind));
         if (transcript.text().length() > length) {
             bytes += utf8Length(transcript.text(), length);
-            if (bytes > MOST_BYTES) {
+            if (bytes > MAX_BYTES) {
                 provider.cancel();
                 failed(ProviderFailure.of(Kind.TOO_LARGE));
                 return;
@@ -281,7 +281,8 @@ final class LiveCompletion implements ProviderListener {
     public void failed(ProviderFailure failure) {
         if (stage == Stage.CALL || stage == Stage.ANSWER) {
             LOG.warnf("A call of %s failed: %s", admission.model(), failure.getMessage());
-            settle(transcript.isEmpty() ? State.RELEASED : State.FAILED, Outcome.of(failure.toProblem()), failure.kind());
+            settle(transcript.isEmpty() ? State.RELEASED : State.FAILED, CompletionResult.of(failure.toProblem()),
+                    failure.kind());
         }
     }
 
@@ -290,7 +291,7 @@ final class LiveCompletion implements ProviderListener {
         readers.add(reader);
         vertx.cancelTimer(graceTimer);
         if (outcome != null) {
-            reader.over(outcome);
+            reader.finished(outcome);
         }
     }
 
@@ -341,12 +342,12 @@ final class LiveCompletion implements ProviderListener {
                 provider.cancel();
             }
             settle(transcript.isEmpty() ? State.RELEASED : State.INTERRUPTED,
-                    Outcome.of(Outcome.interrupted()), null);
+                    CompletionResult.of(CompletionResult.interrupted()), null);
         }
     }
 
     /** @param result null where it is the complete answer */
-    private void settle(State state, Outcome result, Kind error) {
+    private void settle(State state, CompletionResult result, Kind error) {
         Stage before = stage;
         stage = Stage.SETTLEMENT;
         this.state = state;
@@ -359,22 +360,22 @@ final class LiveCompletion implements ProviderListener {
         }
         usage(state).invoke(counted -> usage = counted).map(counted -> new Settlement(state, error, counted, elapsedMillis))
                 .chain(settlement -> store(settlement).map(entry -> entry == null ? null
-                        : result != null ? result : Outcome.of(answer(settlement, entry))))
+                        : result != null ? result : CompletionResult.of(answer(settlement, entry))))
                 .subscribe().with(
                         told -> onContext(() -> {
-                            tell(told != null ? told : Outcome.of(unknownUser()), before);
-                            over();
+                            publish(told != null ? told : CompletionResult.of(unknownUser()), before);
+                            finished();
                         }),
                         failure -> onContext(() -> {
                             LOG.error("An answer could not be stored", failure);
-                            tell(Outcome.of(DatabaseProblems.unavailable()), before);
-                            over();
+                            publish(CompletionResult.of(DatabaseProblems.unavailable()), before);
+                            finished();
                         }));
         patienceTimer = vertx.setTimer(READERS_PATIENCE.toMillis(),
-                id -> tell(Outcome.of(DatabaseProblems.unavailable()), before));
+                id -> publish(CompletionResult.of(DatabaseProblems.unavailable()), before));
     }
 
-    /** What is entered in the ledger. */
+    /** What is entered in the store. */
     private record Settlement(State state, Kind error, Usage usage, long elapsedMillis) {
     }
 
@@ -389,8 +390,8 @@ final class LiveCompletion implements ProviderListener {
     }
 
     private Uni<JsonNode> store(Settlement settlement) {
-        return OffEventLoop.runIf(transcript.text().length() > SMALL_CHARACTERS, () -> entry(settlement)).chain(ledger::finish)
-                .onFailure(DatabaseProblems::isUnavailable).retry().withBackOff(STORE_DELAY, STORE_DELAY_MOST)
+        return OffEventLoop.runIf(transcript.text().length() > SMALL_CHARACTERS, () -> entry(settlement)).chain(store::finish)
+                .onFailure(DatabaseProblems::isUnavailable).retry().withBackOff(STORE_DELAY, MAX_STORE_DELAY)
                 .expireIn(STORE_PATIENCE.toMillis());
     }
 
@@ -439,8 +440,8 @@ final class LiveCompletion implements ProviderListener {
         }
     }
 
-    private Answer answer(Settlement settlement, JsonNode entry) {
-        return new Answer(transcript.text().toString(), settlement.usage(), entry.path("question_id").textValue(),
+    private AnswerView answer(Settlement settlement, JsonNode entry) {
+        return new AnswerView(transcript.text().toString(), settlement.usage(), entry.path("question_id").textValue(),
                 entry.path("timestamp").textValue(), BigDecimal.valueOf(settlement.elapsedMillis(), 3),
                 ContentType.of(transcript.text()), completionId(), admission.model(), call.id(),
                 entry.path("session_id").textValue(), entry.path("message_id").textValue());
@@ -460,7 +461,7 @@ final class LiveCompletion implements ProviderListener {
         return Problem.of(Status.NOT_FOUND, "user_not_found", "There is no such user.");
     }
 
-    private void tell(Outcome result, Stage before) {
+    private void publish(CompletionResult result, Stage before) {
         if (outcome != null) {
             return;
         }
@@ -470,10 +471,10 @@ final class LiveCompletion implements ProviderListener {
         }
         List<Reader> present = new ArrayList<>(readers);
         readers.clear();
-        present.forEach(reader -> reader.over(result));
+        present.forEach(reader -> reader.finished(result));
     }
 
-    private void over() {
+    private void finished() {
         stage = Stage.OVER;
         // What may be kept for late readers is the answer, not what led to it.
         request = null;

@@ -9,7 +9,7 @@ import io.smallrye.mutiny.subscription.UniEmitter;
 final class OpenAiDocument implements LiveCompletion.Reader {
 
     private String document;
-    private Outcome outcome;
+    private CompletionResult outcome;
     private UniEmitter<? super String> client;
 
     /** The body of the response, when the answer is stored. */
@@ -34,7 +34,7 @@ final class OpenAiDocument implements LiveCompletion.Reader {
     }
 
     @Override
-    public void over(Outcome outcome) {
+    public void finished(CompletionResult outcome) {
         this.outcome = outcome;
         answer();
     }

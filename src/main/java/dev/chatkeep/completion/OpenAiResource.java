@@ -50,7 +50,7 @@ public class OpenAiResource {
     private static final String ONE = "select " + MODEL_JSON + "::text from " + MODELS + " where m.model_id = $2";
 
     @Schema(name = "ChatCompletionRequest", description = "And whatever else the provider understands")
-    record Asked(@Schema(examples = "openai/gpt-4o-mini") String model,
+    record ChatCompletionRequest(@Schema(examples = "openai/gpt-4o-mini") String model,
             @Schema(required = true, examples = "[{\"role\": \"user\", \"content\": \"What should I see in Lisbon?\"}]") List<Map<String, Object>> messages,
             Boolean stream, @Schema(description = "`session_id` is taken out of it") Map<String, Object> metadata) {
     }
@@ -68,16 +68,16 @@ public class OpenAiResource {
     }
 
     private final Completions completions;
-    private final Ledger ledger;
-    private final OpenAiRequests requests;
-    private final Events events;
+    private final CompletionStore store;
+    private final OpenAiRequestReader requests;
+    private final ServerSentEvents events;
     private final CallerTransaction transaction;
     private final ObjectMapper json;
 
-    public OpenAiResource(Completions completions, Ledger ledger, OpenAiRequests requests, Events events,
+    public OpenAiResource(Completions completions, CompletionStore store, OpenAiRequestReader requests, ServerSentEvents events,
             CallerTransaction transaction, ObjectMapper json) {
         this.completions = completions;
-        this.ledger = ledger;
+        this.store = store;
         this.requests = requests;
         this.events = events;
         this.transaction = transaction;
@@ -90,7 +90,7 @@ public class OpenAiResource {
     @Operation(summary = "Create a chat completion", description = "OpenAI's `POST /v1/chat/completions`, streamed or not: what"
             + " is asked goes to the provider as it is, and its answer comes back as it is. With `metadata.session_id` or the"
             + " header `X-Session-Id` the last question and the answer are stored in that session.")
-    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = Asked.class)))
+    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = ChatCompletionRequest.class)))
     @APIResponse(responseCode = "200", description = "The completion, or its chunks", content = {
             @Content(mediaType = "application/json", schema = @Schema(implementation = Completed.class)),
             @Content(mediaType = "text/event-stream") })
@@ -104,16 +104,16 @@ public class OpenAiResource {
     public RestMulti<Buffer> complete(
             @Parameter(description = "The session to store question and answer in") @RestHeader(SESSION_ID) @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
             byte[] body) {
-        Ledger.Pages pages = ledger.ofCaller();
-        return Reply.answer(requests.read(body, sessionId).chain(read -> {
+        CompletionStore.ForCaller callerStore = store.forCaller();
+        return StreamingResponse.answer(requests.read(body, sessionId).chain(read -> {
             if (read.streamed()) {
                 OpenAiStream stream = new OpenAiStream(events, json, read.wantsUsage());
-                return completions.start(pages, read.call(), stream)
-                        .map(live -> Reply.ofEvents(Reply.headersOf(live), stream.of(live)));
+                return completions.start(callerStore, read.call(), stream)
+                        .map(live -> StreamingResponse.ofEvents(StreamingResponse.headersOf(live), stream.of(live)));
             }
             OpenAiDocument document = new OpenAiDocument();
-            return completions.start(pages, read.call(), document).chain(live -> document.of(live)
-                    .map(answer -> Reply.ofJson(Reply.headersOf(live), Buffer.buffer(answer))));
+            return completions.start(callerStore, read.call(), document).chain(live -> document.of(live)
+                    .map(answer -> StreamingResponse.ofJson(StreamingResponse.headersOf(live), Buffer.buffer(answer))));
         }));
     }
 

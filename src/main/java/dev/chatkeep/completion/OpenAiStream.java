@@ -15,22 +15,22 @@ import io.vertx.core.buffer.Buffer;
  */
 final class OpenAiStream implements LiveCompletion.Reader {
 
-    private static final int MOST_WAITING_CHARACTERS = 1 << 20;
+    private static final int MAX_WAITING_CHARACTERS = 1 << 20;
     private static final String DONE = "[DONE]";
 
-    private final Events events;
+    private final ServerSentEvents events;
     private final ObjectMapper json;
     private final boolean wantsUsage;
     private final Queue<String> waiting = new ArrayDeque<>();
     private int waitingCharacters;
     private LiveCompletion live;
-    private final Outlet outlet = new Outlet();
+    private final EventSink sink = new EventSink();
     private boolean usageSent;
     private boolean silent;
     private boolean over;
 
     /** @param wantsUsage whether the client asked for a chunk with usage; usage itself is always asked for */
-    OpenAiStream(Events events, ObjectMapper json, boolean wantsUsage) {
+    OpenAiStream(ServerSentEvents events, ObjectMapper json, boolean wantsUsage) {
         this.events = events;
         this.json = json;
         this.wantsUsage = wantsUsage;
@@ -39,13 +39,13 @@ final class OpenAiStream implements LiveCompletion.Reader {
     /** The body of the response; to be read once. */
     Multi<Buffer> of(LiveCompletion live) {
         this.live = live;
-        return outlet.open(live::onContext, () -> {
+        return sink.open(live::onContext, () -> {
         }, this::pump, () -> live.detach(this));
     }
 
     @Override
     public boolean isFollowing() {
-        return outlet.isOpen();
+        return sink.isOpen();
     }
 
     @Override
@@ -57,22 +57,22 @@ final class OpenAiStream implements LiveCompletion.Reader {
         };
         if (sent) {
             usageSent |= kind == Transcript.Piece.USAGE;
-            outlet.guard(() -> say(piece));
+            sink.guard(() -> say(piece));
         }
     }
 
     @Override
     public void idle() {
         silent = true;
-        outlet.guard(this::pump);
+        sink.guard(this::pump);
     }
 
     @Override
-    public void over(Outcome outcome) {
-        outlet.guard(() -> end(outcome));
+    public void finished(CompletionResult outcome) {
+        sink.guard(() -> end(outcome));
     }
 
-    private void end(Outcome outcome) {
+    private void end(CompletionResult outcome) {
         if (outcome.problem() != null) {
             say(events.write(OpenAiErrors.of(outcome.problem())));
         } else {
@@ -86,7 +86,7 @@ final class OpenAiStream implements LiveCompletion.Reader {
     }
 
     /** For a provider that does not send it. */
-    private String usage(Answer answer) {
+    private String usage(AnswerView answer) {
         ObjectNode chunk = json.createObjectNode().put("id", answer.id()).put("object", "chat.completion.chunk")
                 .put("created", System.currentTimeMillis() / 1000).put("model", answer.model());
         chunk.putArray("choices");
@@ -97,29 +97,29 @@ final class OpenAiStream implements LiveCompletion.Reader {
     private void say(String data) {
         waiting.add(data);
         waitingCharacters += data.length();
-        if (waitingCharacters > MOST_WAITING_CHARACTERS && live != null) {
+        if (waitingCharacters > MAX_WAITING_CHARACTERS && live != null) {
             live.pause();
         }
         pump();
     }
 
     private void pump() {
-        while (outlet.takesMore()) {
+        while (sink.takesMore()) {
             if (!waiting.isEmpty()) {
                 String data = waiting.remove();
                 waitingCharacters -= data.length();
                 silent = false;
-                outlet.emit(Events.data(data));
+                sink.emit(ServerSentEvents.data(data));
             } else if (over) {
-                outlet.complete();
+                sink.complete();
             } else if (silent) {
                 silent = false;
-                outlet.emit(Events.comment());
+                sink.emit(ServerSentEvents.comment());
             } else {
                 break;
             }
         }
-        if (waitingCharacters <= MOST_WAITING_CHARACTERS / 2 && live != null) {
+        if (waitingCharacters <= MAX_WAITING_CHARACTERS / 2 && live != null) {
             live.resume();
         }
     }

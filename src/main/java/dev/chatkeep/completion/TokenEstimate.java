@@ -11,7 +11,7 @@ import com.knuddels.jtokkit.api.EncodingType;
 final class TokenEstimate {
 
     /** Counted as it is; what is longer is taken to go on like this. */
-    private static final int MOST_CHARACTERS = 200_000;
+    private static final int MAX_CHARACTERS = 200_000;
 
     private TokenEstimate() {
     }
@@ -24,10 +24,10 @@ final class TokenEstimate {
 
     static int of(CharSequence text) {
         int length = text.length();
-        if (length <= MOST_CHARACTERS) {
+        if (length <= MAX_CHARACTERS) {
             return Tables.O200K.countTokensOrdinary(text.toString());
         }
-        double counted = Tables.O200K.countTokensOrdinary(text.subSequence(0, MOST_CHARACTERS).toString());
-        return (int) Math.min(Integer.MAX_VALUE, Math.round(counted * length / MOST_CHARACTERS));
+        double counted = Tables.O200K.countTokensOrdinary(text.subSequence(0, MAX_CHARACTERS).toString());
+        return (int) Math.min(Integer.MAX_VALUE, Math.round(counted * length / MAX_CHARACTERS));
     }
 }

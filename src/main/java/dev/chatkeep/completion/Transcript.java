@@ -29,7 +29,7 @@ final class Transcript {
 
     private static final String DONE = "[DONE]";
     /** Reasoning beyond this is counted and not kept. */
-    private static final int MOST_HIDDEN_CHARACTERS = 200_000;
+    private static final int MAX_HIDDEN_CHARACTERS = 200_000;
     /** Base64 of 16-bit samples at 24 kHz, of which providers count a token each 50 ms. */
     private static final int AUDIO_CHARACTERS_A_TOKEN = 3_200;
 
@@ -125,7 +125,7 @@ final class Transcript {
     private void addHidden(JsonNode part) {
         if (part.isTextual()) {
             hiddenCharacters += part.textValue().length();
-            if (hidden.length() < MOST_HIDDEN_CHARACTERS) {
+            if (hidden.length() < MAX_HIDDEN_CHARACTERS) {
                 hidden.append(part.textValue());
             }
         }

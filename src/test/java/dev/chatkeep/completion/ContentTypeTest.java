@@ -11,7 +11,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ContentTypeTest {
 
     /** A few times the square of the 4,000 characters that are looked at: what takes milliseconds. */
-    private static final long MOST_READ = 100_000_000;
+    private static final long MAX_READ = 100_000_000;
 
     @ParameterizedTest
     @ValueSource(strings = {
@@ -45,7 +45,7 @@ class ContentTypeTest {
 
         ContentType.of(text);
 
-        assertThat(text.characters()).hasPositiveValue().hasValueLessThan(MOST_READ);
+        assertThat(text.characters()).hasPositiveValue().hasValueLessThan(MAX_READ);
     }
 
     /** A text that counts how often one of its characters is read. */

@@ -33,7 +33,7 @@ import io.vertx.core.http.RequestOptions;
  */
 @ApplicationScoped
 @Startup // outside of the HTTP server, or else its end would be that of all connections made here
-public class Provider {
+public class ModelProvider {
 
     private static final TypeLiteral<Uni<Void>> NOTHING = new TypeLiteral<>() {
         private static final long serialVersionUID = 1L;
@@ -48,7 +48,7 @@ public class Provider {
     /** Around each attempt to get a first byte. */
     private final Guard attempts;
 
-    public Provider(ProviderConfig config, Vertx vertx, TlsConfigurationRegistry tls, MeterRegistry metrics) {
+    public ModelProvider(ProviderConfig config, Vertx vertx, TlsConfigurationRegistry tls, MeterRegistry metrics) {
         this.config = config;
         this.metrics = metrics;
         HttpClientOptions options = new HttpClientOptions()

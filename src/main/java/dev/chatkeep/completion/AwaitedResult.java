@@ -4,18 +4,18 @@ import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 
 /** Waits for the end. */
-final class WholeAnswer implements LiveCompletion.Reader {
+final class AwaitedResult implements LiveCompletion.Reader {
 
-    private final UniEmitter<? super Outcome> client;
+    private final UniEmitter<? super CompletionResult> client;
 
-    private WholeAnswer(UniEmitter<? super Outcome> client) {
+    private AwaitedResult(UniEmitter<? super CompletionResult> client) {
         this.client = client;
     }
 
     /** The complete answer, or the problem that there is instead. */
-    static Uni<Answer> of(LiveCompletion live) {
-        return Uni.createFrom().<Outcome> emitter(client -> {
-            WholeAnswer reader = new WholeAnswer(client);
+    static Uni<AnswerView> of(LiveCompletion live) {
+        return Uni.createFrom().<CompletionResult> emitter(client -> {
+            AwaitedResult reader = new AwaitedResult(client);
             client.onTermination(() -> live.onContext(() -> live.detach(reader)));
             live.onContext(() -> live.attach(reader));
         }).map(outcome -> {
@@ -27,7 +27,7 @@ final class WholeAnswer implements LiveCompletion.Reader {
     }
 
     @Override
-    public void over(Outcome outcome) {
+    public void finished(CompletionResult outcome) {
         client.complete(outcome);
     }
 }

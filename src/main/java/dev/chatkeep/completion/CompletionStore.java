@@ -21,7 +21,7 @@ import io.smallrye.mutiny.Uni;
 
 /** What the database knows of calls: who may make one, what came of it. */
 @ApplicationScoped
-class Ledger {
+class CompletionStore {
 
     private static final String BEGIN = "select chatkeep.begin_completion($1, $2::text::jsonb)::text";
     private static final String FINISH = "select chatkeep.finish_completion($1, $2::text::jsonb)::text";
@@ -30,23 +30,23 @@ class Ledger {
     private static final String RECOVER = "select chatkeep.recover_completions($1)";
 
     /** A recovery at a time, so that it does not hold on to a connection. */
-    private static final int MOST_RECOVERED = 50;
+    private static final int MAX_RECOVERED = 50;
 
     private final CallerTransaction transaction;
     private final ObjectMapper json;
     private final CompletionConfig config;
     private final Map<String, Integer> requestsPerMinute;
 
-    Ledger(CallerTransaction transaction, ObjectMapper json, CompletionConfig config, LimitsConfig limits) {
+    CompletionStore(CallerTransaction transaction, ObjectMapper json, CompletionConfig config, LimitsConfig limits) {
         this.transaction = transaction;
         this.json = json;
         this.config = config;
         this.requestsPerMinute = limits.allRequestsPerMinute();
     }
 
-    /** The pages of the caller of this request, who is remembered. */
-    Pages ofCaller() {
-        return new Pages(transaction.userId(), transaction.writing());
+    /** The callerStore of the caller of this request, who is remembered. */
+    ForCaller forCaller() {
+        return new ForCaller(transaction.userId(), transaction.writing());
     }
 
     /** What is known of a stream of the caller; null if there is none. */
@@ -61,8 +61,8 @@ class Ledger {
 
     /** Settles calls whose instance is gone. @return how many there were */
     Uni<Integer> recover() {
-        return transaction.asService(RECOVER, MOST_RECOVERED).map(row -> row.getInteger(0))
-                .chain(count -> count < MOST_RECOVERED ? Uni.createFrom().item(count) : recover().map(more -> count + more));
+        return transaction.asService(RECOVER, MAX_RECOVERED).map(row -> row.getInteger(0))
+                .chain(count -> count < MAX_RECOVERED ? Uni.createFrom().item(count) : recover().map(more -> count + more));
     }
 
     /** Some checkpoints may be late. */
@@ -79,12 +79,12 @@ class Ledger {
     }
 
     /** What one caller's calls are entered in, also after the request is over. */
-    final class Pages {
+    final class ForCaller {
 
         private final UUID userId;
         private final Statements statements;
 
-        private Pages(UUID userId, Statements statements) {
+        private ForCaller(UUID userId, Statements statements) {
             this.userId = userId;
             this.statements = statements;
         }
@@ -109,7 +109,7 @@ class Ledger {
             entry.set("requests_per_minute", json.valueToTree(requestsPerMinute));
             return statements.run(BEGIN, entry.toString())
                     .map(rows -> parse(rows.iterator().next().getString(0), Admission.class))
-                    .invoke(Pages::requireAdmitted);
+                    .invoke(ForCaller::requireAdmitted);
         }
 
         /** @return null if the account is not there any more */

@@ -13,7 +13,7 @@ import io.quarkiverse.resteasy.problem.HttpProblem;
  * @param problem why there is no answer, or only part of one; null if it is complete
  * @param answer null if there is a problem
  */
-record Outcome(HttpProblem problem, Answer answer) {
+record CompletionResult(HttpProblem problem, AnswerView answer) {
 
     /** As the database knows them. */
     enum State {
@@ -35,11 +35,11 @@ record Outcome(HttpProblem problem, Answer answer) {
         return Problem.of(Status.SERVICE_UNAVAILABLE, "interrupted", "The answer was interrupted.");
     }
 
-    static Outcome of(HttpProblem problem) {
-        return new Outcome(problem, null);
+    static CompletionResult of(HttpProblem problem) {
+        return new CompletionResult(problem, null);
     }
 
-    static Outcome of(Answer answer) {
-        return new Outcome(null, answer);
+    static CompletionResult of(AnswerView answer) {
+        return new CompletionResult(null, answer);
     }
 }

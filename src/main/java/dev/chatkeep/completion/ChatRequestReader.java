@@ -20,7 +20,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 
 import dev.chatkeep.completion.Admission.ContextMessage;
-import dev.chatkeep.completion.ChatRequest.Said;
+import dev.chatkeep.completion.ChatRequest.RequestMessage;
 import dev.chatkeep.completion.CompletionCall.ProviderRequest;
 import dev.chatkeep.completion.CompletionCall.Question;
 import dev.chatkeep.problem.Problem;
@@ -32,7 +32,7 @@ import io.smallrye.mutiny.Uni;
 
 /** Makes calls of what front ends ask. */
 @ApplicationScoped
-class ChatRequests {
+class ChatRequestReader {
 
     /** What is read at once; more goes to a worker thread. */
     private static final int SMALL_BYTES = 64 << 10;
@@ -46,7 +46,7 @@ class ChatRequests {
     /** What providers are asked; usage is always wanted. */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     @RegisterForReflection // written to the provider
-    record Asked(String model, List<ContextMessage> messages, BigDecimal temperature,
+    record ChatCompletionRequest(String model, List<ContextMessage> messages, BigDecimal temperature,
             @JsonProperty("max_tokens") Integer maxTokens, boolean stream,
             @JsonProperty("stream_options") StreamOptions streamOptions) {
 
@@ -59,7 +59,7 @@ class ChatRequests {
     private final Validator validator;
     private final CompletionConfig config;
 
-    ChatRequests(ObjectMapper json, Validator validator, CompletionConfig config) {
+    ChatRequestReader(ObjectMapper json, Validator validator, CompletionConfig config) {
         this.json = json;
         this.validator = validator;
         this.config = config;
@@ -83,15 +83,16 @@ class ChatRequests {
 
     private Read call(ChatRequest request) throws JsonProcessingException {
         String id = CompletionCall.newMessageId();
-        List<Said> messages = request.messages() == null ? List.of() : request.messages();
-        Said last = messages.isEmpty() ? null : messages.get(messages.size() - 1);
-        Said asked = last != null && last.isQuestion() ? last : question(request.message());
+        List<RequestMessage> messages = request.messages() == null ? List.of() : request.messages();
+        RequestMessage last = messages.isEmpty() ? null : messages.get(messages.size() - 1);
+        RequestMessage asked = last != null && last.isQuestion() ? last : question(request.message());
         boolean wantsContext = messages.isEmpty() && request.sessionId() != null;
         // A question that is stored nowhere gets its id here; for a stored one the database looks whether it has it already.
         String questionId = asked.id() != null || request.sessionId() != null ? asked.id()
                 : CompletionCall.newMessageId();
         List<ContextMessage> seen = new ArrayList<>();
-        messages.stream().filter(Said::isSeen).forEach(said -> seen.add(new ContextMessage(said.role(), said.content())));
+        messages.stream().filter(RequestMessage::isSeen)
+                .forEach(said -> seen.add(new ContextMessage(said.role(), said.content())));
         if (asked != last) {
             seen.add(new ContextMessage("user", asked.content()));
         }
@@ -103,23 +104,23 @@ class ChatRequests {
     }
 
     /** Text, or a message as in {@code messages}. */
-    private Said question(JsonNode message) throws JsonProcessingException {
+    private RequestMessage question(JsonNode message) throws JsonProcessingException {
         if (message == null || message.isNull()) {
             List<FieldError> errors = List.of(new FieldError("message", "is missing"));
             throw Problem.ofFields(Status.BAD_REQUEST, "missing_field", RequestProblems.sentence(errors), errors);
         }
-        Said said;
+        RequestMessage said;
         if (message.isTextual()) {
-            said = new Said(null, "user", json.treeToValue(message, String.class), null, null);
+            said = new RequestMessage(null, "user", json.treeToValue(message, String.class), null, null);
         } else if (message.isObject()) {
-            Said given = json.treeToValue(message, Said.class);
-            said = new Said(given.id(), "user", given.content(), given.timestamp(), null);
+            RequestMessage given = json.treeToValue(message, RequestMessage.class);
+            said = new RequestMessage(given.id(), "user", given.content(), given.timestamp(), null);
         } else {
             throw RequestProblems.ofField("message", "must be text or a message");
         }
-        Set<ConstraintViolation<Said>> violations = validator.validate(said);
+        Set<ConstraintViolation<RequestMessage>> violations = validator.validate(said);
         if (!violations.isEmpty()) {
-            ConstraintViolation<Said> first = violations.iterator().next();
+            ConstraintViolation<RequestMessage> first = violations.iterator().next();
             throw RequestProblems.ofField(message.isTextual() ? "message" : "message." + first.getPropertyPath(),
                     first.getMessage());
         }
@@ -141,8 +142,9 @@ class ChatRequests {
         BigDecimal temperature = request.temperature() != null ? request.temperature() : admission.temperature();
         return ContextWindow.fit(all, admission.contextLength(), request.maxTokens()).map(fitting -> {
             try {
-                return new ProviderRequest(json.writeValueAsBytes(new Asked(admission.model(), fitting, temperature,
-                        request.maxTokens(), true, new Asked.StreamOptions(true))),
+                return new ProviderRequest(
+                        json.writeValueAsBytes(new ChatCompletionRequest(admission.model(), fitting, temperature,
+                                request.maxTokens(), true, new ChatCompletionRequest.StreamOptions(true))),
                         fitting.stream().map(ContextMessage::content).collect(Collectors.joining("\n")));
             } catch (JsonProcessingException e) {
                 throw new IllegalStateException("What was read as JSON cannot be written", e);

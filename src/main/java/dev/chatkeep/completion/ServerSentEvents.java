@@ -12,7 +12,7 @@ import io.vertx.core.buffer.Buffer;
 
 /** Writes server-sent events (WHATWG HTML, section 9.2). */
 @ApplicationScoped
-class Events {
+class ServerSentEvents {
 
     @RegisterForReflection // written by hand
     record Delta(String content) {
@@ -20,7 +20,7 @@ class Events {
 
     private final ObjectMapper json;
 
-    Events(ObjectMapper json) {
+    ServerSentEvents(ObjectMapper json) {
         this.json = json;
     }
 
@@ -34,7 +34,7 @@ class Events {
         return Buffer.buffer("id: " + streamId + ":" + position + "\nevent: delta\ndata: " + write(new Delta(text)) + "\n\n");
     }
 
-    Buffer done(String streamId, int position, Answer answer) {
+    Buffer done(String streamId, int position, AnswerView answer) {
         return Buffer.buffer("id: " + streamId + ":" + position + "\nevent: done\ndata: " + write(answer) + "\n\n");
     }
 

@@ -10,21 +10,21 @@ import org.junit.jupiter.api.Test;
 import io.smallrye.mutiny.helpers.test.AssertSubscriber;
 import io.vertx.core.buffer.Buffer;
 
-class OutletTest {
+class EventSinkTest {
 
-    private final Outlet outlet = new Outlet();
+    private final EventSink sink = new EventSink();
     private final List<String> happened = new ArrayList<>();
 
     private AssertSubscriber<Buffer> open(Runnable more) {
-        return outlet.open(Runnable::run, () -> happened.add("opened"), more, () -> happened.add("closed"))
+        return sink.open(Runnable::run, () -> happened.add("opened"), more, () -> happened.add("closed"))
                 .subscribe().withSubscriber(AssertSubscriber.create(1));
     }
 
     @Test
     void aPieceGoesOutWhenItsClientAsksForIt() {
         AssertSubscriber<Buffer> client = open(() -> {
-            if (outlet.takesMore()) {
-                outlet.emit(Buffer.buffer("piece"));
+            if (sink.takesMore()) {
+                sink.emit(Buffer.buffer("piece"));
             }
         });
 
@@ -44,7 +44,7 @@ class OutletTest {
 
         assertThat(client.getFailure()).isSameAs(cause);
         assertThat(happened).containsExactly("opened", "closed");
-        assertThat(outlet.isOpen()).isFalse();
+        assertThat(sink.isOpen()).isFalse();
     }
 
     @Test
@@ -53,11 +53,11 @@ class OutletTest {
             throw new IllegalStateException("no serializer");
         });
 
-        outlet.guard(() -> {
+        sink.guard(() -> {
             throw new IllegalArgumentException("another");
         });
 
         assertThat(client.getFailure()).isInstanceOf(IllegalStateException.class);
-        assertThat(outlet.takesMore()).isFalse();
+        assertThat(sink.takesMore()).isFalse();
     }
 }

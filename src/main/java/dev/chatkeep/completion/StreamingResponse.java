@@ -14,7 +14,7 @@ import io.smallrye.mutiny.Uni;
 import io.vertx.core.buffer.Buffer;
 
 /** What a client is answered with: a head, and a body in one or more pieces. */
-record Reply(Map<String, String> headers, Multi<Buffer> body) {
+record StreamingResponse(Map<String, String> headers, Multi<Buffer> body) {
 
     /** What `GET /api/chat/streams/{id}` knows an answer by. */
     static final String STREAM_ID = "X-Stream-Id";
@@ -24,17 +24,17 @@ record Reply(Map<String, String> headers, Multi<Buffer> body) {
         return with(RateLimit.headers(live.admission().policies()), STREAM_ID, live.id());
     }
 
-    static Reply ofJson(Map<String, String> headers, Buffer document) {
-        return new Reply(with(headers, HttpHeaders.CONTENT_TYPE, MediaType.APPLICATION_JSON),
+    static StreamingResponse ofJson(Map<String, String> headers, Buffer document) {
+        return new StreamingResponse(with(headers, HttpHeaders.CONTENT_TYPE, MediaType.APPLICATION_JSON),
                 Multi.createFrom().item(document));
     }
 
-    static Reply ofEvents(Map<String, String> headers, Multi<Buffer> events) {
+    static StreamingResponse ofEvents(Map<String, String> headers, Multi<Buffer> events) {
         Map<String, String> all = with(headers, HttpHeaders.CONTENT_TYPE, MediaType.SERVER_SENT_EVENTS);
         all.put(HttpHeaders.CACHE_CONTROL, "no-store");
         // What proxies collect does not come as it is written.
         all.put("X-Accel-Buffering", "no");
-        return new Reply(all, events);
+        return new StreamingResponse(all, events);
     }
 
     private static Map<String, String> with(Map<String, String> headers, String name, String value) {
@@ -44,8 +44,8 @@ record Reply(Map<String, String> headers, Multi<Buffer> body) {
     }
 
     /** As a method without a declared media type returns it: the framework writes what it is given, as it comes. */
-    static RestMulti<Buffer> answer(Uni<Reply> reply) {
-        return RestMulti.fromUniResponse(reply, Reply::body, ready -> {
+    static RestMulti<Buffer> answer(Uni<StreamingResponse> reply) {
+        return RestMulti.fromUniResponse(reply, StreamingResponse::body, ready -> {
             Map<String, List<String>> headers = new TreeMap<>();
             ready.headers().forEach((name, value) -> headers.put(name, List.of(value)));
             return headers;

@@ -12,9 +12,9 @@ import io.vertx.core.buffer.Buffer;
  * Where a response leaves piece by piece, as fast as its client reads. Everything but {@link #open} happens on the context of
  * the completion.
  */
-final class Outlet {
+final class EventSink {
 
-    private static final Logger LOGGER = Logger.getLogger(Outlet.class);
+    private static final Logger LOGGER = Logger.getLogger(EventSink.class);
 
     private MultiEmitter<? super Buffer> client;
     private long wanted;

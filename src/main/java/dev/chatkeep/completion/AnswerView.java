@@ -13,7 +13,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 @JsonNaming(SnakeCaseStrategy.class)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @Schema(name = "ChatAnswer")
-record Answer(
+record AnswerView(
         @Schema(examples = "Start in Alfama, early in the morning.") String response,
         Usage usage,
         @Schema(description = "The id of the question", examples = "msg_1752735003369_o159ep4bq") String requestId,

@@ -24,7 +24,7 @@ import io.smallrye.mutiny.Uni;
 
 /** Makes calls of what OpenAI's clients ask. What is not known here goes to the provider as it is. */
 @ApplicationScoped
-class OpenAiRequests {
+class OpenAiRequestReader {
 
     /** What is read at once; more goes to a worker thread. */
     private static final int SMALL_BYTES = 64 << 10;
@@ -37,7 +37,7 @@ class OpenAiRequests {
 
     private final ObjectReader exact;
 
-    OpenAiRequests(ObjectMapper json) {
+    OpenAiRequestReader(ObjectMapper json) {
         this.exact = json.reader().with(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS);
     }
 
