@@ -1,45 +1,26 @@
 package dev.chatkeep.completion;
 
-import java.util.Locale;
+import java.time.Duration;
 
-import jakarta.ws.rs.core.Response.Status;
+/** What came of a call, whichever API it was made by. */
+public sealed interface CompletionResult {
 
-import dev.chatkeep.problem.Problem;
-import io.quarkiverse.resteasy.problem.HttpProblem;
-
-/**
- * What came of a call.
- *
- * @param problem why there is no answer, or only part of one; null if it is complete
- * @param answer null if there is a problem
- */
-record CompletionResult(HttpProblem problem, AnswerView answer) {
-
-    /** As the database knows them. */
-    enum State {
-        COMPLETE,
-        /** By its client, or by the end of the service. */
-        INTERRUPTED,
-        /** By the provider, in the middle. */
-        FAILED,
-        /** Before there was anything of it. */
-        RELEASED;
-
-        String word() {
-            return name().toLowerCase(Locale.ROOT);
-        }
+    /**
+     * The answer is complete, and stored if its session is.
+     *
+     * @param contentType how front ends show the text
+     * @param completionId the provider's id of the answer
+     * @param questionId the message that holds the question
+     * @param sessionId null: nothing was stored
+     * @param messageId the message that holds the answer; null: nothing was stored
+     * @param timestamp when it was stored, as clients read it
+     */
+    record Answered(String text, String contentType, Usage usage, String streamId, String completionId, String model,
+            String questionId, String sessionId, String messageId, String timestamp,
+            Duration elapsed) implements CompletionResult {
     }
 
-    /** What readers of an answer hear that was not the provider's to end. */
-    static HttpProblem interrupted() {
-        return Problem.of(Status.SERVICE_UNAVAILABLE, "interrupted", "The answer was interrupted.");
-    }
-
-    static CompletionResult of(HttpProblem problem) {
-        return new CompletionResult(problem, null);
-    }
-
-    static CompletionResult of(AnswerView answer) {
-        return new CompletionResult(null, answer);
+    /** There is no answer, or only part of one. */
+    record Failed(CompletionFailure failure) implements CompletionResult {
     }
 }

@@ -4,8 +4,6 @@ import java.util.Map;
 import java.util.UUID;
 
 import jakarta.enterprise.context.ApplicationScoped;
-import jakarta.ws.rs.core.HttpHeaders;
-import jakarta.ws.rs.core.Response.Status;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -13,10 +11,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-import dev.chatkeep.problem.Problem;
 import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.security.Statements;
-import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.smallrye.mutiny.Uni;
 
 /** What the database knows of calls: who may make one, what came of it. */
@@ -44,14 +40,15 @@ class CompletionStore {
         this.requestsPerMinute = limits.allRequestsPerMinute();
     }
 
-    /** The callerStore of the caller of this request, who is remembered. */
+    /** For the caller of this request, also after the request is over. */
     ForCaller forCaller() {
         return new ForCaller(transaction.userId(), transaction.writing());
     }
 
     /** What is known of a stream of the caller; null if there is none. */
-    Uni<JsonNode> read(String id) {
-        return transaction.read(READ, id).map(answer -> answer == null ? null : parse(answer.toString(), JsonNode.class));
+    Uni<StoredCompletion> read(String streamId) {
+        return transaction.read(READ, streamId)
+                .map(call -> call == null ? null : StoredCompletion.of(parse(call.toString(), JsonNode.class)));
     }
 
     /** @param parts {@code [{user_id, id, position, content}]}, of anybody's calls that run here */
@@ -78,7 +75,7 @@ class CompletionStore {
         }
     }
 
-    /** What one caller's calls are entered in, also after the request is over. */
+    /** The calls of one caller. */
     final class ForCaller {
 
         private final UUID userId;
@@ -93,9 +90,9 @@ class CompletionStore {
             return userId;
         }
 
-        /** Admits a call; fails with a problem if it may not be made. */
+        /** Admits a call; fails with {@link CompletionRefused} if it may not be made. */
         Uni<Admission> begin(CompletionCall call) {
-            ObjectNode entry = json.createObjectNode().put("id", call.id()).put("model", call.model())
+            ObjectNode entry = json.createObjectNode().put("id", call.streamId()).put("model", call.model())
                     .put("fallback_model", config.defaultModel().orElse(null))
                     .put("session_id", call.sessionId())
                     .put("wants_context", call.wantsContext())
@@ -121,15 +118,8 @@ class CompletionStore {
         }
 
         private static void requireAdmitted(Admission admission) {
-            Admission.Refusal refused = admission.refused();
-            if (refused != null) {
-                HttpProblem.Builder problem = HttpProblem.builder(
-                        Problem.of(Status.fromStatusCode(refused.status()), refused.code(), refused.detail()));
-                RateLimit.headers(admission.policies()).forEach(problem::withHeader);
-                if (refused.retryAfter() != null) {
-                    problem.withHeader(HttpHeaders.RETRY_AFTER, refused.retryAfter());
-                }
-                throw problem.build();
+            if (admission.refused() != null) {
+                throw new CompletionRefused(admission.refused(), admission.policies());
             }
         }
     }

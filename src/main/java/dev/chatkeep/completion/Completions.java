@@ -29,9 +29,9 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 
-/** The calls that run on this instance. */
+/** Makes calls, and knows those that run on this instance. The APIs come to it for all that they need of a call. */
 @ApplicationScoped
-class Completions {
+public class Completions {
 
     private static final Logger LOG = Logger.getLogger(Completions.class);
 
@@ -43,7 +43,7 @@ class Completions {
     /** What is left of a shutdown after requests had their time. */
     private static final Duration TO_SETTLE = Duration.ofSeconds(5);
 
-    private record Key(UUID userId, String id) {
+    private record Key(UUID userId, String streamId) {
     }
 
     private final Map<Key, LiveCompletion> running = new ConcurrentHashMap<>();
@@ -51,43 +51,70 @@ class Completions {
     private final Vertx vertx;
     private final ObjectMapper json;
     private final CompletionStore store;
+    private final ProviderRequestWriter requests;
     private final ModelProvider provider;
     private final MeterRegistry metrics;
     private int ticks;
 
-    Completions(Vertx vertx, ObjectMapper json, CompletionStore store, ModelProvider provider, MeterRegistry metrics) {
+    Completions(Vertx vertx, ObjectMapper json, CompletionStore store, ProviderRequestWriter requests, ModelProvider provider,
+            MeterRegistry metrics) {
         this.vertx = vertx;
         this.json = json;
         this.store = store;
+        this.requests = requests;
         this.provider = provider;
         this.metrics = metrics;
         metrics.gaugeMapSize("chatkeep.completions.running", List.of(), running);
     }
 
-    /** Makes a call of the caller's; see {@link LiveCompletion#start}. */
-    Uni<LiveCompletion> start(CompletionStore.ForCaller callerStore, CompletionCall call, LiveCompletion.Reader... present) {
-        return Uni.createFrom()
-                .deferred(() -> new LiveCompletion(vertx, json, callerStore, call, this::enter).start(provider, present));
+    /** For the caller of this request, who is remembered: to be asked for while the request is at hand. */
+    public ForCaller forCaller() {
+        return new ForCaller(store.forCaller());
+    }
+
+    /** Makes the calls of one user. */
+    public final class ForCaller {
+
+        private final CompletionStore.ForCaller callerStore;
+
+        private ForCaller(CompletionStore.ForCaller callerStore) {
+            this.callerStore = callerStore;
+        }
+
+        /**
+         * Has a call admitted and made. An item when the answer begins; {@link CompletionRefused} or
+         * {@link CompletionFailure} if it does not. Who cancels it gives up the call.
+         *
+         * @param present follow the answer from its first piece
+         */
+        public Uni<LiveCompletion> start(CompletionCall call, AnswerReader... present) {
+            return Uni.createFrom().deferred(() -> new LiveCompletion(vertx, json, callerStore, call, Completions.this::enter)
+                    .start(requests, provider, present));
+        }
+    }
+
+    /** A stream of the caller as the database holds it; null if there is none. */
+    public Uni<StoredCompletion> stored(String streamId) {
+        return store.read(streamId);
     }
 
     /** One that runs here, or has just ended. */
-    LiveCompletion find(UUID userId, String id) {
-        Key key = new Key(userId, id);
+    public LiveCompletion find(UUID userId, String streamId) {
+        Key key = new Key(userId, streamId);
         LiveCompletion live = running.get(key);
         return live != null ? live : finished.get(key);
     }
 
     private void enter(LiveCompletion live) {
-        Key key = new Key(live.userId(), live.id());
+        Key key = new Key(live.userId(), live.streamId());
         running.put(key, live);
         live.settled().thenRun(() -> {
-            if (live.isResumable() && live.admission().sessionId() == null
-                    && live.transcript().text().length() <= KEPT_CHARACTERS) {
+            if (live.isResumable() && !live.isStored() && live.text().length() <= KEPT_CHARACTERS) {
                 finished.put(key, live);
                 vertx.setTimer(KEPT.toMillis(), id -> finished.remove(key));
             }
             running.remove(key);
-            metrics.counter("chatkeep.completions.ended", "state", live.state().word()).increment();
+            metrics.counter("chatkeep.completions.ended", "state", live.ending().word()).increment();
             if (live.usage() != null) {
                 metrics.counter("chatkeep.completions.tokens", "kind", "prompt").increment(live.usage().promptTokens());
                 metrics.counter("chatkeep.completions.tokens", "kind", "completion").increment(live.usage().completionTokens());

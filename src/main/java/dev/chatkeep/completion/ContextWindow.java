@@ -4,20 +4,17 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 
-import dev.chatkeep.completion.Admission.ContextMessage;
 import dev.chatkeep.wire.OffEventLoop;
 import io.smallrye.mutiny.Uni;
 
-/** Has a model see as much of a conversation as it can hold: the oldest messages go first. */
+/** Cuts a conversation to what a model can hold. The oldest messages go first. */
 final class ContextWindow {
 
-    /** What the frame around a message takes. */
+    /** Around the text of a message. */
     private static final int TOKENS_A_MESSAGE = 4;
     /** The answer needs room as well. */
     private static final int MAX_ANSWER_TOKENS = 4_096;
     private static final int SHARE_OF_THE_ANSWER = 4;
-
-    private static final String SYSTEM = "system";
 
     private ContextWindow() {
     }
@@ -39,13 +36,13 @@ final class ContextWindow {
     private static List<ContextMessage> cut(List<ContextMessage> messages, long room) {
         long left = room;
         for (ContextMessage message : messages) {
-            left -= message.role().equals(SYSTEM) ? tokens(message) : 0;
+            left -= message.role().equals(ContextMessage.SYSTEM) ? tokens(message) : 0;
         }
         List<ContextMessage> kept = new ArrayList<>();
         boolean full = false;
         for (int i = messages.size() - 1; i >= 0; i--) {
             ContextMessage message = messages.get(i);
-            if (message.role().equals(SYSTEM)) {
+            if (message.role().equals(ContextMessage.SYSTEM)) {
                 kept.add(message);
                 continue;
             }

@@ -1,6 +1,5 @@
 package dev.chatkeep.completion;
 
-import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -12,18 +11,15 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
-import jakarta.ws.rs.core.Response.Status;
-
 import org.jboss.logging.Logger;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-import dev.chatkeep.completion.CompletionCall.ProviderRequest;
-import dev.chatkeep.completion.CompletionResult.State;
+import dev.chatkeep.completion.CompletionResult.Answered;
+import dev.chatkeep.completion.CompletionResult.Failed;
 import dev.chatkeep.problem.DatabaseProblems;
-import dev.chatkeep.problem.Problem;
 import dev.chatkeep.provider.ModelProvider;
 import dev.chatkeep.provider.ProviderCall;
 import dev.chatkeep.provider.ProviderFailure;
@@ -31,7 +27,6 @@ import dev.chatkeep.provider.ProviderFailure.Kind;
 import dev.chatkeep.provider.ProviderListener;
 import dev.chatkeep.wire.JsonRules;
 import dev.chatkeep.wire.OffEventLoop;
-import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import io.vertx.core.Context;
@@ -41,7 +36,7 @@ import io.vertx.core.Vertx;
  * A call from its admission to its settlement. It belongs to no request: readers come and go, and when the last one has
  * been away for the grace that was agreed on, it ends. Everything in it happens on one Vert.x context.
  */
-final class LiveCompletion implements ProviderListener {
+public final class LiveCompletion implements ProviderListener {
 
     private static final Logger LOG = Logger.getLogger(LiveCompletion.class);
 
@@ -58,30 +53,6 @@ final class LiveCompletion implements ProviderListener {
     private static final Duration MAX_STORE_DELAY = Duration.ofSeconds(5);
     private static final Duration STORE_PATIENCE = Duration.ofMinutes(10);
 
-    /** Somebody who follows an answer. Called on the context of the completion. */
-    interface Reader {
-
-        /** Whether there is a client behind it already. */
-        default boolean isFollowing() {
-            return true;
-        }
-
-        /** There is more text. */
-        default void advanced() {
-        }
-
-        /** A piece as the provider sent it. */
-        default void received(String piece, Transcript.Piece kind) {
-        }
-
-        /** Nothing has happened for a while. */
-        default void idle() {
-        }
-
-        /** There will be no more. */
-        void finished(CompletionResult outcome);
-    }
-
     private enum Stage {
         ADMISSION,
         CALL,
@@ -96,7 +67,7 @@ final class LiveCompletion implements ProviderListener {
     private final CompletionStore.ForCaller store;
     private CompletionCall call;
     private final Transcript transcript;
-    private final Set<Reader> readers = new LinkedHashSet<>();
+    private final Set<AnswerReader> readers = new LinkedHashSet<>();
     private final CompletableFuture<Void> settled = new CompletableFuture<>();
     private final Consumer<LiveCompletion> whenAdmitted;
 
@@ -106,8 +77,8 @@ final class LiveCompletion implements ProviderListener {
     private Admission admission;
     private ProviderRequest request;
     private ProviderCall provider;
-    private CompletionResult outcome;
-    private State state;
+    private CompletionResult result;
+    private Ending ending;
     private Usage usage;
     private long startedAt;
     private long bytes;
@@ -128,21 +99,27 @@ final class LiveCompletion implements ProviderListener {
         this.whenAdmitted = whenAdmitted;
     }
 
-    String id() {
-        return call.id();
+    public String streamId() {
+        return call.streamId();
     }
 
     UUID userId() {
         return store.userId();
     }
 
-    Admission admission() {
-        return admission;
+    /** The limits that apply to the call, and what is left of them. */
+    public List<RateLimit> rateLimits() {
+        return admission.policies();
     }
 
-    /** What has arrived; only on this context. */
-    Transcript transcript() {
-        return transcript;
+    /** Whether question and answer are stored in a session. */
+    boolean isStored() {
+        return admission.sessionId() != null;
+    }
+
+    /** What has arrived. It grows while the answer arrives; to be read only on the context of the call. */
+    public CharSequence text() {
+        return transcript.text();
     }
 
     /** Whether its clients may come back to it. */
@@ -151,8 +128,8 @@ final class LiveCompletion implements ProviderListener {
     }
 
     /** How it ended; null while it runs. */
-    State state() {
-        return state;
+    Ending ending() {
+        return ending;
     }
 
     /** What it used; null while it runs. */
@@ -166,7 +143,7 @@ final class LiveCompletion implements ProviderListener {
     }
 
     /** What goes wrong here would be heard of by nobody: the call ends with it. */
-    void onContext(Runnable work) {
+    public void onContext(Runnable work) {
         context.runOnContext(now -> {
             try {
                 work.run();
@@ -186,7 +163,7 @@ final class LiveCompletion implements ProviderListener {
      *
      * @param present follow the answer from its first piece
      */
-    Uni<LiveCompletion> start(ModelProvider provider, Reader... present) {
+    Uni<LiveCompletion> start(ProviderRequestWriter requests, ModelProvider provider, AnswerReader... present) {
         return Uni.createFrom().emitter(emitter -> {
             emitter.onTermination(() -> onContext(this::giveUp));
             onContext(() -> {
@@ -194,7 +171,7 @@ final class LiveCompletion implements ProviderListener {
                 readers.addAll(List.of(present));
                 startedAt = System.nanoTime();
                 store.begin(call).subscribe().with(
-                        admitted -> onContext(() -> admit(admitted, provider)),
+                        admitted -> onContext(() -> admit(admitted, requests, provider)),
                         failure -> onContext(() -> {
                             stage = Stage.OVER;
                             settled.complete(null);
@@ -204,7 +181,7 @@ final class LiveCompletion implements ProviderListener {
         });
     }
 
-    private void admit(Admission admitted, ModelProvider provider) {
+    private void admit(Admission admitted, ProviderRequestWriter requests, ModelProvider provider) {
         admission = admitted;
         stage = Stage.CALL;
         whenAdmitted.accept(this);
@@ -212,7 +189,7 @@ final class LiveCompletion implements ProviderListener {
             interrupt();
             return;
         }
-        call.body().of(admitted).subscribe().with(
+        requests.write(call.request(), admitted).subscribe().with(
                 body -> onContext(() -> {
                     if (stage == Stage.CALL) {
                         request = body;
@@ -221,7 +198,7 @@ final class LiveCompletion implements ProviderListener {
                 }),
                 failure -> onContext(() -> {
                     LOG.error("A request to the provider could not be made", failure);
-                    settle(State.RELEASED, CompletionResult.of(ProviderFailure.of(Kind.INTERNAL).toProblem()), null);
+                    settle(Ending.RELEASED, new Failed(CompletionFailure.of(Kind.INTERNAL)), null);
                 }));
     }
 
@@ -232,7 +209,7 @@ final class LiveCompletion implements ProviderListener {
         }
         stage = Stage.ANSWER;
         awaitReaders(TO_ATTACH);
-        idleTimer = vertx.setPeriodic(KEEP_ALIVE.toMillis(), id -> List.copyOf(readers).forEach(Reader::idle));
+        idleTimer = vertx.setPeriodic(KEEP_ALIVE.toMillis(), id -> List.copyOf(readers).forEach(AnswerReader::idle));
         starter.complete(this);
     }
 
@@ -242,13 +219,13 @@ final class LiveCompletion implements ProviderListener {
             return;
         }
         int length = transcript.text().length();
-        Transcript.Piece kind = transcript.add(data);
-        if (kind == Transcript.Piece.ERROR) {
+        PieceKind kind = transcript.add(data);
+        if (kind == PieceKind.ERROR) {
             provider.cancel();
             failed(ProviderFailure.of(Kind.BROKEN_OFF));
             return;
         }
-        List<Reader> present = List.copyOf(readers);
+        List<AnswerReader> present = List.copyOf(readers);
         present.forEach(reader -> reader.received(data, kind));
         if (transcript.text().length() > length) {
             bytes += utf8Length(transcript.text(), length);
@@ -257,9 +234,9 @@ final class LiveCompletion implements ProviderListener {
                 failed(ProviderFailure.of(Kind.TOO_LARGE));
                 return;
             }
-            present.forEach(Reader::advanced);
+            present.forEach(AnswerReader::textAdded);
         }
-        if (kind == Transcript.Piece.LAST) {
+        if (kind == PieceKind.LAST) {
             provider.finish();
             ended();
         }
@@ -271,7 +248,7 @@ final class LiveCompletion implements ProviderListener {
             return;
         }
         if (transcript.isComplete()) {
-            settle(State.COMPLETE, null, null);
+            settle(Ending.COMPLETE, null, null);
         } else {
             failed(ProviderFailure.of(Kind.BROKEN_OFF));
         }
@@ -281,21 +258,21 @@ final class LiveCompletion implements ProviderListener {
     public void failed(ProviderFailure failure) {
         if (stage == Stage.CALL || stage == Stage.ANSWER) {
             LOG.warnf("A call of %s failed: %s", admission.model(), failure.getMessage());
-            settle(transcript.isEmpty() ? State.RELEASED : State.FAILED, CompletionResult.of(failure.toProblem()),
+            settle(transcript.isEmpty() ? Ending.RELEASED : Ending.FAILED, new Failed(CompletionFailure.of(failure)),
                     failure.kind());
         }
     }
 
     /** Follows the answer from here on. */
-    void attach(Reader reader) {
+    public void attach(AnswerReader reader) {
         readers.add(reader);
         vertx.cancelTimer(graceTimer);
-        if (outcome != null) {
-            reader.finished(outcome);
+        if (result != null) {
+            reader.finished(result);
         }
     }
 
-    void detach(Reader reader) {
+    public void detach(AnswerReader reader) {
         if (readers.remove(reader) && readers.isEmpty() && stage == Stage.ANSWER) {
             if (call.grace().isZero()) {
                 interrupt();
@@ -308,20 +285,20 @@ final class LiveCompletion implements ProviderListener {
     private void awaitReaders(Duration patience) {
         vertx.cancelTimer(graceTimer);
         graceTimer = vertx.setTimer(patience.toMillis(), id -> {
-            if (readers.stream().noneMatch(Reader::isFollowing)) {
+            if (readers.stream().noneMatch(AnswerReader::isFollowing)) {
                 interrupt();
             }
         });
     }
 
     /** Has the provider wait for a reader. */
-    void pause() {
+    public void pause() {
         if (provider != null) {
             provider.pause();
         }
     }
 
-    void resume() {
+    public void resume() {
         if (provider != null) {
             provider.resume();
         }
@@ -341,16 +318,16 @@ final class LiveCompletion implements ProviderListener {
             if (provider != null) {
                 provider.cancel();
             }
-            settle(transcript.isEmpty() ? State.RELEASED : State.INTERRUPTED,
-                    CompletionResult.of(CompletionResult.interrupted()), null);
+            settle(transcript.isEmpty() ? Ending.RELEASED : Ending.INTERRUPTED,
+                    new Failed(CompletionFailure.interrupted()), null);
         }
     }
 
     /** @param result null where it is the complete answer */
-    private void settle(State state, CompletionResult result, Kind error) {
+    private void settle(Ending ending, CompletionResult result, Kind error) {
         Stage before = stage;
         stage = Stage.SETTLEMENT;
-        this.state = state;
+        this.ending = ending;
         vertx.cancelTimer(graceTimer);
         vertx.cancelTimer(idleTimer);
         long elapsedMillis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startedAt);
@@ -358,29 +335,29 @@ final class LiveCompletion implements ProviderListener {
             LOG.warnf("%d pieces of an answer of %s were malformed and are missing from it", transcript.malformed(),
                     admission.model());
         }
-        usage(state).invoke(counted -> usage = counted).map(counted -> new Settlement(state, error, counted, elapsedMillis))
+        usage(ending).invoke(counted -> usage = counted).map(counted -> new Settlement(ending, error, counted, elapsedMillis))
                 .chain(settlement -> store(settlement).map(entry -> entry == null ? null
-                        : result != null ? result : CompletionResult.of(answer(settlement, entry))))
+                        : result != null ? result : answer(settlement, entry)))
                 .subscribe().with(
                         told -> onContext(() -> {
-                            publish(told != null ? told : CompletionResult.of(unknownUser()), before);
+                            publish(told != null ? told : new Failed(CompletionFailure.unknownUser()), before);
                             finished();
                         }),
                         failure -> onContext(() -> {
                             LOG.error("An answer could not be stored", failure);
-                            publish(CompletionResult.of(DatabaseProblems.unavailable()), before);
+                            publish(new Failed(CompletionFailure.notStored()), before);
                             finished();
                         }));
         patienceTimer = vertx.setTimer(READERS_PATIENCE.toMillis(),
-                id -> publish(CompletionResult.of(DatabaseProblems.unavailable()), before));
+                id -> publish(new Failed(CompletionFailure.notStored()), before));
     }
 
     /** What is entered in the store. */
-    private record Settlement(State state, Kind error, Usage usage, long elapsedMillis) {
+    private record Settlement(Ending ending, Kind error, Usage usage, long elapsedMillis) {
     }
 
-    private Uni<Usage> usage(State state) {
-        boolean counts = state == State.COMPLETE || state == State.INTERRUPTED;
+    private Uni<Usage> usage(Ending ending) {
+        boolean counts = ending.isCharged();
         if (!counts || transcript.usage().isComplete()) {
             return Uni.createFrom().item(Usage.of(transcript.usage(), 0, 0));
         }
@@ -396,9 +373,9 @@ final class LiveCompletion implements ProviderListener {
     }
 
     private ObjectNode entry(Settlement settlement) {
-        ObjectNode entry = json.createObjectNode().put("id", call.id()).put("state", settlement.state().word())
+        ObjectNode entry = json.createObjectNode().put("id", call.streamId()).put("state", settlement.ending().word())
                 .put("completion_id", completionId());
-        if (settlement.state() == State.RELEASED) {
+        if (settlement.ending() == Ending.RELEASED) {
             return entry;
         }
         Usage usage = settlement.usage();
@@ -408,10 +385,10 @@ final class LiveCompletion implements ProviderListener {
                 .put("input_tokens", usage.promptTokens()).put("output_tokens", usage.completionTokens())
                 .put("error", settlement.error() == null ? null : settlement.error().name().toLowerCase(Locale.ROOT));
         ObjectNode metadata = entry.putObject("metadata");
-        if (settlement.state() == State.INTERRUPTED) {
+        if (settlement.ending() == Ending.INTERRUPTED) {
             metadata.put("interrupted", true);
         }
-        if (settlement.state() != State.FAILED) {
+        if (settlement.ending() != Ending.FAILED) {
             metadata.putPOJO("usage", json.valueToTree(usage));
             putUnlessNull(metadata, "cached_tokens", usage.cachedTokens());
             putUnlessNull(metadata, "reasoning_tokens", usage.reasoningTokens());
@@ -440,16 +417,17 @@ final class LiveCompletion implements ProviderListener {
         }
     }
 
-    private AnswerView answer(Settlement settlement, JsonNode entry) {
-        return new AnswerView(transcript.text().toString(), settlement.usage(), entry.path("question_id").textValue(),
-                entry.path("timestamp").textValue(), BigDecimal.valueOf(settlement.elapsedMillis(), 3),
-                ContentType.of(transcript.text()), completionId(), admission.model(), call.id(),
-                entry.path("session_id").textValue(), entry.path("message_id").textValue());
+    private Answered answer(Settlement settlement, JsonNode entry) {
+        return new Answered(transcript.text().toString(), ContentType.of(transcript.text()), settlement.usage(),
+                call.streamId(),
+                completionId(), admission.model(), entry.path("question_id").textValue(),
+                entry.path("session_id").textValue(), entry.path("message_id").textValue(),
+                entry.path("timestamp").textValue(), Duration.ofMillis(settlement.elapsedMillis()));
     }
 
     /** Where the provider gives an answer no id, it goes by its stream's. */
     private String completionId() {
-        return transcript.completionId() == null ? call.id() : storable(transcript.completionId());
+        return transcript.completionId() == null ? call.streamId() : storable(transcript.completionId());
     }
 
     /** PostgreSQL holds neither NUL nor half a surrogate pair. */
@@ -457,21 +435,17 @@ final class LiveCompletion implements ProviderListener {
         return JsonRules.wellFormed(text.toString()).replace('\0', '\uFFFD');
     }
 
-    private static HttpProblem unknownUser() {
-        return Problem.of(Status.NOT_FOUND, "user_not_found", "There is no such user.");
-    }
-
-    private void publish(CompletionResult result, Stage before) {
-        if (outcome != null) {
+    private void publish(CompletionResult published, Stage before) {
+        if (result != null) {
             return;
         }
-        outcome = result;
+        result = published;
         if (before == Stage.CALL && starter != null) {
-            starter.fail(result.problem());
+            starter.fail(((Failed) published).failure());
         }
-        List<Reader> present = new ArrayList<>(readers);
+        List<AnswerReader> present = new ArrayList<>(readers);
         readers.clear();
-        present.forEach(reader -> reader.finished(result));
+        present.forEach(reader -> reader.finished(published));
     }
 
     private void finished() {
@@ -480,7 +454,7 @@ final class LiveCompletion implements ProviderListener {
         request = null;
         provider = null;
         starter = null;
-        call = call.withoutBody();
+        call = call.withoutRequest();
         admission = admission.withoutContext();
         vertx.cancelTimer(patienceTimer);
         settled.complete(null);
@@ -498,7 +472,7 @@ final class LiveCompletion implements ProviderListener {
                 storing--;
             }
         }
-        ObjectNode part = json.createObjectNode().put("user_id", userId().toString()).put("id", call.id()).put("position",
+        ObjectNode part = json.createObjectNode().put("user_id", userId().toString()).put("id", call.streamId()).put("position",
                 stored);
         if (storing > stored) {
             part.put("content", storable(transcript.text().substring(stored, storing)));

@@ -13,20 +13,6 @@ import dev.chatkeep.completion.Usage.Reported;
 /** An answer as it arrives: chunks of OpenAI's streams, or a whole completion. Of several choices it is the first. */
 final class Transcript {
 
-    /** What one piece of an answer was. */
-    enum Piece {
-        /** Part of the answer, or about it. */
-        CHUNK,
-        /** Usage alone, after the answer. */
-        USAGE,
-        /** The provider's word that this is all. */
-        LAST,
-        /** The provider says that it failed. */
-        ERROR,
-        /** Not what the API allows. */
-        MALFORMED
-    }
-
     private static final String DONE = "[DONE]";
     /** Reasoning beyond this is counted and not kept. */
     private static final int MAX_HIDDEN_CHARACTERS = 200_000;
@@ -50,24 +36,24 @@ final class Transcript {
         this.json = json;
     }
 
-    Piece add(String data) {
+    PieceKind add(String data) {
         if (data.strip().equals(DONE)) {
             done = true;
-            return Piece.LAST;
+            return PieceKind.LAST;
         }
         JsonNode chunk;
         try {
             chunk = json.readTree(data);
         } catch (JsonProcessingException e) {
             malformed++;
-            return Piece.MALFORMED;
+            return PieceKind.MALFORMED;
         }
         if (chunk.hasNonNull("error")) {
-            return Piece.ERROR;
+            return PieceKind.ERROR;
         }
         if (!chunk.isObject() || !chunk.path("choices").isArray() && !chunk.path("usage").isObject()) {
             malformed++;
-            return Piece.MALFORMED;
+            return PieceKind.MALFORMED;
         }
         completionId = first(completionId, chunk.path("id"));
         model = first(model, chunk.path("model"));
@@ -79,7 +65,7 @@ final class Transcript {
                 add(choice);
             }
         }
-        return chunk.path("choices").isEmpty() && chunk.path("usage").isObject() ? Piece.USAGE : Piece.CHUNK;
+        return chunk.path("choices").isEmpty() && chunk.path("usage").isObject() ? PieceKind.USAGE : PieceKind.CHUNK;
     }
 
     private void add(JsonNode choice) {

@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
+import io.quarkus.runtime.annotations.RegisterForReflection;
+
 /**
  * What a call took, in tokens.
  *
@@ -16,7 +18,8 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  */
 @JsonNaming(SnakeCaseStrategy.class)
 @Schema(name = "CompletionUsage")
-record Usage(int promptTokens, int completionTokens, int totalTokens, @JsonIgnore Integer cachedTokens,
+@RegisterForReflection // written to clients and into the metadata of messages
+public record Usage(int promptTokens, int completionTokens, int totalTokens, @JsonIgnore Integer cachedTokens,
         @JsonIgnore Integer reasoningTokens, @JsonIgnore boolean estimated) {
 
     /** What a provider said, complete or not: null where it said nothing of use. */

@@ -10,8 +10,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-import dev.chatkeep.completion.Admission.ContextMessage;
-
 class ContextWindowTest {
 
     /** Three tokens, so a message of seven. */

@@ -12,7 +12,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.chatkeep.completion.Transcript.Piece;
 import dev.chatkeep.completion.Usage.Reported;
 
 class TranscriptTest {
@@ -21,7 +20,7 @@ class TranscriptTest {
 
     @Test
     void aStreamIsJoined() {
-        List<Piece> pieces = add(
+        List<PieceKind> pieces = add(
                 "{'id': 'chatcmpl-1', 'model': 'gpt-a', 'choices': [{'index': 0, 'delta': {'role': 'assistant', 'content': ''}}]}",
                 "{'id': 'chatcmpl-1', 'model': 'gpt-a', 'choices': [{'index': 0, 'delta': {'content': 'Be'}}]}",
                 "{'id': 'chatcmpl-1', 'choices': [{'index': 0, 'delta': {'content': 'cause'}, 'finish_reason': null}]}",
@@ -29,7 +28,8 @@ class TranscriptTest {
                 "{'id': 'chatcmpl-1', 'choices': [], 'usage': {'prompt_tokens': 10, 'completion_tokens': 7}}",
                 "[DONE]");
 
-        assertThat(pieces).containsExactly(Piece.CHUNK, Piece.CHUNK, Piece.CHUNK, Piece.CHUNK, Piece.USAGE, Piece.LAST);
+        assertThat(pieces).containsExactly(PieceKind.CHUNK, PieceKind.CHUNK, PieceKind.CHUNK, PieceKind.CHUNK, PieceKind.USAGE,
+                PieceKind.LAST);
         assertThat(transcript.text()).hasToString("Because");
         assertThat(transcript.completionId()).isEqualTo("chatcmpl-1");
         assertThat(transcript.model()).isEqualTo("gpt-a");
@@ -41,13 +41,13 @@ class TranscriptTest {
 
     @Test
     void aWholeCompletionIsComplete() {
-        List<Piece> pieces = add("""
+        List<PieceKind> pieces = add("""
                 {'id': 'chatcmpl-1', 'model': 'gpt-a', 'choices': [{'index': 0, 'message': {'content': 'Because'}}],
                  'usage': {'prompt_tokens': 10, 'completion_tokens': 7, 'prompt_tokens_details': {'cached_tokens': 4},
                            'completion_tokens_details': {'reasoning_tokens': 3}}}
                 """);
 
-        assertThat(pieces).containsExactly(Piece.CHUNK);
+        assertThat(pieces).containsExactly(PieceKind.CHUNK);
         assertThat(transcript.text()).hasToString("Because");
         assertThat(transcript.usage()).isEqualTo(new Reported(10, 7, 4, 3));
         assertThat(transcript.isComplete()).isTrue();
@@ -147,18 +147,18 @@ class TranscriptTest {
     void whatIsNoChunkIsCountedAndLeftOut(String data) {
         add("{'choices': [{'delta': {'content': 'a'}}]}");
 
-        List<Piece> pieces = add(data, "{'choices': [{'delta': {'content': 'b'}}]}");
+        List<PieceKind> pieces = add(data, "{'choices': [{'delta': {'content': 'b'}}]}");
 
-        assertThat(pieces).containsExactly(Piece.MALFORMED, Piece.CHUNK);
+        assertThat(pieces).containsExactly(PieceKind.MALFORMED, PieceKind.CHUNK);
         assertThat(transcript.malformed()).isEqualTo(1);
         assertThat(transcript.text()).hasToString("ab");
     }
 
     @Test
     void theProviderMaySayThatItFailed() {
-        List<Piece> pieces = add("{'error': {'message': 'overloaded'}}", "{'error': null, 'choices': []}");
+        List<PieceKind> pieces = add("{'error': {'message': 'overloaded'}}", "{'error': null, 'choices': []}");
 
-        assertThat(pieces).containsExactly(Piece.ERROR, Piece.CHUNK);
+        assertThat(pieces).containsExactly(PieceKind.ERROR, PieceKind.CHUNK);
         assertThat(transcript.malformed()).isZero();
         assertThat(transcript.isComplete()).isFalse();
     }
@@ -193,7 +193,7 @@ class TranscriptTest {
         assertThat(transcript.text()).hasToString("a");
     }
 
-    private List<Piece> add(String... data) {
+    private List<PieceKind> add(String... data) {
         return Stream.of(data).map(TranscriptTest::quoted).map(transcript::add).toList();
     }
 

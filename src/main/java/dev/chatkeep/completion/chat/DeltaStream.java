@@ -1,31 +1,36 @@
-package dev.chatkeep.completion;
+package dev.chatkeep.completion.chat;
 
+import dev.chatkeep.completion.AnswerReader;
+import dev.chatkeep.completion.CompletionResult;
+import dev.chatkeep.completion.LiveCompletion;
+import dev.chatkeep.completion.stream.EventSink;
+import dev.chatkeep.completion.stream.ServerSentEvents;
 import io.smallrye.mutiny.Multi;
 import io.vertx.core.buffer.Buffer;
 
 /**
- * An answer as events, from any place in it on. It keeps nothing for a client that reads slowly but the place: what has
- * come meanwhile goes out in one piece.
+ * Sends an answer as events, from any position on. For a client that reads slowly it keeps nothing but the position: what
+ * has come meanwhile goes out in one piece.
  */
-final class DeltaStream implements LiveCompletion.Reader {
+final class DeltaStream implements AnswerReader {
 
     private static final int MAX_CHARACTERS = 32_768;
 
     private final LiveCompletion live;
-    private final ServerSentEvents events;
+    private final ChatEvents events;
     private final EventSink sink = new EventSink();
     private int position;
-    private CompletionResult outcome;
+    private CompletionResult result;
     private boolean silent;
 
-    private DeltaStream(LiveCompletion live, int position, ServerSentEvents events) {
+    private DeltaStream(LiveCompletion live, int position, ChatEvents events) {
         this.live = live;
         this.position = position;
         this.events = events;
     }
 
     /** From its beginning. */
-    static Multi<Buffer> of(LiveCompletion live, ServerSentEvents events) {
+    static Multi<Buffer> of(LiveCompletion live, ChatEvents events) {
         return new DeltaStream(live, 0, events).pieces();
     }
 
@@ -34,7 +39,7 @@ final class DeltaStream implements LiveCompletion.Reader {
      *
      * @param from how many UTF-16 units of the text the client has already
      */
-    static Multi<Buffer> again(LiveCompletion live, int from, ServerSentEvents events) {
+    static Multi<Buffer> again(LiveCompletion live, int from, ChatEvents events) {
         DeltaStream stream = new DeltaStream(live, from, events);
         stream.silent = true;
         return stream.pieces();
@@ -42,13 +47,13 @@ final class DeltaStream implements LiveCompletion.Reader {
 
     private Multi<Buffer> pieces() {
         return sink.open(live::onContext, () -> {
-            position = Math.min(position, live.transcript().text().length());
+            position = Math.min(position, live.text().length());
             live.attach(this);
         }, this::pump, () -> live.detach(this));
     }
 
     @Override
-    public void advanced() {
+    public void textAdded() {
         sink.guard(this::pump);
     }
 
@@ -59,8 +64,8 @@ final class DeltaStream implements LiveCompletion.Reader {
     }
 
     @Override
-    public void finished(CompletionResult outcome) {
-        this.outcome = outcome;
+    public void finished(CompletionResult result) {
+        this.result = result;
         sink.guard(this::pump);
     }
 
@@ -68,13 +73,12 @@ final class DeltaStream implements LiveCompletion.Reader {
         while (sink.takesMore()) {
             int end = end();
             if (end > position) {
-                String piece = live.transcript().text().substring(position, end);
+                String piece = live.text().subSequence(position, end).toString();
                 position = end;
                 silent = false;
-                sink.emit(events.delta(live.id(), position, piece));
-            } else if (outcome != null) {
-                sink.emit(outcome.problem() != null ? events.error(outcome.problem())
-                        : events.done(live.id(), position, outcome.answer()));
+                sink.emit(events.delta(live.streamId(), position, piece));
+            } else if (result != null) {
+                sink.emit(events.result(live.streamId(), position, result));
                 sink.complete();
             } else if (silent) {
                 silent = false;
@@ -87,9 +91,9 @@ final class DeltaStream implements LiveCompletion.Reader {
 
     /** Halves of a surrogate pair go out together. */
     private int end() {
-        StringBuilder text = live.transcript().text();
+        CharSequence text = live.text();
         int end = Math.min(text.length(), position + MAX_CHARACTERS);
-        boolean mayGoOn = end < text.length() || outcome == null;
+        boolean mayGoOn = end < text.length() || result == null;
         return end > position && mayGoOn && Character.isHighSurrogate(text.charAt(end - 1)) ? end - 1 : end;
     }
 }

@@ -1,4 +1,4 @@
-package dev.chatkeep.completion;
+package dev.chatkeep.completion.openai;
 
 import java.util.ArrayDeque;
 import java.util.Queue;
@@ -6,14 +6,23 @@ import java.util.Queue;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.chatkeep.completion.AnswerReader;
+import dev.chatkeep.completion.CompletionResult;
+import dev.chatkeep.completion.CompletionResult.Answered;
+import dev.chatkeep.completion.CompletionResult.Failed;
+import dev.chatkeep.completion.LiveCompletion;
+import dev.chatkeep.completion.PieceKind;
+import dev.chatkeep.completion.stream.CompletionProblems;
+import dev.chatkeep.completion.stream.EventSink;
+import dev.chatkeep.completion.stream.ServerSentEvents;
 import io.smallrye.mutiny.Multi;
 import io.vertx.core.buffer.Buffer;
 
 /**
- * An answer as OpenAI streams it: the provider's own chunks, word for word. There is one such reader an answer, and the
- * provider waits for one that is slow.
+ * Streams an answer as OpenAI does: the provider's own chunks, word for word. An answer has one such reader, and the provider
+ * waits for it if it is slow.
  */
-final class OpenAiStream implements LiveCompletion.Reader {
+final class OpenAiStream implements AnswerReader {
 
     private static final int MAX_WAITING_CHARACTERS = 1 << 20;
     private static final String DONE = "[DONE]";
@@ -27,7 +36,7 @@ final class OpenAiStream implements LiveCompletion.Reader {
     private final EventSink sink = new EventSink();
     private boolean usageSent;
     private boolean silent;
-    private boolean over;
+    private boolean finished;
 
     /** @param wantsUsage whether the client asked for a chunk with usage; usage itself is always asked for */
     OpenAiStream(ServerSentEvents events, ObjectMapper json, boolean wantsUsage) {
@@ -49,15 +58,15 @@ final class OpenAiStream implements LiveCompletion.Reader {
     }
 
     @Override
-    public void received(String piece, Transcript.Piece kind) {
+    public void received(String piece, PieceKind kind) {
         boolean sent = switch (kind) {
             case CHUNK -> true;
             case USAGE -> wantsUsage;
             case LAST, ERROR, MALFORMED -> false;
         };
         if (sent) {
-            usageSent |= kind == Transcript.Piece.USAGE;
-            sink.guard(() -> say(piece));
+            usageSent |= kind == PieceKind.USAGE;
+            sink.guard(() -> send(piece));
         }
     }
 
@@ -68,33 +77,33 @@ final class OpenAiStream implements LiveCompletion.Reader {
     }
 
     @Override
-    public void finished(CompletionResult outcome) {
-        sink.guard(() -> end(outcome));
+    public void finished(CompletionResult result) {
+        sink.guard(() -> end(result));
     }
 
-    private void end(CompletionResult outcome) {
-        if (outcome.problem() != null) {
-            say(events.write(OpenAiErrors.of(outcome.problem())));
+    private void end(CompletionResult result) {
+        if (result instanceof Failed failed) {
+            send(events.write(OpenAiErrors.of(CompletionProblems.of(failed.failure()))));
         } else {
             if (wantsUsage && !usageSent) {
-                say(usage(outcome.answer()));
+                send(usage((Answered) result));
             }
-            say(DONE);
+            send(DONE);
         }
-        over = true;
+        finished = true;
         pump();
     }
 
     /** For a provider that does not send it. */
-    private String usage(AnswerView answer) {
-        ObjectNode chunk = json.createObjectNode().put("id", answer.id()).put("object", "chat.completion.chunk")
+    private String usage(Answered answer) {
+        ObjectNode chunk = json.createObjectNode().put("id", answer.completionId()).put("object", "chat.completion.chunk")
                 .put("created", System.currentTimeMillis() / 1000).put("model", answer.model());
         chunk.putArray("choices");
         chunk.set("usage", json.valueToTree(answer.usage()));
         return chunk.toString();
     }
 
-    private void say(String data) {
+    private void send(String data) {
         waiting.add(data);
         waitingCharacters += data.length();
         if (waitingCharacters > MAX_WAITING_CHARACTERS && live != null) {
@@ -110,7 +119,7 @@ final class OpenAiStream implements LiveCompletion.Reader {
                 waitingCharacters -= data.length();
                 silent = false;
                 sink.emit(ServerSentEvents.data(data));
-            } else if (over) {
+            } else if (finished) {
                 sink.complete();
             } else if (silent) {
                 silent = false;

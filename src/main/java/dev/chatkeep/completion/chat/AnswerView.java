@@ -1,4 +1,4 @@
-package dev.chatkeep.completion;
+package dev.chatkeep.completion.chat;
 
 import java.math.BigDecimal;
 
@@ -9,10 +9,15 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
+import dev.chatkeep.completion.CompletionResult.Answered;
+import dev.chatkeep.completion.Usage;
+import io.quarkus.runtime.annotations.RegisterForReflection;
+
 /** An answer in the shape that front ends know. */
 @JsonNaming(SnakeCaseStrategy.class)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @Schema(name = "ChatAnswer")
+@RegisterForReflection // written by hand
 record AnswerView(
         @Schema(examples = "Start in Alfama, early in the morning.") String response,
         Usage usage,
@@ -26,4 +31,10 @@ record AnswerView(
         @Schema(description = "What `GET /api/chat/streams/{id}` knows it by") String streamId,
         @Schema(description = "The session that it is stored in") String sessionId,
         @Schema(description = "The message that it is stored as") String messageId){
+
+    static AnswerView of(Answered answer) {
+        return new AnswerView(answer.text(), answer.usage(), answer.questionId(), answer.timestamp(),
+                BigDecimal.valueOf(answer.elapsed().toMillis(), 3), answer.contentType(), answer.completionId(),
+                answer.model(), answer.streamId(), answer.sessionId(), answer.messageId());
+    }
 }

@@ -1,4 +1,4 @@
-package dev.chatkeep.completion;
+package dev.chatkeep.completion.stream;
 
 import java.util.List;
 import java.util.Map;
@@ -9,30 +9,31 @@ import jakarta.ws.rs.core.MediaType;
 
 import org.jboss.resteasy.reactive.RestMulti;
 
+import dev.chatkeep.completion.LiveCompletion;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.buffer.Buffer;
 
-/** What a client is answered with: a head, and a body in one or more pieces. */
-record StreamingResponse(Map<String, String> headers, Multi<Buffer> body) {
+/** A response to a client: headers, and a body in one or more pieces. */
+public record StreamingResponse(Map<String, String> headers, Multi<Buffer> body) {
 
     /** What `GET /api/chat/streams/{id}` knows an answer by. */
-    static final String STREAM_ID = "X-Stream-Id";
+    public static final String STREAM_ID = "X-Stream-Id";
 
-    /** What is said of every answer, whichever API it is given by. */
-    static Map<String, String> headersOf(LiveCompletion live) {
-        return with(RateLimit.headers(live.admission().policies()), STREAM_ID, live.id());
+    /** The headers of every answer, whichever API sends it. */
+    public static Map<String, String> headersOf(LiveCompletion live) {
+        return with(RateLimitHeaders.of(live.rateLimits()), STREAM_ID, live.streamId());
     }
 
-    static StreamingResponse ofJson(Map<String, String> headers, Buffer document) {
+    public static StreamingResponse ofJson(Map<String, String> headers, Buffer document) {
         return new StreamingResponse(with(headers, HttpHeaders.CONTENT_TYPE, MediaType.APPLICATION_JSON),
                 Multi.createFrom().item(document));
     }
 
-    static StreamingResponse ofEvents(Map<String, String> headers, Multi<Buffer> events) {
+    public static StreamingResponse ofEvents(Map<String, String> headers, Multi<Buffer> events) {
         Map<String, String> all = with(headers, HttpHeaders.CONTENT_TYPE, MediaType.SERVER_SENT_EVENTS);
         all.put(HttpHeaders.CACHE_CONTROL, "no-store");
-        // What proxies collect does not come as it is written.
+        // Proxies that collect pieces would hold them back.
         all.put("X-Accel-Buffering", "no");
         return new StreamingResponse(all, events);
     }
@@ -43,9 +44,13 @@ record StreamingResponse(Map<String, String> headers, Multi<Buffer> body) {
         return all;
     }
 
-    /** As a method without a declared media type returns it: the framework writes what it is given, as it comes. */
-    static RestMulti<Buffer> answer(Uni<StreamingResponse> reply) {
-        return RestMulti.fromUniResponse(reply, StreamingResponse::body, ready -> {
+    /**
+     * As a method without a declared media type returns it: the framework writes each piece as it comes. A call that fails
+     * becomes a problem here.
+     */
+    public static RestMulti<Buffer> send(Uni<StreamingResponse> response) {
+        Uni<StreamingResponse> sent = response.onFailure().transform(CompletionProblems::translate);
+        return RestMulti.fromUniResponse(sent, StreamingResponse::body, ready -> {
             Map<String, List<String>> headers = new TreeMap<>();
             ready.headers().forEach((name, value) -> headers.put(name, List.of(value)));
             return headers;

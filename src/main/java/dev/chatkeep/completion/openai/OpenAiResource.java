@@ -1,4 +1,4 @@
-package dev.chatkeep.completion;
+package dev.chatkeep.completion.openai;
 
 import java.util.List;
 import java.util.Map;
@@ -23,6 +23,11 @@ import org.jboss.resteasy.reactive.RestPath;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.chatkeep.completion.Completions;
+import dev.chatkeep.completion.Usage;
+import dev.chatkeep.completion.openai.OpenAiErrors.OpenAiErrorResponse;
+import dev.chatkeep.completion.stream.ServerSentEvents;
+import dev.chatkeep.completion.stream.StreamingResponse;
 import dev.chatkeep.problem.Problem;
 import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.Text;
@@ -56,28 +61,27 @@ public class OpenAiResource {
     }
 
     @Schema(name = "ChatCompletion", description = "As the provider sends it")
-    record Completed(String id, String object, long created, String model, List<Map<String, Object>> choices, Usage usage) {
+    record ChatCompletionResponse(String id, String object, long created, String model, List<Map<String, Object>> choices,
+            Usage usage) {
     }
 
     @Schema(name = "OpenAiModelList")
-    record ModelList(String object, List<Model> data) {
+    record ModelListResponse(String object, List<ModelView> data) {
     }
 
     @Schema(name = "OpenAiModel")
-    record Model(@Schema(examples = "openai/gpt-4o-mini") String id, String object, long created, String owned_by) {
+    record ModelView(@Schema(examples = "openai/gpt-4o-mini") String id, String object, long created, String owned_by) {
     }
 
     private final Completions completions;
-    private final CompletionStore store;
     private final OpenAiRequestReader requests;
     private final ServerSentEvents events;
     private final CallerTransaction transaction;
     private final ObjectMapper json;
 
-    public OpenAiResource(Completions completions, CompletionStore store, OpenAiRequestReader requests, ServerSentEvents events,
+    public OpenAiResource(Completions completions, OpenAiRequestReader requests, ServerSentEvents events,
             CallerTransaction transaction, ObjectMapper json) {
         this.completions = completions;
-        this.store = store;
         this.requests = requests;
         this.events = events;
         this.transaction = transaction;
@@ -92,7 +96,7 @@ public class OpenAiResource {
             + " header `X-Session-Id` the last question and the answer are stored in that session.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = ChatCompletionRequest.class)))
     @APIResponse(responseCode = "200", description = "The completion, or its chunks", content = {
-            @Content(mediaType = "application/json", schema = @Schema(implementation = Completed.class)),
+            @Content(mediaType = "application/json", schema = @Schema(implementation = ChatCompletionResponse.class)),
             @Content(mediaType = "text/event-stream") })
     @APIResponse(responseCode = "400", description = "The body is malformed, or the provider rejects it")
     @APIResponse(responseCode = "403", description = "The tier does not open the model")
@@ -104,15 +108,15 @@ public class OpenAiResource {
     public RestMulti<Buffer> complete(
             @Parameter(description = "The session to store question and answer in") @RestHeader(SESSION_ID) @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
             byte[] body) {
-        CompletionStore.ForCaller callerStore = store.forCaller();
-        return StreamingResponse.answer(requests.read(body, sessionId).chain(read -> {
-            if (read.streamed()) {
-                OpenAiStream stream = new OpenAiStream(events, json, read.wantsUsage());
-                return completions.start(callerStore, read.call(), stream)
+        Completions.ForCaller caller = completions.forCaller();
+        return StreamingResponse.send(requests.read(body, sessionId).chain(request -> {
+            if (request.streamed()) {
+                OpenAiStream stream = new OpenAiStream(events, json, request.wantsUsage());
+                return caller.start(request.call(), stream)
                         .map(live -> StreamingResponse.ofEvents(StreamingResponse.headersOf(live), stream.of(live)));
             }
             OpenAiDocument document = new OpenAiDocument();
-            return completions.start(callerStore, read.call(), document).chain(live -> document.of(live)
+            return caller.start(request.call(), document).chain(live -> document.of(live)
                     .map(answer -> StreamingResponse.ofJson(StreamingResponse.headersOf(live), Buffer.buffer(answer))));
         }));
     }
@@ -121,7 +125,7 @@ public class OpenAiResource {
     @Path("/models")
     @Produces(MediaType.APPLICATION_JSON)
     @Operation(summary = "List the models", description = "OpenAI's `GET /v1/models`: those that the caller's tier opens.")
-    @APIResponse(responseCode = "200", description = "The models", content = @Content(schema = @Schema(implementation = ModelList.class)))
+    @APIResponse(responseCode = "200", description = "The models", content = @Content(schema = @Schema(implementation = ModelListResponse.class)))
     public Uni<Buffer> models() {
         return transaction.read(LIST);
     }
@@ -130,8 +134,8 @@ public class OpenAiResource {
     @Path("/models/{id: .+}")
     @Produces(MediaType.APPLICATION_JSON)
     @Operation(summary = "Get a model", description = "OpenAI's `GET /v1/models/{model}`.")
-    @APIResponse(responseCode = "200", description = "The model", content = @Content(schema = @Schema(implementation = Model.class)))
-    @APIResponse(responseCode = "404", description = "The caller's tier opens no such model", content = @Content(schema = @Schema(implementation = OpenAiErrors.Failed.class)))
+    @APIResponse(responseCode = "200", description = "The model", content = @Content(schema = @Schema(implementation = ModelView.class)))
+    @APIResponse(responseCode = "404", description = "The caller's tier opens no such model", content = @Content(schema = @Schema(implementation = OpenAiErrorResponse.class)))
     public Uni<Buffer> model(@Parameter(example = "openai/gpt-4o-mini") @RestPath @Text(min = 1, max = 100) String id) {
         return transaction.read(ONE, id)
                 .onItem().ifNull().failWith(() -> Problem.notFound("model_not_found", "Your tier opens no such model."));

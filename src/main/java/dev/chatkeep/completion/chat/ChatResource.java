@@ -1,4 +1,4 @@
-package dev.chatkeep.completion;
+package dev.chatkeep.completion.chat;
 
 import java.util.Map;
 import java.util.regex.Matcher;
@@ -25,14 +25,17 @@ import org.jboss.resteasy.reactive.RestMulti;
 import org.jboss.resteasy.reactive.RestPath;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.chatkeep.completion.ChatRequestReader.Read;
+import dev.chatkeep.completion.Completions;
+import dev.chatkeep.completion.LiveCompletion;
+import dev.chatkeep.completion.StoredCompletion;
+import dev.chatkeep.completion.stream.StreamingResponse;
 import dev.chatkeep.problem.Problem;
 import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.Text;
 import io.quarkiverse.resteasy.problem.HttpProblem;
+import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
@@ -49,20 +52,19 @@ public class ChatResource {
     private static final Pattern LAST_EVENT = Pattern.compile("(?:.*:)?(\\d{1,9})");
 
     @Schema(name = "ChatAnswered")
-    record Answered(AnswerView data, String timestamp) {
+    @RegisterForReflection // written by hand
+    record ChatResponse(AnswerView data, String timestamp) {
     }
 
     private final Completions completions;
-    private final CompletionStore store;
     private final ChatRequestReader requests;
-    private final ServerSentEvents events;
+    private final ChatEvents events;
     private final CallerTransaction transaction;
     private final ObjectMapper json;
 
-    public ChatResource(Completions completions, CompletionStore store, ChatRequestReader requests, ServerSentEvents events,
+    public ChatResource(Completions completions, ChatRequestReader requests, ChatEvents events,
             CallerTransaction transaction, ObjectMapper json) {
         this.completions = completions;
-        this.store = store;
         this.requests = requests;
         this.events = events;
         this.transaction = transaction;
@@ -80,7 +82,7 @@ public class ChatResource {
     @APIResponse(responseCode = "200", description = "The answer", headers = {
             @Header(name = StreamingResponse.STREAM_ID, description = "What `GET /api/chat/streams/{id}` knows the answer by", schema = @Schema(implementation = String.class)),
             @Header(name = "RateLimit", description = "What is left of the limits", schema = @Schema(implementation = String.class)) }, content = {
-                    @Content(mediaType = "application/json", schema = @Schema(implementation = Answered.class)),
+                    @Content(mediaType = "application/json", schema = @Schema(implementation = ChatResponse.class)),
                     @Content(mediaType = "text/event-stream") })
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks the question, or the provider rejects it")
     @APIResponse(responseCode = "403", description = "The tier does not open the model")
@@ -92,17 +94,16 @@ public class ChatResource {
     @APIResponse(responseCode = "504", description = "The provider took too long")
     public RestMulti<Buffer> ask(@RestHeader(HttpHeaders.ACCEPT) String accept, byte[] body) {
         boolean wantsEvents = accept != null && accept.contains(EVENTS);
-        CompletionStore.ForCaller callerStore = store.forCaller();
-        return StreamingResponse.answer(requests.read(body).chain(read -> completions.start(callerStore, read.call())
-                .chain(live -> reply(live, read, wantsEvents))));
+        Completions.ForCaller caller = completions.forCaller();
+        return StreamingResponse.send(requests.read(body).chain(request -> caller.start(request.call())
+                .chain(live -> respond(live, wantsEvents || request.streamed()))));
     }
 
-    private Uni<StreamingResponse> reply(LiveCompletion live, Read read, boolean wantsEvents) {
+    private Uni<StreamingResponse> respond(LiveCompletion live, boolean streamed) {
         Map<String, String> headers = StreamingResponse.headersOf(live);
-        return wantsEvents || read.streamed()
-                ? Uni.createFrom().item(StreamingResponse.ofEvents(headers, DeltaStream.of(live, events)))
-                : AwaitedResult.of(live)
-                        .map(answer -> StreamingResponse.ofJson(headers, write(new Answered(answer, answer.timestamp()))));
+        return streamed ? Uni.createFrom().item(StreamingResponse.ofEvents(headers, DeltaStream.of(live, events)))
+                : AwaitedResult.of(live).map(AnswerView::of)
+                        .map(answer -> StreamingResponse.ofJson(headers, write(new ChatResponse(answer, answer.timestamp()))));
     }
 
     @GET
@@ -120,9 +121,9 @@ public class ChatResource {
         int from = position(lastEventId);
         LiveCompletion live = completions.find(transaction.userId(), id);
         Map<String, String> headers = Map.of(StreamingResponse.STREAM_ID, id);
-        return StreamingResponse.answer(
+        return StreamingResponse.send(
                 live != null ? Uni.createFrom().item(StreamingResponse.ofEvents(headers, DeltaStream.again(live, from, events)))
-                        : store.read(id).map(stored -> StreamingResponse.ofEvents(headers, stored(id, stored, from))));
+                        : completions.stored(id).map(stored -> StreamingResponse.ofEvents(headers, stored(id, stored, from))));
     }
 
     private static int position(String lastEventId) {
@@ -137,23 +138,21 @@ public class ChatResource {
     }
 
     /** An answer that has been settled, by this instance or another. */
-    private Multi<Buffer> stored(String id, JsonNode call, int from) {
-        if (call == null || !call.path("state").asText().equals("running") && !call.path("content").isTextual()) {
+    private Multi<Buffer> stored(String streamId, StoredCompletion call, int from) {
+        if (call == null || !call.isRunning() && call.text() == null) {
             throw Problem.notFound("stream_not_found", "There is no such stream.");
         }
-        if (call.path("state").asText().equals("running")) {
+        if (call.isRunning()) {
             throw HttpProblem
                     .builder(Problem.of(Status.CONFLICT, "stream_elsewhere", "Another instance is receiving the answer."))
                     .withHeader(HttpHeaders.RETRY_AFTER, 2).build();
         }
-        String text = call.path("content").textValue();
+        String text = call.text();
         String rest = text.substring(Math.min(from, text.length()));
         Multi<Buffer> delta = rest.isEmpty() ? Multi.createFrom().empty()
-                : Multi.createFrom().item(events.delta(id, text.length(), rest));
+                : Multi.createFrom().item(events.delta(streamId, text.length(), rest));
         return Multi.createBy().concatenating().streams(delta,
-                Multi.createFrom().item(StoredCompletion.isComplete(call)
-                        ? events.done(id, text.length(), StoredCompletion.of(call))
-                        : events.error(StoredCompletion.problem(call))));
+                Multi.createFrom().item(events.result(streamId, text.length(), call.result())));
     }
 
     private Buffer write(Object value) {

@@ -1,7 +1,6 @@
-package dev.chatkeep.completion;
+package dev.chatkeep.completion.openai;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.stream.Collectors;
 import java.util.stream.StreamSupport;
@@ -14,15 +13,16 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-import dev.chatkeep.completion.CompletionCall.ProviderRequest;
+import dev.chatkeep.completion.CompletionCall;
 import dev.chatkeep.completion.CompletionCall.Question;
+import dev.chatkeep.completion.ModelRequest.Document;
 import dev.chatkeep.problem.RequestProblems;
 import dev.chatkeep.wire.JsonRules;
 import dev.chatkeep.wire.OffEventLoop;
 import dev.chatkeep.wire.Text;
 import io.smallrye.mutiny.Uni;
 
-/** Makes calls of what OpenAI's clients ask. What is not known here goes to the provider as it is. */
+/** Makes calls of the requests of OpenAI's clients. What is not known here goes to the provider as it is. */
 @ApplicationScoped
 class OpenAiRequestReader {
 
@@ -32,7 +32,7 @@ class OpenAiRequestReader {
     private static final int MODEL_LENGTH = 100;
 
     /** @param wantsUsage whether the client asked a stream for usage */
-    record Read(CompletionCall call, boolean streamed, boolean wantsUsage) {
+    record ParsedRequest(CompletionCall call, boolean streamed, boolean wantsUsage) {
     }
 
     private final ObjectReader exact;
@@ -42,11 +42,11 @@ class OpenAiRequestReader {
     }
 
     /** @param sessionId from a header; null: the request may say it */
-    Uni<Read> read(byte[] body, String sessionId) {
+    Uni<ParsedRequest> read(byte[] body, String sessionId) {
         return OffEventLoop.runIf(body.length > SMALL_BYTES, () -> call(body, sessionId));
     }
 
-    private Read call(byte[] body, String headerSessionId) {
+    private ParsedRequest call(byte[] body, String headerSessionId) {
         ObjectNode request = parse(body);
         JsonNode messages = request.path("messages");
         if (!messages.isArray() || messages.isEmpty()) {
@@ -66,9 +66,9 @@ class OpenAiRequestReader {
         String prompt = StreamSupport.stream(messages.spliterator(), false).map(message -> text(message.path("content")))
                 .collect(Collectors.joining("\n"));
         CompletionCall call = new CompletionCall(CompletionCall.newMessageId(),
-                request.path("model").textValue(), sessionId, question, false, prompt.length() / BYTES_A_TOKEN,
-                Duration.ZERO, admission -> Uni.createFrom().item(() -> body(request, admission, streamed, prompt)));
-        return new Read(call, streamed, wantsUsage);
+                request.path("model").textValue(), sessionId, question, prompt.length() / BYTES_A_TOKEN, Duration.ZERO,
+                new Document(request, streamed, prompt));
+        return new ParsedRequest(call, streamed, wantsUsage);
     }
 
     private ObjectNode parse(byte[] body) {
@@ -101,9 +101,9 @@ class OpenAiRequestReader {
         return id.textValue();
     }
 
-    private static boolean isText(JsonNode node, int most) {
+    private static boolean isText(JsonNode node, int max) {
         String text = node.textValue();
-        return text != null && !text.isEmpty() && text.codePointCount(0, text.length()) <= most && text.indexOf('\0') < 0;
+        return text != null && !text.isEmpty() && text.codePointCount(0, text.length()) <= max && text.indexOf('\0') < 0;
     }
 
     /** Of a content in parts, those that are text. */
@@ -112,13 +112,5 @@ class OpenAiRequestReader {
                 : StreamSupport.stream(content.spliterator(), false).filter(part -> part.path("text").isTextual())
                         .map(part -> part.path("text").textValue()).collect(Collectors.joining("\n"));
         return JsonRules.wellFormed(text);
-    }
-
-    private static ProviderRequest body(ObjectNode request, Admission admission, boolean streamed, String prompt) {
-        request.put("model", admission.model());
-        if (streamed) {
-            request.withObject("/stream_options").put("include_usage", true);
-        }
-        return new ProviderRequest(JsonRules.wellFormed(request.toString()).getBytes(StandardCharsets.UTF_8), prompt);
     }
 }

@@ -1,4 +1,4 @@
-package dev.chatkeep.completion;
+package dev.chatkeep.completion.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package dev.chatkeep.completion;
+package dev.chatkeep.completion.openai;
 
 import java.util.List;
 
@@ -21,11 +21,11 @@ import io.quarkus.runtime.annotations.RegisterForReflection;
 @Provider
 public class OpenAiErrors implements ContainerResponseFilter {
 
-    private static final String PATHS = "/v1/";
+    static final String PATHS = "/v1/";
 
     @Schema(name = "OpenAiErrorAnswer")
     @RegisterForReflection // written by a filter, which says nothing of its type
-    record Failed(OpenAiError error) {
+    record OpenAiErrorResponse(OpenAiError error) {
     }
 
     /** @param type the class that OpenAI puts the status into; code and message are those of the problem */
@@ -38,12 +38,12 @@ public class OpenAiErrors implements ContainerResponseFilter {
             @Schema(examples = "model_not_allowed") String code) {
     }
 
-    static Failed of(HttpProblem problem) {
+    static OpenAiErrorResponse of(HttpProblem problem) {
         Object errors = problem.getParameters().get(Problem.ERRORS);
         String field = errors instanceof List<?> list && !list.isEmpty() && list.get(0) instanceof FieldError first
                 ? first.field()
                 : null;
-        return new Failed(new OpenAiError(problem.getDetail(), type(problem.getStatusCode()), field,
+        return new OpenAiErrorResponse(new OpenAiError(problem.getDetail(), type(problem.getStatusCode()), field,
                 String.valueOf(problem.getParameters().get(Problem.CODE))));
     }
 

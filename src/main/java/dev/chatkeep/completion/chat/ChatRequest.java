@@ -1,4 +1,4 @@
-package dev.chatkeep.completion;
+package dev.chatkeep.completion.chat;
 
 import java.math.BigDecimal;
 import java.util.List;
@@ -24,7 +24,7 @@ import dev.chatkeep.wire.Text;
 import dev.chatkeep.wire.Timestamp;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 
-/** What front ends ask with. */
+/** What front ends send. */
 @JsonNaming(SnakeCaseStrategy.class)
 @Schema(name = "ChatRequest")
 @RegisterForReflection // Jackson reads it from the body, not as the parameter of a resource
@@ -39,7 +39,7 @@ record ChatRequest(
         @Schema(description = "Instead of the user's own") @DecimalMin("0") @DecimalMax("2") BigDecimal temperature,
         @Schema(description = "The most tokens that the answer may have") @Min(1) Integer maxTokens){
 
-    /** A message as clients hold it; of what else they hold about it nothing is needed here. */
+    /** A message as clients hold it. What else they hold about it is ignored. */
     @Schema(name = "SaidMessage")
     @RegisterForReflection // as above
     record RequestMessage(

@@ -1,4 +1,4 @@
-package dev.chatkeep.completion;
+package dev.chatkeep.completion.chat;
 
 import static dev.chatkeep.testsupport.EventStreamClient.text;
 import static dev.chatkeep.testsupport.Patience.await;

@@ -1,4 +1,4 @@
-package dev.chatkeep.completion;
+package dev.chatkeep.completion.stream;
 
 import java.util.concurrent.Executor;
 
@@ -9,10 +9,10 @@ import io.smallrye.mutiny.subscription.MultiEmitter;
 import io.vertx.core.buffer.Buffer;
 
 /**
- * Where a response leaves piece by piece, as fast as its client reads. Everything but {@link #open} happens on the context of
- * the completion.
+ * Sends a response piece by piece, as fast as its client reads. Everything but {@link #open} happens on the context of the
+ * call.
  */
-final class EventSink {
+public final class EventSink {
 
     private static final Logger LOGGER = Logger.getLogger(EventSink.class);
 
@@ -20,12 +20,12 @@ final class EventSink {
     private long wanted;
 
     /**
-     * @param context runs things of the completion one after the other
+     * @param context runs the work of the call one after the other
      * @param opened there is a client now
-     * @param more it can take more
-     * @param closed it has gone, or has got everything
+     * @param more it takes more
+     * @param closed the client has gone, or has got everything
      */
-    Multi<Buffer> open(Executor context, Runnable opened, Runnable more, Runnable closed) {
+    public Multi<Buffer> open(Executor context, Runnable opened, Runnable more, Runnable closed) {
         return Multi.createFrom().<Buffer> emitter(emitter -> {
             emitter.onTermination(() -> context.execute(closed));
             context.execute(() -> {
@@ -41,10 +41,10 @@ final class EventSink {
     }
 
     /**
-     * Does what makes pieces. One that cannot be made ends the response at once, so that its client does not wait for what
-     * never comes, and touches nobody else's.
+     * Runs work that makes pieces. If one cannot be made, the response ends at once: its client does not wait for what never
+     * comes, and other readers do not notice.
      */
-    void guard(Runnable work) {
+    public void guard(Runnable work) {
         try {
             work.run();
         } catch (RuntimeException e) {
@@ -57,21 +57,21 @@ final class EventSink {
         }
     }
 
-    boolean isOpen() {
+    public boolean isOpen() {
         return client != null;
     }
 
-    boolean takesMore() {
+    public boolean takesMore() {
         return client != null && wanted > 0 && !client.isCancelled();
     }
 
-    void emit(Buffer piece) {
+    public void emit(Buffer piece) {
         wanted--;
         client.emit(piece);
     }
 
     /** There is nothing more to come. */
-    void complete() {
+    public void complete() {
         MultiEmitter<? super Buffer> last = client;
         client = null;
         last.complete();
