@@ -29,7 +29,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 
-/** Makes calls, and knows those that run on this instance. The APIs come to it for all that they need of a call. */
+/** Makes calls, and knows those that run on this instance. The APIs make all their calls through it. */
 @ApplicationScoped
 public class Completions {
 

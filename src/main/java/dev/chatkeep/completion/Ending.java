@@ -12,6 +12,16 @@ enum Ending {
     /** Before there was any of the answer. Nothing is charged. */
     RELEASED;
 
+    /** @param nothingArrived whether the provider had produced nothing yet */
+    static Ending ofInterruption(boolean nothingArrived) {
+        return nothingArrived ? RELEASED : INTERRUPTED;
+    }
+
+    /** @param nothingArrived as above */
+    static Ending ofFailure(boolean nothingArrived) {
+        return nothingArrived ? RELEASED : FAILED;
+    }
+
     String word() {
         return name().toLowerCase(Locale.ROOT);
     }

@@ -13,6 +13,8 @@ import dev.chatkeep.completion.Usage.Reported;
 /** An answer as it arrives: chunks of OpenAI's streams, or a whole completion. Of several choices it is the first. */
 final class Transcript {
 
+    /** Where an answer is larger than a message can be, there is something wrong with it. */
+    private static final int MAX_BYTES = 16 << 20;
     private static final String DONE = "[DONE]";
     /** Reasoning beyond this is counted and not kept. */
     private static final int MAX_HIDDEN_CHARACTERS = 200_000;
@@ -21,6 +23,7 @@ final class Transcript {
 
     private final ObjectMapper json;
     private final StringBuilder text = new StringBuilder();
+    private long bytes;
     private final List<ObjectNode> toolCalls = new ArrayList<>();
     private final StringBuilder hidden = new StringBuilder();
     private long hiddenCharacters;
@@ -71,12 +74,7 @@ final class Transcript {
     private void add(JsonNode choice) {
         boolean whole = choice.path("message").isObject();
         JsonNode delta = whole ? choice.path("message") : choice.path("delta");
-        JsonNode content = delta.path("content");
-        if (content.isTextual()) {
-            text.append(content.textValue());
-        } else if (content.isArray()) {
-            content.forEach(part -> text.append(part.path("text").asText("")));
-        }
+        addText(delta.path("content"));
         for (JsonNode call : delta.path("tool_calls")) {
             addToolCall(call, call.path("index").asInt(toolCalls.size()));
             addHidden(call.path("function").path("name"));
@@ -88,6 +86,20 @@ final class Transcript {
         audioCharacters += delta.path("audio").path("data").asText("").length();
         finishReason = first(finishReason, choice.path("finish_reason"));
         done |= whole;
+    }
+
+    private void addText(JsonNode content) {
+        int length = text.length();
+        if (content.isTextual()) {
+            text.append(content.textValue());
+        } else if (content.isArray()) {
+            content.forEach(part -> text.append(part.path("text").asText("")));
+        }
+        for (int i = length; i < text.length(); i++) {
+            char c = text.charAt(i);
+            // Each half of a surrogate pair counts for half of its four bytes.
+            bytes += c < 0x80 ? 1 : c < 0x800 || Character.isSurrogate(c) ? 2 : 3;
+        }
     }
 
     /** Tool calls come in pieces, too: the arguments are to be joined. */
@@ -124,6 +136,11 @@ final class Transcript {
     /** Grows while the answer arrives; not to be changed. */
     StringBuilder text() {
         return text;
+    }
+
+    /** Whether the text has more bytes in UTF-8 than any message may have. */
+    boolean isTooLarge() {
+        return bytes > MAX_BYTES;
     }
 
     List<ObjectNode> toolCalls() {
