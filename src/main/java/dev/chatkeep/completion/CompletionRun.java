@@ -220,7 +220,7 @@ final class CompletionRun {
                 running.request() == null ? null : running.request().prompt(), ending, failure,
                 Duration.ofNanos(System.nanoTime() - startedAt)), transcript);
         state = running.settle(settlement, timers.once(READERS_PATIENCE, () -> publish(notStored())));
-        settlement.run(store).subscribe().with(
+        settlement.run(store::finish).subscribe().with(
                 result -> onContext(() -> finish(result)),
                 e -> onContext(() -> {
                     LOG.error("An answer could not be stored", e);

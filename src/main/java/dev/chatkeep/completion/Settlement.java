@@ -2,6 +2,7 @@ package dev.chatkeep.completion;
 
 import java.time.Duration;
 import java.util.Locale;
+import java.util.function.Function;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -50,8 +51,12 @@ final class Settlement {
         return usage;
     }
 
-    /** Tries again for a while if the database is away. */
-    Uni<CompletionResult> run(CompletionStore.ForCaller store) {
+    /**
+     * Tries again for a while if the database is away.
+     *
+     * @param store stores an entry; its item is the row, or null if the account is gone
+     */
+    Uni<CompletionResult> run(Function<ObjectNode, Uni<JsonNode>> store) {
         return count().invoke(counted -> usage = counted).chain(() -> store(store)).map(this::result);
     }
 
@@ -63,14 +68,13 @@ final class Settlement {
                 () -> Usage.of(transcript.usage(), TokenEstimate.of(call.prompt()), transcript.estimatedTokens()));
     }
 
-    private Uni<JsonNode> store(CompletionStore.ForCaller store) {
-        return OffEventLoop.runIf(transcript.text().length() > SMALL_CHARACTERS, this::entry).chain(store::finish)
+    private Uni<JsonNode> store(Function<ObjectNode, Uni<JsonNode>> store) {
+        return OffEventLoop.runIf(transcript.text().length() > SMALL_CHARACTERS, this::entry).chain(entry -> store.apply(entry))
                 .onFailure(DatabaseProblems::isUnavailable).retry().withBackOff(STORE_DELAY, MAX_STORE_DELAY)
                 .expireIn(STORE_PATIENCE.toMillis());
     }
 
-    /** What is stored of the call. Needs the usage to be counted. */
-    ObjectNode entry() {
+    private ObjectNode entry() {
         ObjectNode entry = json.createObjectNode().put("id", call.streamId()).put("state", call.ending().word())
                 .put("completion_id", completionId());
         if (call.ending() == Ending.RELEASED) {
@@ -123,8 +127,7 @@ final class Settlement {
         }
     }
 
-    /** @param row as it was stored; null if the account is gone */
-    CompletionResult result(JsonNode row) {
+    private CompletionResult result(JsonNode row) {
         if (row == null) {
             return new Failed(CompletionFailure.unknownUser());
         }
