@@ -23,7 +23,7 @@ import io.quarkus.runtime.annotations.RegisterForReflection;
 public record Admission(Refusal refused, List<RateLimit> policies, String model, int contextLength, String systemPrompt,
         BigDecimal temperature, String sessionId, String questionId, List<ContextMessage> context) {
 
-    /** The same when the call has been made. */
+    /** The same without what is not needed after the call. */
     Admission withoutContext() {
         return new Admission(refused, policies, model, contextLength, null, temperature, sessionId, questionId, null);
     }

@@ -16,7 +16,7 @@ public interface AnswerReader {
     default void received(String piece, PieceKind kind) {
     }
 
-    /** Nothing was said to it for a while. */
+    /** Time has passed. If nothing was sent meanwhile, the reader should show that it is alive. */
     default void idle() {
     }
 

@@ -15,7 +15,7 @@ import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.security.Statements;
 import io.smallrye.mutiny.Uni;
 
-/** What the database knows of calls: who may make one, what came of it. */
+/** Keeps calls in the database, which decides who may make one. */
 @ApplicationScoped
 class CompletionStore {
 
@@ -25,7 +25,7 @@ class CompletionStore {
     private static final String CHECKPOINT = "select chatkeep.checkpoint_completions($1::text::jsonb, $2)::text";
     private static final String RECOVER = "select chatkeep.recover_completions($1)";
 
-    /** A recovery at a time, so that it does not hold on to a connection. */
+    /** Calls that one statement settles. With more of them it would hold its connection for long. */
     private static final int MAX_RECOVERED = 50;
 
     private final CallerTransaction transaction;
@@ -51,18 +51,18 @@ class CompletionStore {
                 .map(call -> call == null ? null : StoredCompletion.of(parse(call.toString(), JsonNode.class)));
     }
 
-    /** @param parts {@code [{user_id, id, position, content}]}, of anybody's calls that run here */
+    /** @param parts {@code [{user_id, id, position, content}]}, for the calls of all users that run here */
     Uni<Void> checkpoint(ArrayNode parts) {
         return transaction.asService(CHECKPOINT, parts.toString(), leaseSeconds()).replaceWithVoid();
     }
 
-    /** Settles calls whose instance is gone. @return how many there were */
+    /** Settles calls whose instance is gone, and says how many there were. */
     Uni<Integer> recover() {
         return transaction.asService(RECOVER, MAX_RECOVERED).map(row -> row.getInteger(0))
                 .chain(count -> count < MAX_RECOVERED ? Uni.createFrom().item(count) : recover().map(more -> count + more));
     }
 
-    /** Some checkpoints may be late. */
+    /** Some checkpoints may be late without the call being lost. */
     private int leaseSeconds() {
         return (int) Math.max(10, config.checkpointInterval().toSeconds() * 5);
     }
@@ -109,7 +109,7 @@ class CompletionStore {
                     .invoke(ForCaller::requireAdmitted);
         }
 
-        /** @return null if the account is not there any more */
+        /** Its item is the row as it was stored; null if the account is gone. */
         Uni<JsonNode> finish(ObjectNode result) {
             return statements.run(FINISH, result.toString()).map(rows -> {
                 String answer = rows.iterator().next().getString(0);

@@ -38,9 +38,9 @@ public class Completions {
     /** How long an answer that is stored nowhere can be asked for again. */
     private static final Duration KEPT = Duration.ofMinutes(1);
     private static final int KEPT_CHARACTERS = 1 << 20;
-    /** How many checkpoints without a call pass between two looks for calls of other instances. */
+    /** After so many ticks the service looks again for calls whose instance is gone. */
     private static final int TICKS_BETWEEN_RECOVERIES = 5;
-    /** What is left of a shutdown after requests had their time. */
+    /** The time that is left of a shutdown when requests have had theirs. */
     private static final Duration TO_SETTLE = Duration.ofSeconds(5);
 
     private record Key(UUID userId, String streamId) {
@@ -67,7 +67,7 @@ public class Completions {
         metrics.gaugeMapSize("chatkeep.completions.running", List.of(), running);
     }
 
-    /** For the caller of this request, who is remembered: to be asked for while the request is at hand. */
+    /** For the caller of this request. The request must not be over yet; the calls may outlive it. */
     public ForCaller forCaller() {
         return new ForCaller(store.forCaller());
     }
@@ -83,7 +83,7 @@ public class Completions {
 
         /**
          * Has a call admitted and made. An item when the answer begins; {@link CompletionRefused} or
-         * {@link CompletionFailure} if it does not. Who cancels it gives up the call.
+         * {@link CompletionFailure} if it does not. Cancelling it gives up the call.
          *
          * @param present follow the answer from its first piece
          */
@@ -98,7 +98,7 @@ public class Completions {
         return store.read(streamId);
     }
 
-    /** One that runs here, or has just ended. */
+    /** A call that runs here, or has just ended; null if there is none. */
     public LiveCompletion find(UUID userId, String streamId) {
         Key key = new Key(userId, streamId);
         LiveCompletion live = running.get(key);
@@ -152,7 +152,7 @@ public class Completions {
         return part.future();
     }
 
-    /** Requests have had their time to end; what runs now is stored as far as it has come. */
+    /** Requests have had their time to end. Answers that still arrive are stored as far as they have come. */
     void stop(@Observes ShutdownEvent event) {
         Collection<LiveCompletion> live = running.values();
         if (live.isEmpty()) {

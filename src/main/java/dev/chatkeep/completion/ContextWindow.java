@@ -10,7 +10,7 @@ import io.smallrye.mutiny.Uni;
 /** Cuts a conversation to what a model can hold. The oldest messages go first. */
 final class ContextWindow {
 
-    /** Around the text of a message. */
+    /** Of the frame around the text of a message. */
     private static final int TOKENS_A_MESSAGE = 4;
     /** The answer needs room as well. */
     private static final int MAX_ANSWER_TOKENS = 4_096;

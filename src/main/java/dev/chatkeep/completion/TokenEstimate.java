@@ -5,18 +5,18 @@ import com.knuddels.jtokkit.api.Encoding;
 import com.knuddels.jtokkit.api.EncodingType;
 
 /**
- * How many tokens a text has, where nobody says. Each model cuts texts up in its own way: this is that of OpenAI's newer
- * ones. Not for the event loop.
+ * Estimates how many tokens a text has, where the provider does not say. Models differ in this; here texts are cut as OpenAI's
+ * newer models do it. Not for the event loop.
  */
 final class TokenEstimate {
 
-    /** Counted as it is; what is longer is taken to go on like this. */
+    /** The rest of a longer text is assumed to be like its beginning. */
     private static final int MAX_CHARACTERS = 200_000;
 
     private TokenEstimate() {
     }
 
-    /** Its tables take a moment to read and some megabytes to hold, so only who needs them does. */
+    /** Reading the tables takes a moment and some megabytes, so it happens with the first estimate. */
     private static final class Tables {
 
         static final Encoding O200K = Encodings.newLazyEncodingRegistry().getEncoding(EncodingType.O200K_BASE);

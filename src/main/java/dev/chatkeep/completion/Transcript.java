@@ -10,15 +10,15 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.chatkeep.completion.Usage.Reported;
 
-/** An answer as it arrives: chunks of OpenAI's streams, or a whole completion. Of several choices it is the first. */
+/** Collects an answer as it arrives: chunks of OpenAI's streams, or a whole completion. Of several choices the first counts. */
 final class Transcript {
 
-    /** Where an answer is larger than a message can be, there is something wrong with it. */
+    /** An answer that is larger than any message can be is not right. */
     private static final int MAX_BYTES = 16 << 20;
     private static final String DONE = "[DONE]";
     /** Reasoning beyond this is counted and not kept. */
     private static final int MAX_HIDDEN_CHARACTERS = 200_000;
-    /** Base64 of 16-bit samples at 24 kHz, of which providers count a token each 50 ms. */
+    /** In Base64, of 16-bit samples at 24 kHz. Providers count one token for 50 ms. */
     private static final int AUDIO_CHARACTERS_A_TOKEN = 3_200;
 
     private final ObjectMapper json;
@@ -102,7 +102,7 @@ final class Transcript {
         }
     }
 
-    /** Tool calls come in pieces, too: the arguments are to be joined. */
+    /** Tool calls come in pieces, too, and their arguments are joined. */
     private void addToolCall(JsonNode call, int index) {
         if (!call.isObject() || index > toolCalls.size() || index < 0) {
             return;
@@ -119,7 +119,7 @@ final class Transcript {
         }
     }
 
-    /** What was produced and is no text of the answer: it costs all the same. */
+    /** What is not part of the text costs as much as the text. */
     private void addHidden(JsonNode part) {
         if (part.isTextual()) {
             hiddenCharacters += part.textValue().length();
@@ -129,8 +129,8 @@ final class Transcript {
         }
     }
 
-    private static String first(String known, JsonNode said) {
-        return known == null && said.isTextual() && !said.textValue().isEmpty() ? said.textValue() : known;
+    private static String first(String known, JsonNode reported) {
+        return known == null && reported.isTextual() && !reported.textValue().isEmpty() ? reported.textValue() : known;
     }
 
     /** Grows while the answer arrives; not to be changed. */
@@ -152,7 +152,7 @@ final class Transcript {
         return text.isEmpty() && toolCalls.isEmpty() && hiddenCharacters == 0 && audioCharacters == 0;
     }
 
-    /** What was produced in tokens, where the provider does not say. Not for the event loop. */
+    /** For a provider that reports no usage. Not for the event loop. */
     int estimatedTokens() {
         double ofHidden = hidden.isEmpty() ? 0 : (double) TokenEstimate.of(hidden) * hiddenCharacters / hidden.length();
         double ofAudio = Math.ceil((double) audioCharacters / AUDIO_CHARACTERS_A_TOKEN);

@@ -13,7 +13,7 @@ import dev.chatkeep.completion.CompletionResult.Answered;
 import dev.chatkeep.completion.Usage;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 
-/** An answer in the shape that front ends know. */
+/** An answer as front ends read it. */
 @JsonNaming(SnakeCaseStrategy.class)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @Schema(name = "ChatAnswer")

@@ -27,7 +27,7 @@ import dev.chatkeep.problem.RequestProblems;
 import dev.chatkeep.wire.OffEventLoop;
 import io.smallrye.mutiny.Uni;
 
-/** Makes calls of the requests of front ends. */
+/** Reads the requests of front ends. */
 @ApplicationScoped
 class ChatRequestReader {
 
@@ -71,7 +71,7 @@ class ChatRequestReader {
         RequestMessage last = messages.isEmpty() ? null : messages.get(messages.size() - 1);
         RequestMessage question = last != null && last.isQuestion() ? last : question(request.message());
         boolean wantsContext = messages.isEmpty() && request.sessionId() != null;
-        // A question that is stored nowhere gets its id here; for a stored one the database looks whether it has it already.
+        // A question that is not stored gets its id here. For one that is, the database first looks for the same question.
         String questionId = question.id() != null || request.sessionId() != null ? question.id()
                 : CompletionCall.newMessageId();
         List<ContextMessage> seen = new ArrayList<>();

@@ -48,7 +48,7 @@ import io.vertx.core.buffer.Buffer;
 public class ChatResource {
 
     private static final String EVENTS = MediaType.SERVER_SENT_EVENTS;
-    /** The id of an event of ours, or its second half alone. */
+    /** The id of an event, or only its second half. */
     private static final Pattern LAST_EVENT = Pattern.compile("(?:.*:)?(\\d{1,9})");
 
     @Schema(name = "ChatAnswered")

@@ -35,7 +35,7 @@ final class DeltaStream implements AnswerReader {
     }
 
     /**
-     * From where a client had come to. It hears at once that the stream is there, even if there is nothing new.
+     * From where a client had stopped. The stream begins with a comment if there is nothing new yet.
      *
      * @param from how many UTF-16 units of the text the client has already
      */
@@ -89,7 +89,7 @@ final class DeltaStream implements AnswerReader {
         }
     }
 
-    /** Halves of a surrogate pair go out together. */
+    /** The halves of a surrogate pair go out together. */
     private int end() {
         CharSequence text = live.text();
         int end = Math.min(text.length(), position + MAX_CHARACTERS);

@@ -51,7 +51,7 @@ final class OpenAiDocument implements AnswerReader {
         if (result instanceof Failed failed) {
             client.fail(failed.failure());
         } else if (!document.stripLeading().startsWith("{")) {
-            client.fail(CompletionFailure.of(Kind.FAILED)); // it streamed all the same
+            client.fail(CompletionFailure.of(Kind.FAILED)); // it sent a stream
         } else {
             client.complete(document);
         }

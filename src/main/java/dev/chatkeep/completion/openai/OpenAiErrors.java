@@ -28,7 +28,7 @@ public class OpenAiErrors implements ContainerResponseFilter {
     record OpenAiErrorResponse(OpenAiError error) {
     }
 
-    /** @param type the class that OpenAI puts the status into; code and message are those of the problem */
+    /** @param type OpenAI's name for the class of the status */
     @Schema(name = "OpenAiError")
     @JsonInclude(JsonInclude.Include.ALWAYS)
     @RegisterForReflection // as above

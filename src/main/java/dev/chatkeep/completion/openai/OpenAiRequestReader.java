@@ -22,7 +22,7 @@ import dev.chatkeep.wire.OffEventLoop;
 import dev.chatkeep.wire.Text;
 import io.smallrye.mutiny.Uni;
 
-/** Makes calls of the requests of OpenAI's clients. What is not known here goes to the provider as it is. */
+/** Reads the requests of OpenAI's clients. Members that are not known here go to the provider as they are. */
 @ApplicationScoped
 class OpenAiRequestReader {
 
@@ -59,7 +59,7 @@ class OpenAiRequestReader {
         boolean streamed = request.path("stream").asBoolean(false);
         boolean wantsUsage = request.path("stream_options").path("include_usage").asBoolean(false);
         JsonNode last = messages.get(messages.size() - 1);
-        // After a tool has answered there is no new question.
+        // A request that brings the result of a tool has no new question.
         Question question = !last.path("role").asText().equals("user") ? null
                 : new Question(sessionId == null ? CompletionCall.newMessageId() : null,
                         text(last.path("content")).replace('\0', '\uFFFD'), null);
@@ -86,7 +86,7 @@ class OpenAiRequestReader {
         }
     }
 
-    /** It is ours: providers refuse metadata that they did not ask for. */
+    /** Takes the id out of the request: providers refuse metadata that they do not know. */
     private static String sessionId(ObjectNode request) {
         if (!(request.path("metadata") instanceof ObjectNode metadata) || !metadata.has("session_id")) {
             return null;
@@ -106,7 +106,7 @@ class OpenAiRequestReader {
         return text != null && !text.isEmpty() && text.codePointCount(0, text.length()) <= max && text.indexOf('\0') < 0;
     }
 
-    /** Of a content in parts, those that are text. */
+    /** If the content has several parts, the text of those that have any. */
     private static String text(JsonNode content) {
         String text = content.isTextual() ? content.textValue()
                 : StreamSupport.stream(content.spliterator(), false).filter(part -> part.path("text").isTextual())

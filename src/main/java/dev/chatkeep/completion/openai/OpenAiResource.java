@@ -43,7 +43,7 @@ public class OpenAiResource {
 
     private static final String SESSION_ID = "X-Session-Id";
 
-    /** The lowest tier counts for who is not known yet. */
+    /** A user who is not known yet has the lowest tier. */
     private static final String MODELS = "(select a.model_id, min(a.created_at) as created_at from public.model_access a"
             + " where a.is_active and chatkeep.tier_rank(a.tier) <= chatkeep.tier_rank("
             + "(select p.subscription_tier from public.profiles p where p.id = $1)) group by a.model_id) m";

@@ -94,7 +94,7 @@ final class OpenAiStream implements AnswerReader {
         pump();
     }
 
-    /** For a provider that does not send it. */
+    /** For a provider that sends no chunk with usage. */
     private String usage(Answered answer) {
         ObjectNode chunk = json.createObjectNode().put("id", answer.completionId()).put("object", "chat.completion.chunk")
                 .put("created", System.currentTimeMillis() / 1000).put("model", answer.model());

@@ -10,7 +10,7 @@ import dev.chatkeep.problem.DatabaseProblems;
 import dev.chatkeep.problem.Problem;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 
-/** Says over HTTP why there is no complete answer. */
+/** Turns failures of calls into responses. */
 public final class CompletionProblems {
 
     private CompletionProblems() {
@@ -36,7 +36,7 @@ public final class CompletionProblems {
         return problem.build();
     }
 
-    /** The problem that a failed call is to its client. Any other failure stays as it is. */
+    /** Makes a problem of a failed call. Any other failure stays as it is. */
     static Throwable translate(Throwable failure) {
         if (failure instanceof CompletionFailure failed) {
             return of(failed);

@@ -20,9 +20,9 @@ public final class EventSink {
     private long wanted;
 
     /**
-     * @param context runs the work of the call one after the other
-     * @param opened there is a client now
-     * @param more it takes more
+     * @param context runs all work of the call, one piece after the other
+     * @param opened the client is there
+     * @param more the client takes more
      * @param closed the client has gone, or has got everything
      */
     public Multi<Buffer> open(Executor context, Runnable opened, Runnable more, Runnable closed) {
@@ -34,7 +34,7 @@ public final class EventSink {
                 guard(more);
             });
         }).onRequest().invoke(count -> context.execute(() -> {
-            // Counted here, as this may run before the emitter has heard of it, and nothing would call again.
+            // Counted here: this may run before the emitter knows of the request, and nothing would call again.
             wanted = Math.max(wanted, wanted + count);
             guard(more);
         }));

@@ -18,7 +18,7 @@ public class ServerSentEvents {
         this.json = json;
     }
 
-    /** A line that clients ignore. It tells everybody between that the connection is in use. */
+    /** A line that clients ignore. It shows all proxies that the connection is in use. */
     public static Buffer comment() {
         return Buffer.buffer(":\n\n");
     }
@@ -33,12 +33,12 @@ public class ServerSentEvents {
         return Buffer.buffer("event: " + name + "\ndata: " + write(value) + "\n\n");
     }
 
-    /** @param id where a reader goes on that comes back with it */
+    /** @param id a reader that comes back with it goes on after this event */
     public Buffer event(String id, String name, Object value) {
         return Buffer.buffer("id: " + id + "\nevent: " + name + "\ndata: " + write(value) + "\n\n");
     }
 
-    /** On one line. Half a surrogate pair cannot be sent; whoever it was cut from may have sent it like this. */
+    /** On one line. Half a surrogate pair cannot be sent, and the provider may have sent one. */
     public String write(Object value) {
         try {
             return JsonRules.wellFormed(json.writeValueAsString(value));

@@ -17,7 +17,7 @@ import io.vertx.core.buffer.Buffer;
 /** A response to a client: headers, and a body in one or more pieces. */
 public record StreamingResponse(Map<String, String> headers, Multi<Buffer> body) {
 
-    /** What `GET /api/chat/streams/{id}` knows an answer by. */
+    /** The id that `GET /api/chat/streams/{id}` takes. */
     public static final String STREAM_ID = "X-Stream-Id";
 
     /** The headers of every answer, whichever API sends it. */
@@ -45,7 +45,7 @@ public record StreamingResponse(Map<String, String> headers, Multi<Buffer> body)
     }
 
     /**
-     * As a method without a declared media type returns it: the framework writes each piece as it comes. A call that fails
+     * For methods without a declared media type: the framework then writes each piece as it comes. A call that fails
      * becomes a problem here.
      */
     public static RestMulti<Buffer> send(Uni<StreamingResponse> response) {
