@@ -29,8 +29,8 @@ final class ContextWindow {
         long room = tokens
                 - (answer != null ? Math.min(answer, tokens / 2) : Math.min(MAX_ANSWER_TOKENS, tokens / SHARE_OF_THE_ANSWER));
         // No text has more tokens than bytes, nor more bytes than three times its UTF-16 units.
-        long most = messages.stream().mapToLong(message -> TOKENS_A_MESSAGE + 3L * message.content().length()).sum();
-        return most <= room ? Uni.createFrom().item(messages) : OffEventLoop.run(() -> cut(messages, room));
+        long upperBound = messages.stream().mapToLong(message -> TOKENS_A_MESSAGE + 3L * message.content().length()).sum();
+        return upperBound <= room ? Uni.createFrom().item(messages) : OffEventLoop.run(() -> cut(messages, room));
     }
 
     private static List<ContextMessage> cut(List<ContextMessage> messages, long room) {

@@ -26,7 +26,7 @@ record AnswerView(
         @Schema(description = "Seconds", examples = "1.53") BigDecimal elapsedTime,
         @Schema(enumeration = {
                 "text", "markdown" }) @JsonProperty("contentType") String contentType,
-        @Schema(description = "The provider's id of the answer", examples = "gen-CXosyTZmtJ4QuHqGzAb7qf") String id,
+        @Schema(description = "The provider's id of the answer", examples = "gen-CXosyTZmtJ4QuHqGzAb7qf") @JsonProperty("id") String completionId,
         @Schema(examples = "openai/gpt-4o-mini") String model,
         @Schema(description = "What `GET /api/chat/streams/{id}` knows it by") String streamId,
         @Schema(description = "The session that it is stored in") String sessionId,

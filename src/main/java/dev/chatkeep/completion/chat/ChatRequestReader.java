@@ -94,24 +94,24 @@ class ChatRequestReader {
             List<FieldError> errors = List.of(new FieldError("message", "is missing"));
             throw Problem.ofFields(Status.BAD_REQUEST, "missing_field", RequestProblems.sentence(errors), errors);
         }
-        RequestMessage read;
+        RequestMessage question;
         if (message.isTextual()) {
-            read = new RequestMessage(null, "user", json.treeToValue(message, String.class), null, null);
+            question = new RequestMessage(null, ContextMessage.USER, json.treeToValue(message, String.class), null, null);
         } else if (message.isObject()) {
             RequestMessage given = json.treeToValue(message, RequestMessage.class);
-            read = new RequestMessage(given.id(), "user", given.content(), given.timestamp(), null);
+            question = new RequestMessage(given.id(), ContextMessage.USER, given.content(), given.timestamp(), null);
         } else {
             throw RequestProblems.ofField("message", "must be text or a message");
         }
-        Set<ConstraintViolation<RequestMessage>> violations = validator.validate(read);
+        Set<ConstraintViolation<RequestMessage>> violations = validator.validate(question);
         if (!violations.isEmpty()) {
             ConstraintViolation<RequestMessage> first = violations.iterator().next();
             throw RequestProblems.ofField(message.isTextual() ? "message" : "message." + first.getPropertyPath(),
                     first.getMessage());
         }
-        if (read.content().isBlank()) {
+        if (question.content().isBlank()) {
             throw RequestProblems.ofField(message.isTextual() ? "message" : "message.content", "must not be empty");
         }
-        return read;
+        return question;
     }
 }
