@@ -36,6 +36,7 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 
+import dev.chatkeep.provider.ModelProvider;
 import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.security.ConnectionPool;
 import dev.chatkeep.testsupport.BesideOthers;
@@ -70,8 +71,41 @@ class ArchitectureTest {
     void whatAllFeaturesShareKnowsNoFeature() {
         noClasses().that().resideInAnyPackage("..problem..", "..security..", "..wire..")
                 .should().dependOnClassesThat().resideInAnyPackage("..session..", "..message..", "..sync..", "..profile..",
-                        "..usage..", "..catalog..", "..maintenance..", "..command..")
+                        "..usage..", "..catalog..", "..maintenance..", "..command..", "..completion..")
                 .check(CLASSES);
+    }
+
+    @Test
+    void theCoreOfCompletionsKnowsNoApi() {
+        noClasses().that().resideInAPackage("dev.chatkeep.completion")
+                .should().dependOnClassesThat().resideInAPackage("dev.chatkeep.completion.*..")
+                .check(CLASSES);
+    }
+
+    @Test
+    void theCoreOfCompletionsKnowsNoHttp() {
+        noClasses().that().resideInAPackage("dev.chatkeep.completion")
+                .should().dependOnClassesThat().resideInAnyPackage("jakarta.ws.rs..", "io.quarkiverse.resteasy.problem..",
+                        "org.jboss.resteasy..", "io.vertx.core.http..")
+                .check(CLASSES);
+    }
+
+    @Test
+    void theApisOfCompletionsKnowNothingOfEachOther() {
+        slices().matching("dev.chatkeep.completion.(chat|openai)..").should().notDependOnEachOther().check(CLASSES);
+    }
+
+    @Test
+    void streamsOfCompletionsKnowNoApi() {
+        noClasses().that().resideInAPackage("..completion.stream..")
+                .should().dependOnClassesThat().resideInAnyPackage("..completion.chat..", "..completion.openai..")
+                .check(CLASSES);
+    }
+
+    @Test
+    void onlyTheCoreOfCompletionsCallsTheProvider() {
+        noClasses().that().resideOutsideOfPackages("dev.chatkeep.completion", "dev.chatkeep.provider..")
+                .should().dependOnClassesThat().belongToAnyOf(ModelProvider.class).check(CLASSES);
     }
 
     @Test
