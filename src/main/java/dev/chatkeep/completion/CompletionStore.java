@@ -11,8 +11,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-import dev.chatkeep.security.CallerTransaction;
-import dev.chatkeep.security.Statements;
+import dev.chatkeep.database.Database;
+import dev.chatkeep.database.Statements;
 import io.smallrye.mutiny.Uni;
 
 /** Keeps calls in the database, which decides who may make one. */
@@ -28,13 +28,13 @@ class CompletionStore {
     /** Calls that one statement settles. With more of them it would hold its connection for long. */
     private static final int MAX_RECOVERED = 50;
 
-    private final CallerTransaction transaction;
+    private final Database database;
     private final ObjectMapper json;
     private final CompletionConfig config;
     private final Map<String, Integer> requestsPerMinute;
 
-    CompletionStore(CallerTransaction transaction, ObjectMapper json, CompletionConfig config, LimitsConfig limits) {
-        this.transaction = transaction;
+    CompletionStore(Database database, ObjectMapper json, CompletionConfig config, LimitsConfig limits) {
+        this.database = database;
         this.json = json;
         this.config = config;
         this.requestsPerMinute = limits.allRequestsPerMinute();
@@ -42,23 +42,23 @@ class CompletionStore {
 
     /** For the caller of this request, also after the request is over. */
     ForCaller forCaller() {
-        return new ForCaller(transaction.userId(), transaction.writing());
+        return new ForCaller(database.asCaller().userId(), database.asCaller().write());
     }
 
     /** What is known of a stream of the caller; null if there is none. */
     Uni<StoredCompletion> read(String streamId) {
-        return transaction.read(READ, streamId)
+        return database.asCaller().read().document(READ, streamId)
                 .map(call -> call == null ? null : StoredCompletion.of(parse(call.toString(), JsonNode.class)));
     }
 
     /** @param parts {@code [{user_id, id, position, content}]}, for the calls of all users that run here */
     Uni<Void> checkpoint(ArrayNode parts) {
-        return transaction.asService(CHECKPOINT, parts.toString(), leaseSeconds()).replaceWithVoid();
+        return database.asService().write().row(CHECKPOINT, parts.toString(), leaseSeconds()).replaceWithVoid();
     }
 
     /** Settles calls whose instance is gone, and says how many there were. */
     Uni<Integer> recover() {
-        return transaction.asService(RECOVER, MAX_RECOVERED).map(row -> row.getInteger(0))
+        return database.asService().write().row(RECOVER, MAX_RECOVERED).map(row -> row.getInteger(0))
                 .chain(count -> count < MAX_RECOVERED ? Uni.createFrom().item(count) : recover().map(more -> count + more));
     }
 

@@ -7,9 +7,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
@@ -160,13 +158,12 @@ public class Completions {
         }
         LOG.infof("Storing %d answers that are not complete", live.size());
         live.forEach(one -> one.onContext(one::interrupt));
-        try {
-            CompletableFuture.allOf(live.stream().map(LiveCompletion::settled).toArray(CompletableFuture[]::new))
-                    .get(TO_SETTLE.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (TimeoutException | ExecutionException e) {
+        CompletableFuture<Void> settled = CompletableFuture
+                .allOf(live.stream().map(LiveCompletion::settled).toArray(CompletableFuture[]::new));
+        boolean inTime = settled.thenApply(all -> true).completeOnTimeout(false, TO_SETTLE.toMillis(), TimeUnit.MILLISECONDS)
+                .exceptionally(failure -> false).join();
+        if (!inTime) {
             LOG.warn("Not all answers could be stored; what was kept of them so far will be");
-        } catch (InterruptedException e) {
-            LOG.warn("The shutdown itself was cut short");
         }
     }
 }

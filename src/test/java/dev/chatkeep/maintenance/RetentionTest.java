@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
-import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.database.Database;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
@@ -49,7 +49,7 @@ class RetentionTest {
     RetentionJob job;
 
     @Inject
-    CallerTransaction transaction;
+    Database database;
 
     @Inject
     MeterRegistry metrics;
@@ -109,7 +109,7 @@ class RetentionTest {
     }
 
     private JsonNode run(int days) {
-        return Json.of(await(retention.run(transaction.service(), days)));
+        return Json.of(await(retention.run(database.asService().write(), days)));
     }
 
     private static <T> T await(Uni<T> uni) {
@@ -151,7 +151,7 @@ class RetentionTest {
         usage(91);
         usage(90);
 
-        JsonNode answer = Json.of(await(retention.run(transaction.service())));
+        JsonNode answer = Json.of(await(retention.run(database.asService().write())));
 
         assertThat(answer.path("deleted_records")).isEqualTo(Json.of("""
                 {"activity_logs": 1, "usage_records": 1, "cache_entries": 0, "conversations": 0}

@@ -31,8 +31,8 @@ import dev.chatkeep.completion.Completions;
 import dev.chatkeep.completion.LiveCompletion;
 import dev.chatkeep.completion.StoredCompletion;
 import dev.chatkeep.completion.stream.StreamingResponse;
+import dev.chatkeep.database.Database;
 import dev.chatkeep.problem.Problem;
-import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.Text;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.quarkus.runtime.annotations.RegisterForReflection;
@@ -59,15 +59,15 @@ public class ChatResource {
     private final Completions completions;
     private final ChatRequestReader requests;
     private final ChatEvents events;
-    private final CallerTransaction transaction;
+    private final Database database;
     private final ObjectMapper json;
 
     public ChatResource(Completions completions, ChatRequestReader requests, ChatEvents events,
-            CallerTransaction transaction, ObjectMapper json) {
+            Database database, ObjectMapper json) {
         this.completions = completions;
         this.requests = requests;
         this.events = events;
-        this.transaction = transaction;
+        this.database = database;
         this.json = json;
     }
 
@@ -119,7 +119,7 @@ public class ChatResource {
             @Parameter(description = "`X-Stream-Id` of the answer", example = "msg_0d6b2f6c9ef94f8c8f6bbd2a4a1f7a10") @RestPath @Text(min = 1, max = Text.ID_LENGTH) String id,
             @Parameter(description = "The id of the last event that arrived; everything if it is left out") @RestHeader("Last-Event-ID") String lastEventId) {
         int from = position(lastEventId);
-        LiveCompletion live = completions.find(transaction.userId(), id);
+        LiveCompletion live = completions.find(database.asCaller().userId(), id);
         Map<String, String> headers = Map.of(StreamingResponse.STREAM_ID, id);
         return StreamingResponse.send(
                 live != null ? Uni.createFrom().item(StreamingResponse.ofEvents(headers, DeltaStream.again(live, from, events)))

@@ -28,8 +28,8 @@ import dev.chatkeep.completion.Usage;
 import dev.chatkeep.completion.openai.OpenAiErrors.OpenAiErrorResponse;
 import dev.chatkeep.completion.stream.ServerSentEvents;
 import dev.chatkeep.completion.stream.StreamingResponse;
+import dev.chatkeep.database.Database;
 import dev.chatkeep.problem.Problem;
-import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.Text;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
@@ -76,15 +76,15 @@ public class OpenAiResource {
     private final Completions completions;
     private final OpenAiRequestReader requests;
     private final ServerSentEvents events;
-    private final CallerTransaction transaction;
+    private final Database database;
     private final ObjectMapper json;
 
     public OpenAiResource(Completions completions, OpenAiRequestReader requests, ServerSentEvents events,
-            CallerTransaction transaction, ObjectMapper json) {
+            Database database, ObjectMapper json) {
         this.completions = completions;
         this.requests = requests;
         this.events = events;
-        this.transaction = transaction;
+        this.database = database;
         this.json = json;
     }
 
@@ -127,7 +127,7 @@ public class OpenAiResource {
     @Operation(summary = "List the models", description = "OpenAI's `GET /v1/models`: those that the caller's tier opens.")
     @APIResponse(responseCode = "200", description = "The models", content = @Content(schema = @Schema(implementation = ModelListResponse.class)))
     public Uni<Buffer> models() {
-        return transaction.read(LIST);
+        return database.asCaller().read().document(LIST);
     }
 
     @GET
@@ -137,7 +137,7 @@ public class OpenAiResource {
     @APIResponse(responseCode = "200", description = "The model", content = @Content(schema = @Schema(implementation = ModelView.class)))
     @APIResponse(responseCode = "404", description = "The caller's tier opens no such model", content = @Content(schema = @Schema(implementation = OpenAiErrorResponse.class)))
     public Uni<Buffer> model(@Parameter(example = "openai/gpt-4o-mini") @RestPath @Text(min = 1, max = 100) String id) {
-        return transaction.read(ONE, id)
+        return database.asCaller().read().document(ONE, id)
                 .onItem().ifNull().failWith(() -> Problem.notFound("model_not_found", "Your tier opens no such model."));
     }
 }

@@ -113,7 +113,7 @@ class ChatResourceIT {
         assertThat(metadata("trip", "assistant")).isEqualTo(Json.of("""
                 {"usage": {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}, "cached_tokens": 5,
                  "reasoning_tokens": 2, "finish_reason": "stop", "unit_cost": 0.002000000000, "cost": 0.008,
-                 "question_cost": 0.009, "completion": "%s"}
+                 "question_cost": 0.009, "stream_id": "%s"}
                 """.formatted(data.path("stream_id").textValue())));
         JsonNode session = Json.of(ann.listSessions()).at("/sessions/0");
         assertThat(session.path("title").textValue()).isEqualTo("Where to? " + marker);

@@ -1,4 +1,4 @@
-package dev.chatkeep.security;
+package dev.chatkeep.database;
 
 import static dev.chatkeep.testsupport.Patience.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -47,12 +47,12 @@ import io.vertx.sqlclient.impl.SqlConnectionInternal;
 
 @QuarkusTest
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
-class CallerTransactionTest {
+class DatabaseTest {
 
     private static final int POOL_SIZE = 20;
 
     @Inject
-    CallerTransaction transaction;
+    Database database;
 
     @Inject
     Pool pool;
@@ -70,7 +70,8 @@ class CallerTransactionTest {
         userWithMessage();
         actAs(ada);
 
-        String rows = text(transaction.read("select count(*)::text from public." + table + " where $1::uuid is not null"));
+        String rows = text(database.asCaller().read()
+                .document("select count(*)::text from public." + table + " where $1::uuid is not null"));
 
         assertThat(rows).isEqualTo("1");
         assertThat(Sql.<Long> value("select count(*) from public." + table)).isGreaterThan(1);
@@ -84,8 +85,9 @@ class CallerTransactionTest {
         actAs(ada);
 
         String rows = value(
-                transaction.writing().run("with changed as (update public.chat_sessions set title = 'Changed' returning 1)"
-                        + " select count(*)::text from changed where $1::uuid is not null"));
+                database.asCaller().write()
+                        .run("with changed as (update public.chat_sessions set title = 'Changed' returning 1)"
+                                + " select count(*)::text from changed where $1::uuid is not null"));
 
         assertThat(rows).isEqualTo("1");
         assertThat(Stored.versions(bob)).isEqualTo(before);
@@ -100,7 +102,7 @@ class CallerTransactionTest {
         String before = Stored.versions(bob);
         actAs(ada);
 
-        String rows = value(transaction.writing().run("with deleted as (delete from public." + table + " returning 1)"
+        String rows = value(database.asCaller().write().run("with deleted as (delete from public." + table + " returning 1)"
                 + " select count(*)::text from deleted where $1::uuid is not null"));
 
         assertThat(rows).isEqualTo("1");
@@ -131,7 +133,7 @@ class CallerTransactionTest {
         String before = Stored.versions(ada) + Stored.versions(bob);
         actAs(ada);
 
-        Throwable failure = catchThrowable(() -> await(transaction.writing().run(sql.formatted(bob.id()))));
+        Throwable failure = catchThrowable(() -> await(database.asCaller().write().run(sql.formatted(bob.id()))));
 
         assertThat(failure).isInstanceOf(HttpProblem.class);
         assertThat(((HttpProblem) failure).getStatusCode()).isEqualTo(403);
@@ -183,9 +185,10 @@ class CallerTransactionTest {
     void aConnectionWhoseTransactionFailedCarriesNothingOver() {
         actAs(Caller.fresh());
         for (int number = 0; number < POOL_SIZE * 2; number++) {
-            catchThrowable(() -> await(transaction.write("select (1 / 0)::text where $1::uuid is not null")));
-            catchThrowable(() -> await(transaction.read("this is no SQL $1")));
-            catchThrowable(() -> await(transaction.asService("select 1 / 0 as x")));
+            catchThrowable(
+                    () -> await(database.asCaller().write().document("select (1 / 0)::text where $1::uuid is not null")));
+            catchThrowable(() -> await(database.asCaller().read().document("this is no SQL $1")));
+            catchThrowable(() -> await(database.asService().write().row("select 1 / 0 as x")));
         }
 
         List<String> states = stateOfEveryConnection();
@@ -198,7 +201,7 @@ class CallerTransactionTest {
         Caller caller = Caller.fresh();
         actAs(caller);
 
-        Throwable failure = catchThrowable(() -> await(transaction.write(
+        Throwable failure = catchThrowable(() -> await(database.asCaller().write().document(
                 "select (1 / s.message_count)::text from chatkeep.create_session($1, 's1', 'A title') s")));
 
         assertThat(((HttpProblem) failure).getStatusCode()).isEqualTo(422);
@@ -212,7 +215,7 @@ class CallerTransactionTest {
         String before = Stored.versions(caller);
         actAs(caller);
 
-        Throwable failure = catchThrowable(() -> await(transaction.reading().run(
+        Throwable failure = catchThrowable(() -> await(database.asCaller().read().run(
                 "select id from chatkeep.create_session($1, 's2', 'Another')")));
 
         assertThat(failure).isInstanceOf(HttpProblem.class);
@@ -223,7 +226,8 @@ class CallerTransactionTest {
     void aStatementThatDoesNotUseTheCallersIdFails() {
         actAs(userWithMessage());
 
-        Throwable failure = catchThrowable(() -> await(transaction.read("select count(*)::text from public.chat_sessions")));
+        Throwable failure = catchThrowable(
+                () -> await(database.asCaller().read().document("select count(*)::text from public.chat_sessions")));
 
         assertThat(failure).isNotNull();
     }
@@ -232,7 +236,7 @@ class CallerTransactionTest {
     void aStatementWithoutARowAnswersNull() {
         actAs(Caller.fresh());
 
-        String row = text(transaction.read("select s.id from public.chat_sessions s where s.user_id = $1"));
+        String row = text(database.asCaller().read().document("select s.id from public.chat_sessions s where s.user_id = $1"));
 
         assertThat(row).isNull();
     }
@@ -242,7 +246,7 @@ class CallerTransactionTest {
         Caller ada = userWithMessage();
         Caller bob = userWithMessage();
 
-        Row row = await(transaction.asService("select count(*) as users, min(current_user::text) as role"
+        Row row = await(database.asService().write().row("select count(*) as users, min(current_user::text) as role"
                 + " from public.profiles where id in ($1, $2)", ada.id(), bob.id()));
 
         assertThat(row.getLong("users")).isEqualTo(2);
@@ -254,8 +258,9 @@ class CallerTransactionTest {
         Caller caller = Caller.fresh();
         actAs(caller);
 
-        String seen = text(transaction.read("select concat_ws('|', current_user, session_user, auth.uid(), auth.role(),"
-                + " auth.jwt() ->> 'email', current_setting('transaction_read_only')) where $1::uuid is not null"));
+        String seen = text(
+                database.asCaller().read().document("select concat_ws('|', current_user, session_user, auth.uid(), auth.role(),"
+                        + " auth.jwt() ->> 'email', current_setting('transaction_read_only')) where $1::uuid is not null"));
 
         assertThat(seen).isEqualTo("authenticated|chatkeep_app|" + caller.id() + "|authenticated|" + Tokens.email(caller.id())
                 + "|on");

@@ -1,4 +1,4 @@
-package dev.chatkeep.security;
+package dev.chatkeep.database;
 
 import java.time.Duration;
 
@@ -14,7 +14,7 @@ public interface DatabaseConfig {
     /** How many requests wait for a connection at the most; those beyond are refused at once. */
     @WithDefault("500")
     @Min(0)
-    int mostWaiting();
+    int maxWaiting();
 
     /** How long a request waits for a connection before it is refused. */
     @WithDefault("5S")

@@ -1,4 +1,4 @@
-package dev.chatkeep.security;
+package dev.chatkeep.database;
 
 import java.util.concurrent.TimeUnit;
 
@@ -17,8 +17,8 @@ import io.vertx.sqlclient.impl.SqlConnectionInternal;
 public class ConnectionPool implements PgPoolCreator {
 
     /** The list of statements to prepare holds none longer than this; its default is shorter than our longest. */
-    private static final int LONGEST_PREPARED_CHARACTERS = 8_192;
-    private static final int MOST_MESSAGES_A_FLIGHT = 256;
+    private static final int MAX_PREPARED_CHARACTERS = 8_192;
+    private static final int MAX_MESSAGES_A_WRITE = 256;
 
     private final DatabaseConfig config;
 
@@ -29,13 +29,13 @@ public class ConnectionPool implements PgPoolCreator {
     @Override
     @SuppressWarnings("deprecation") // The interface asks for a pool of this type.
     public Pool create(Input input) {
-        input.poolOptions().setMaxWaitQueueSize(config.mostWaiting())
+        input.poolOptions().setMaxWaitQueueSize(config.maxWaiting())
                 .setConnectionTimeout(Math.toIntExact(config.patience().toMillis()))
                 .setConnectionTimeoutUnit(TimeUnit.MILLISECONDS);
         input.pgConnectOptionsList()
-                .forEach(options -> options.setPreparedStatementCacheSqlLimit(LONGEST_PREPARED_CHARACTERS));
+                .forEach(options -> options.setPreparedStatementCacheSqlLimit(MAX_PREPARED_CHARACTERS));
         return PgPool.pool(input.vertx(), input.pgConnectOptionsList(), input.poolOptions())
-                .connectHandler(ConnectionPool::gatherFlights);
+                .connectHandler(ConnectionPool::gatherWrites);
     }
 
     /**
@@ -43,10 +43,10 @@ public class ConnectionPool implements PgPoolCreator {
      * issued in one turn of the event loop goes out together instead, until the client can do that itself
      * (https://github.com/eclipse-vertx/vertx-sql-client/issues/1042).
      */
-    private static void gatherFlights(SqlConnection connection) {
+    private static void gatherWrites(SqlConnection connection) {
         if (((SqlConnectionInternal) connection).unwrap().unwrap() instanceof SocketConnectionBase socket) {
             socket.socket().channelHandlerContext().pipeline()
-                    .addFirst(new FlushConsolidationHandler(MOST_MESSAGES_A_FLIGHT, true));
+                    .addFirst(new FlushConsolidationHandler(MAX_MESSAGES_A_WRITE, true));
         }
         connection.close();
     }
