@@ -1,8 +1,8 @@
-package dev.chatkeep.schema;
+package dev.chatkeep.profile;
 
-import static dev.chatkeep.schema.SqlCaller.INSUFFICIENT_PRIVILEGE;
-import static dev.chatkeep.schema.SqlCaller.SUCCESS;
-import static dev.chatkeep.schema.SqlCaller.json;
+import static dev.chatkeep.testsupport.SqlCaller.INSUFFICIENT_PRIVILEGE;
+import static dev.chatkeep.testsupport.SqlCaller.SUCCESS;
+import static dev.chatkeep.testsupport.SqlCaller.json;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.math.BigDecimal;
@@ -21,12 +21,14 @@ import org.junit.jupiter.params.provider.ValueSource;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.BesideOthers;
+import dev.chatkeep.testsupport.MigratedDatabase;
+import dev.chatkeep.testsupport.SqlCaller;
 import dev.chatkeep.testsupport.WithinOneDay;
 
-/** What the functions about one user answer; uploads, usage and maintenance have tests of their own. */
+/** What the functions about one user answer: signing in, tier, preferences, profile, export and summary. */
 @WithinOneDay
 @BesideOthers
-class FunctionsTest {
+class UserFunctionsTest {
 
     private static MigratedDatabase database;
     private static SqlCaller superuser;
@@ -165,195 +167,6 @@ class FunctionsTest {
                               from public.profiles where id = ?
                             """,
                     id));
-        }
-    }
-
-    @Nested
-    class RecentSessions {
-
-        private void session(String sessionId, String updatedAt, String lastMessageAt) {
-            superuser.rows("insert into public.chat_sessions (user_id, id, updated_at, last_message_timestamp)"
-                    + " values (?, ?, ?::timestamptz, ?::timestamptz)", id, sessionId, updatedAt, lastMessageAt);
-        }
-
-        @Test
-        void comeNewestFirst() {
-            session("older", "2026-01-01Z", null);
-            session("newest", "2026-01-03Z", null);
-            session("newer", "2026-01-02Z", "2026-01-09Z");
-
-            List<String> ids = user.column("select id from public.get_user_recent_sessions(?)", id);
-
-            assertThat(ids).containsExactly("newest", "newer", "older");
-        }
-
-        @Test
-        void breakTiesByTheirLastMessageThenById() {
-            session("a", "2026-01-01Z", "2025-01-01Z");
-            session("b", "2026-01-01Z", "2025-01-03Z");
-            session("c", "2026-01-01Z", null);
-            session("d", "2026-01-01Z", "2025-01-01Z");
-
-            List<String> ids = user.column("select id from public.get_user_recent_sessions(?)", id);
-
-            assertThat(ids).containsExactly("b", "d", "a", "c");
-        }
-
-        @ParameterizedTest
-        @CsvSource({ "0, 0", "-1, 0", "1, 1", "11, 11", "100, 12" })
-        void areAsManyAsAskedFor(int limit, int found) {
-            superuser.rows("insert into public.chat_sessions (user_id, id) select ?, 's' || i from generate_series(1, 12) i",
-                    id);
-
-            List<Map<String, Object>> sessions = user.rows("select * from public.get_user_recent_sessions(?, ?)", id, limit);
-
-            assertThat(sessions).hasSize(found);
-        }
-
-        @Test
-        void areTenUnlessToldOtherwise() {
-            superuser.rows("insert into public.chat_sessions (user_id, id) select ?, 's' || i from generate_series(1, 12) i",
-                    id);
-
-            List<Map<String, Object>> sessions = user.rows("select * from public.get_user_recent_sessions(?)", id);
-
-            assertThat(sessions).hasSize(10);
-        }
-
-        @Test
-        void sayAllThatIsStoredOfThem() {
-            conversation();
-
-            List<Map<String, Object>> sessions = user
-                    .rows("select to_jsonb(r) as row from public.get_user_recent_sessions(?) r", id);
-
-            assertThat(sessions).isEqualTo(user.rows("select to_jsonb(s) - 'user_id' as row from public.chat_sessions s"));
-        }
-    }
-
-    @Nested
-    class SessionWithMessages {
-
-        @Test
-        void hasItsMessagesInTimeOrder() {
-            conversation();
-
-            JsonNode session = user.value("select public.get_session_with_messages('c1', ?)", id);
-
-            assertThat(session.get("messages").findValuesAsText("id")).containsExactly("m2", "m1", "m3");
-            assertThat(session).isEqualTo(user.value("""
-                    select to_jsonb(s) || jsonb_build_object('messages', (
-                        select jsonb_agg(to_jsonb(m) order by m.message_timestamp, m.id) from public.chat_messages m))
-                      from public.chat_sessions s
-                    """));
-        }
-
-        @Test
-        void mayHaveNone() {
-            user.rows("select chatkeep.create_session(?, 'empty', 'Empty')", id);
-
-            JsonNode messages = user.value("select public.get_session_with_messages('empty', ?) -> 'messages'", id);
-
-            assertThat(messages).isEqualTo(json("[]"));
-        }
-
-        @Test
-        void isNothingWhereItIsSomebodyElses() {
-            conversation();
-            UUID otherId = database.newUser();
-
-            Object session = database.user(otherId).value("select public.get_session_with_messages('c1', ?)", otherId);
-
-            assertThat(session).isNull();
-        }
-    }
-
-    @Nested
-    class Models {
-
-        @BeforeEach
-        void severalModels() {
-            superuser.rows("delete from public.model_access");
-            superuser.rows("""
-                    insert into public.model_access (model_id, tier, is_active, model_name, model_description, model_tags,
-                                                     input_cost_per_token, output_cost_per_token, daily_limit, monthly_limit)
-                    values ('for-all', 'free', true, 'For all', 'Small', '{fast,cheap}', 0.000001, 0.000002, 10, 100),
-                           ('for-all', 'pro', true, 'For all', 'Small', '{fast,cheap}', 0.000001, 0.000002, null, null),
-                           ('for-all', 'admin', false, 'For all', 'Small', '{}', 0, 0, 1, 1),
-                           ('for-pro', 'pro', true, 'For pro', null, '{}', 0, 0, null, null),
-                           ('for-enterprise', 'enterprise', true, null, null, '{}', 0, 0, null, null),
-                           ('for-admin', 'admin', true, null, null, '{}', 0, 0, null, null),
-                           ('gone', 'free', false, null, null, '{}', 0, 0, null, null)
-                    """);
-        }
-
-        @ParameterizedTest
-        @CsvSource(delimiter = '|', textBlock = """
-                free       | for-all
-                pro        | for-all,for-pro
-                enterprise | for-all,for-enterprise,for-pro
-                admin      | for-admin,for-all,for-enterprise,for-pro
-                """)
-        void aTierSeesWhatIsBelowItTooButNothingThatIsGone(String tier, String expected) {
-            UUID member = database.newUser(tier);
-
-            List<String> models = database.user(member)
-                    .column("select model_id from public.get_user_allowed_models(?) order by model_id", member);
-
-            assertThat(models).containsExactly(expected.split(","));
-        }
-
-        @Test
-        void aModelOfTwoTiersIsOneRowWithTheLimitsOfTheHigherOne() {
-            UUID pro = database.newUser("pro");
-
-            List<JsonNode> rows = database.user(pro).column(
-                    "select to_jsonb(m) from public.get_user_allowed_models(?) m where model_id = 'for-all'", pro);
-
-            assertThat(rows).containsExactly(
-                    json("""
-                            {'model_id': 'for-all', 'model_name': 'For all', 'model_description': 'Small', 'model_tags': ['fast', 'cheap'],
-                             'input_cost_per_token': 0.000001000000, 'output_cost_per_token': 0.000002000000,
-                             'daily_limit': null, 'monthly_limit': null}
-                            """));
-        }
-
-        @Test
-        void aModelHasTheLimitsOfTheTier() {
-            List<Map<String, Object>> rows = user
-                    .rows("select daily_limit, monthly_limit from public.get_user_allowed_models(?)", id);
-
-            assertThat(rows).containsExactly(Map.of("daily_limit", 10, "monthly_limit", 100));
-        }
-
-        @Test
-        void anUnknownUserCountsAsFree() {
-            List<String> models = database.service().column("select model_id from public.get_user_allowed_models(?)",
-                    UUID.randomUUID());
-
-            assertThat(models).containsExactly("for-all");
-        }
-
-        @ParameterizedTest
-        @CsvSource({
-                "free, for-all, true", "free, for-pro, false", "free, for-admin, false", "free, gone, false",
-                "free, unheard-of, false", "pro, for-pro, true", "pro, for-enterprise, false", "enterprise, for-pro, true",
-                "enterprise, for-enterprise, true", "enterprise, for-admin, false", "admin, for-admin, true",
-                "admin, for-all, true", "admin, gone, false" })
-        void aUserMayUseTheModelsOfTheTier(String tier, String model, boolean expected) {
-            UUID member = database.newUser(tier);
-
-            boolean may = database.user(member).value("select public.can_user_use_model(?, ?)", member, model);
-
-            assertThat(may).isEqualTo(expected);
-        }
-
-        @ParameterizedTest
-        @CsvSource({ "for-all, true", "for-pro, false" })
-        void anUnknownUserMayUseWhatIsFree(String model, boolean expected) {
-            boolean may = database.service().value("select public.can_user_use_model(?, ?)", UUID.randomUUID(), model);
-
-            assertThat(may).isEqualTo(expected);
         }
     }
 

@@ -1,4 +1,4 @@
-package dev.chatkeep.schema;
+package dev.chatkeep.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -22,7 +22,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import dev.chatkeep.testsupport.BesideOthers;
+import dev.chatkeep.testsupport.MigratedDatabase;
 import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.SqlCaller;
 
 /** What a session says of its messages equals what a recount says, whatever happened to them. */
 @BesideOthers

@@ -1,4 +1,4 @@
-package dev.chatkeep.schema;
+package dev.chatkeep.maintenance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -14,6 +14,8 @@ import org.junit.jupiter.api.Test;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.BesideOthers;
+import dev.chatkeep.testsupport.MigratedDatabase;
+import dev.chatkeep.testsupport.SqlCaller;
 
 /** Several instances are told that a job is due, and one of them runs it. */
 @BesideOthers

@@ -1,0 +1,156 @@
+package dev.chatkeep.session;
+
+import static dev.chatkeep.testsupport.SqlCaller.json;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+import dev.chatkeep.testsupport.BesideOthers;
+import dev.chatkeep.testsupport.MigratedDatabase;
+import dev.chatkeep.testsupport.SqlCaller;
+
+/** What the functions that read sessions answer. */
+@BesideOthers
+class SessionFunctionsTest {
+
+    private static MigratedDatabase database;
+    private static SqlCaller superuser;
+
+    private UUID id;
+    private SqlCaller user;
+
+    @BeforeAll
+    static void migrate() {
+        database = MigratedDatabase.create();
+        superuser = database.superuser();
+    }
+
+    @BeforeEach
+    void aUserSignsUp() {
+        id = database.newUser();
+        user = database.user(id);
+    }
+
+    @Nested
+    class RecentSessions {
+
+        private void session(String sessionId, String updatedAt, String lastMessageAt) {
+            superuser.rows("insert into public.chat_sessions (user_id, id, updated_at, last_message_timestamp)"
+                    + " values (?, ?, ?::timestamptz, ?::timestamptz)", id, sessionId, updatedAt, lastMessageAt);
+        }
+
+        @Test
+        void comeNewestFirst() {
+            session("older", "2026-01-01Z", null);
+            session("newest", "2026-01-03Z", null);
+            session("newer", "2026-01-02Z", "2026-01-09Z");
+
+            List<String> ids = user.column("select id from public.get_user_recent_sessions(?)", id);
+
+            assertThat(ids).containsExactly("newest", "newer", "older");
+        }
+
+        @Test
+        void breakTiesByTheirLastMessageThenById() {
+            session("a", "2026-01-01Z", "2025-01-01Z");
+            session("b", "2026-01-01Z", "2025-01-03Z");
+            session("c", "2026-01-01Z", null);
+            session("d", "2026-01-01Z", "2025-01-01Z");
+
+            List<String> ids = user.column("select id from public.get_user_recent_sessions(?)", id);
+
+            assertThat(ids).containsExactly("b", "d", "a", "c");
+        }
+
+        @ParameterizedTest
+        @CsvSource({ "0, 0", "-1, 0", "1, 1", "11, 11", "100, 12" })
+        void areAsManyAsAskedFor(int limit, int found) {
+            superuser.rows("insert into public.chat_sessions (user_id, id) select ?, 's' || i from generate_series(1, 12) i",
+                    id);
+
+            List<Map<String, Object>> sessions = user.rows("select * from public.get_user_recent_sessions(?, ?)", id, limit);
+
+            assertThat(sessions).hasSize(found);
+        }
+
+        @Test
+        void areTenUnlessToldOtherwise() {
+            superuser.rows("insert into public.chat_sessions (user_id, id) select ?, 's' || i from generate_series(1, 12) i",
+                    id);
+
+            List<Map<String, Object>> sessions = user.rows("select * from public.get_user_recent_sessions(?)", id);
+
+            assertThat(sessions).hasSize(10);
+        }
+
+        @Test
+        void sayAllThatIsStoredOfThem() {
+            conversation();
+
+            List<Map<String, Object>> sessions = user
+                    .rows("select to_jsonb(r) as row from public.get_user_recent_sessions(?) r", id);
+
+            assertThat(sessions).isEqualTo(user.rows("select to_jsonb(s) - 'user_id' as row from public.chat_sessions s"));
+        }
+    }
+
+    @Nested
+    class SessionWithMessages {
+
+        @Test
+        void hasItsMessagesInTimeOrder() {
+            conversation();
+
+            JsonNode session = user.value("select public.get_session_with_messages('c1', ?)", id);
+
+            assertThat(session.get("messages").findValuesAsText("id")).containsExactly("m2", "m1", "m3");
+            assertThat(session).isEqualTo(user.value("""
+                    select to_jsonb(s) || jsonb_build_object('messages', (
+                        select jsonb_agg(to_jsonb(m) order by m.message_timestamp, m.id) from public.chat_messages m))
+                      from public.chat_sessions s
+                    """));
+        }
+
+        @Test
+        void mayHaveNone() {
+            user.rows("select chatkeep.create_session(?, 'empty', 'Empty')", id);
+
+            JsonNode messages = user.value("select public.get_session_with_messages('empty', ?) -> 'messages'", id);
+
+            assertThat(messages).isEqualTo(json("[]"));
+        }
+
+        @Test
+        void isNothingWhereItIsSomebodyElses() {
+            conversation();
+            UUID otherId = database.newUser();
+
+            Object session = database.user(otherId).value("select public.get_session_with_messages('c1', ?)", otherId);
+
+            assertThat(session).isNull();
+        }
+    }
+
+    /** Three messages, which were sent in another order than they were said. */
+    private void conversation() {
+        user.rows("select public.sync_user_conversations(?, ?::jsonb)", id,
+                json("""
+                        [{'id': 'c1', 'title': 'A title', 'createdAt': '2026-01-01T00:00:00Z', 'updatedAt': '2026-01-01T01:00:00Z', 'messages': [
+                            {'id': 'm1', 'role': 'assistant', 'content': 'second', 'timestamp': '2026-01-01T00:02:00Z', 'output_tokens': 7},
+                            {'id': 'm2', 'role': 'user', 'content': 'first', 'timestamp': '2026-01-01T00:01:00Z', 'input_tokens': 5},
+                            {'id': 'm3', 'role': 'user', 'content': 'third', 'timestamp': '2026-01-01T00:02:00Z'}]}]
+                        """)
+                        .toString());
+    }
+}
