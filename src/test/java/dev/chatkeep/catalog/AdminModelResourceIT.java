@@ -1,5 +1,6 @@
 package dev.chatkeep.catalog;
 
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -293,7 +294,7 @@ class AdminModelResourceIT {
     void aChangeOfTheCatalogueIsInNobodysOwnLog() {
         Administrator administrator = Administrator.fresh();
         Caller self = administrator.asUser();
-        administrator.request().post("/api/auth/session").then().statusCode(200);
+        granted(administrator.request().post("/api/auth/session"));
 
         administrator.request().body("{\"model_id\": \"" + Models.freshId() + "\", \"tier\": \"free\"}")
                 .post("/api/admin/models").then().statusCode(201);
@@ -437,7 +438,7 @@ class AdminModelResourceIT {
     @Test
     void deletingAgainChangesNothing() {
         String row = Models.open(Models.freshId(), "free", "1", "2");
-        SERVICE.request().delete("/api/admin/models/" + row).then().statusCode(200);
+        Models.close(row);
         String before = version(row);
 
         Response answer = SERVICE.request().delete("/api/admin/models/" + row);
@@ -449,7 +450,7 @@ class AdminModelResourceIT {
     @Test
     void whatIsDeactivatedCanBeOpenedAgain() {
         String row = Models.open(Models.freshId(), "free", "1", "2");
-        SERVICE.request().delete("/api/admin/models/" + row).then().statusCode(200);
+        Models.close(row);
 
         Response answer = change(row, "{\"is_active\": true}");
 
@@ -481,7 +482,7 @@ class AdminModelResourceIT {
         String model = Models.freshId();
         String free = Models.open(model, "free", "1", "2");
         String admin = Models.open(model, "admin", "3", "4");
-        SERVICE.request().delete("/api/admin/models/" + admin).then().statusCode(200);
+        Models.close(admin);
 
         Response answer = list("");
 
@@ -501,7 +502,7 @@ class AdminModelResourceIT {
     void theListCanBeFiltered(String filter, String tiers) {
         String model = Models.freshId();
         Models.open(model, "free", "1", "2");
-        SERVICE.request().delete("/api/admin/models/" + Models.open(model, "admin", "3", "4")).then().statusCode(200);
+        Models.close(Models.open(model, "admin", "3", "4"));
 
         Response answer = list(filter);
 
@@ -607,7 +608,7 @@ class AdminModelResourceIT {
     void theSameCatalogueAgainChangesNothing() {
         String model = Models.freshId();
         String catalogue = "{\"data\": [" + listed(model, "0.00000000000049", "0.5") + "]}";
-        bringIn("free", catalogue).then().statusCode(200);
+        granted(bringIn("free", catalogue));
         String before = version(rowId(model));
 
         Response answer = bringIn("free", catalogue);

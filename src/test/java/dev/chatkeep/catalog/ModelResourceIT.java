@@ -1,5 +1,6 @@
 package dev.chatkeep.catalog;
 
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -41,11 +42,11 @@ class ModelResourceIT {
     void aModelIsAnsweredWithEverythingThatAFrontEndShows() {
         Caller caller = Caller.fresh();
         String model = Models.freshId();
-        Administrator.service().request().body("""
+        granted(Administrator.service().request().body("""
                 {"model_id": "%s", "tier": "free", "model_name": "A name", "model_description": "What it is for",
                  "model_tags": ["tools", "image"], "input_cost_per_token": 0.0000005, "output_cost_per_token": 0.000001500,
                  "context_length": 163840}
-                """.formatted(model)).post("/api/admin/models").then().statusCode(201);
+                """.formatted(model)).post("/api/admin/models"));
 
         Response answer = caller.request().get("/api/models");
 
@@ -288,7 +289,7 @@ class ModelResourceIT {
     void theListIsReadFromTheCache() {
         Caller caller = known("free");
         String model = Models.open("free", "0", "0");
-        caller.request().get("/api/models").then().statusCode(200);
+        granted(caller.request().get("/api/models"));
         Sql.rows("""
                 update system_cache c
                    set cache_value = jsonb_build_array(c.cache_value -> 0 || '{"id": "kept", "name": "Kept"}')
@@ -306,7 +307,7 @@ class ModelResourceIT {
     void aListPastItsTimeIsReadAnew() {
         Caller caller = known("free");
         String model = Models.open("free", "0", "0");
-        caller.request().get("/api/models").then().statusCode(200);
+        granted(caller.request().get("/api/models"));
         Sql.rows("""
                 update system_cache c set cache_value = '[]', expires_at = now()
                   from chatkeep.catalog_version v where c.cache_key = 'models:free:' || v.version
@@ -337,7 +338,7 @@ class ModelResourceIT {
             "insert into model_access (model_id, tier) values (?, 'free') on conflict (model_id, tier) do nothing" })
     void aModelThatSomebodyAddsBesideTheServiceShowsAtOnce(String sql) {
         Caller caller = known("free");
-        caller.request().get("/api/models").then().statusCode(200);
+        granted(caller.request().get("/api/models"));
         String model = Models.freshId();
         Sql.rows(sql, model);
 
@@ -350,7 +351,7 @@ class ModelResourceIT {
     void aModelThatSomebodyDeletesBesideTheServiceIsGoneAtOnce() {
         Caller caller = known("free");
         String model = Models.open("free", "0", "0");
-        caller.request().get("/api/models").then().statusCode(200);
+        granted(caller.request().get("/api/models"));
         Sql.rows("delete from model_access where model_id = ?", model);
 
         Response answer = caller.request().get("/api/models");

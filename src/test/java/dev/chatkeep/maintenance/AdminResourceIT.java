@@ -1,5 +1,6 @@
 package dev.chatkeep.maintenance;
 
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -226,7 +227,7 @@ class AdminResourceIT {
 
     @Test
     void cleaningUpAnswersWhatItDeleted() {
-        cleanUp("{\"days_to_keep\": 30}").then().statusCode(200);
+        granted(cleanUp("{\"days_to_keep\": 30}"));
         withHistory();
         Sql.rows("insert into system_cache (cache_key, cache_value, expires_at) values (?, '1', now() - interval '1 minute')",
                 UUID.randomUUID().toString());

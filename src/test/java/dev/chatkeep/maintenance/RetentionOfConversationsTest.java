@@ -133,10 +133,10 @@ class RetentionOfConversationsTest {
         List<String> kept = new ArrayList<>();
         for (int user = 0; user < 3; user++) {
             Caller one = Caller.fresh();
-            one.signIn().then().statusCode(200);
+            one.hasSignedIn();
             Sql.rows("insert into public.chat_sessions (user_id, id, updated_at) select ?, 's' || i,"
                     + " now() - make_interval(days => 31, mins => i) from generate_series(1, 250) i", one.id());
-            one.createSession("new", "New").then().statusCode(201);
+            one.hasSession("new", "New");
             kept.add(one.id().toString());
         }
 

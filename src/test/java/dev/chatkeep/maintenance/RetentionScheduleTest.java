@@ -48,7 +48,7 @@ class RetentionScheduleTest {
     @Test
     void theJobDeletesWhatHasGrownOld() {
         Caller caller = Caller.fresh();
-        caller.signIn().then().statusCode(200);
+        caller.hasSignedIn();
 
         Sql.rows(
                 "insert into public.user_activity_log (user_id, action, timestamp) values (?, 'old', now() - interval '91 days')",

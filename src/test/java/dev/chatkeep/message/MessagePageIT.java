@@ -56,7 +56,7 @@ class MessagePageIT {
             for (int number = 0; number < 13; number++) {
                 messages.add(message("m%d_%02d".formatted(upload, number), content, "2026-03-01T10:00:00.000Z"));
             }
-            caller.upload(List.of(Map.of("id", "s1", "messages", messages))).then().statusCode(200);
+            caller.hasUploaded(List.of(Map.of("id", "s1", "messages", messages)));
         }
 
         JsonNode page = page(caller, null, null);
@@ -78,7 +78,7 @@ class MessagePageIT {
             """)
     void aLongSessionIsReadAsAWholeHoweverManyPartsItTakes(int messages, int bytes, Integer limit, int read) {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "A title").then().statusCode(201);
+        caller.hasSession("s1", "A title");
         Sql.rows("""
                 insert into public.chat_messages (user_id, id, session_id, role, content, message_timestamp)
                 select ?, 'm' || lpad(n::text, 5, '0'), 's1', 'user', repeat('a', ?),
@@ -103,8 +103,8 @@ class MessagePageIT {
     @Test
     void aCursorOfOneSessionReadsNothingOfAnother() {
         Caller caller = callerWithMessages();
-        caller.createSession("s2", "Another").then().statusCode(201);
-        caller.post("s2", message("other", "Hello", "2027-01-01T00:00:00.000Z")).then().statusCode(201);
+        caller.hasSession("s2", "Another");
+        caller.hasMessage("s2", message("other", "Hello", "2027-01-01T00:00:00.000Z"));
         String cursor = page(caller, 5, null).path("next_cursor").textValue();
 
         Response answer = caller.request().queryParam("session_id", "s2").queryParam("cursor", cursor)

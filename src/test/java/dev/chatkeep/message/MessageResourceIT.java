@@ -1,5 +1,6 @@
 package dev.chatkeep.message;
 
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -74,7 +75,7 @@ class MessageResourceIT {
                  "user_message_id": "m0", "contentType": "markdown", "elapsed_time": 1.53, "completion_id": "gen-1",
                  "error": true}
                 """;
-        post(caller, "s1", message).then().statusCode(201);
+        granted(post(caller, "s1", message));
 
         Response answer = caller.messages("s1");
 
@@ -86,9 +87,9 @@ class MessageResourceIT {
     @Test
     void whatWasNotSentIsAbsentWhenItIsRead() {
         Caller caller = callerWithSession();
-        post(caller, "s1", """
+        granted(post(caller, "s1", """
                 {"id": "m1", "role": "user", "content": "Hello", "timestamp": "2026-03-01T10:00:00.000Z"}
-                """).then().statusCode(201);
+                """));
 
         Response answer = caller.messages("s1");
 
@@ -100,11 +101,11 @@ class MessageResourceIT {
     @Test
     void whatWasSentAsNullIsAbsentWhenItIsRead() {
         Caller caller = callerWithSession();
-        post(caller, "s1", """
+        granted(post(caller, "s1", """
                 {"id": "m1", "role": "user", "content": "Hello", "timestamp": "2026-03-01T10:00:00.000Z", "model": null,
                  "total_tokens": null, "input_tokens": null, "output_tokens": null, "user_message_id": null,
                  "contentType": null, "elapsed_time": null, "completion_id": null, "error": null}
-                """).then().statusCode(201);
+                """));
 
         Response answer = caller.messages("s1");
 
@@ -129,11 +130,11 @@ class MessageResourceIT {
     @Test
     void aMessageAndItsAnswerAreStoredCountedAndUsed() {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "Lisbon").then().statusCode(201);
-        post(caller, "s1", """
+        caller.hasSession("s1", "Lisbon");
+        granted(post(caller, "s1", """
                 {"id": "m1", "role": "user", "content": "What should I see in Lisbon?",
                  "timestamp": "2026-03-01T10:00:00.000Z", "input_tokens": 7, "total_tokens": 7}
-                """).then().statusCode(201);
+                """));
 
         Response answer = post(caller, "s1", """
                 {"id": "m2", "role": "assistant", "content": "Alfama first.", "timestamp": "2026-03-01T10:00:01.530Z",
@@ -164,8 +165,8 @@ class MessageResourceIT {
     @Test
     void aNewMessageMovesItsSessionToTheTopOfTheList() {
         Caller caller = Caller.fresh();
-        caller.upload(List.of(Map.of("id", "s1", "createdAt", "2026-03-01T00:00:00Z", "updatedAt", "2026-03-01T00:00:00Z"),
-                Map.of("id", "s2", "updatedAt", "2026-03-02T00:00:00Z"))).then().statusCode(200);
+        caller.hasUploaded(List.of(Map.of("id", "s1", "createdAt", "2026-03-01T00:00:00Z", "updatedAt", "2026-03-01T00:00:00Z"),
+                Map.of("id", "s2", "updatedAt", "2026-03-02T00:00:00Z")));
 
         caller.post("s1", message("m1", "Hello")).then().statusCode(201);
 
@@ -221,7 +222,7 @@ class MessageResourceIT {
     @MethodSource("texts")
     void contentIsReadToTheByte(String name, String content) {
         Caller caller = callerWithSession();
-        caller.post("s1", message("m1", content)).then().statusCode(201);
+        caller.hasMessage("s1", message("m1", content));
 
         Response answer = caller.messages("s1");
 
@@ -332,9 +333,9 @@ class MessageResourceIT {
             "1e1, 10", "1999999.999, 1999999.999", "2000000, 2000000" })
     void theElapsedTimeIsKeptToTheMillisecond(String sent, String read) {
         Caller caller = callerWithSession();
-        post(caller, "s1", """
+        granted(post(caller, "s1", """
                 {"id": "m1", "role": "assistant", "content": "Hello", "elapsed_time": %s}
-                """.formatted(sent)).then().statusCode(201);
+                """.formatted(sent)));
 
         Response answer = caller.messages("s1");
 
@@ -344,7 +345,7 @@ class MessageResourceIT {
     @Test
     void aFailedMessageIsKeptAndNotCounted() {
         Caller caller = callerWithSession();
-        caller.post("s1", message("m1", "Hello")).then().statusCode(201);
+        caller.hasMessage("s1", message("m1", "Hello"));
 
         Response answer = post(caller, "s1", """
                 {"id": "m2", "role": "assistant", "content": "The provider is away.", "model": "model-1",
@@ -370,10 +371,10 @@ class MessageResourceIT {
     @Test
     void aFailedMessageThatSucceedsInTheEndIsCounted() {
         Caller caller = callerWithSession();
-        post(caller, "s1", """
+        granted(post(caller, "s1", """
                 {"id": "m1", "role": "assistant", "content": "", "model": "model-1", "error": true,
                  "timestamp": "2026-03-01T10:00:00.000Z"}
-                """).then().statusCode(201);
+                """));
 
         post(caller, "s1", """
                 {"id": "m1", "role": "assistant", "content": "An answer", "model": "model-1", "output_tokens": 2,
@@ -406,9 +407,9 @@ class MessageResourceIT {
             "9999-12-31T23:59:59.999Z, 9999-12-31T23:59:59.999Z" })
     void aTimestampIsReadAsTheSameInstantInUtc(String sent, String read) {
         Caller caller = callerWithSession();
-        post(caller, "s1", """
+        granted(post(caller, "s1", """
                 {"id": "m1", "role": "user", "content": "Hello", "timestamp": "%s"}
-                """.formatted(sent)).then().statusCode(201);
+                """.formatted(sent)));
 
         Response answer = caller.messages("s1");
 
@@ -419,9 +420,9 @@ class MessageResourceIT {
     void messagesAreReadInTimeOrderAndTiesById() {
         Caller caller = callerWithSession();
         for (String place : List.of("m3 11:00:00Z", "m1 12:00:00Z", "m4 11:00:00Z", "m2 13:00:00+03:00", "M5 11:00:00Z")) {
-            post(caller, "s1", """
+            granted(post(caller, "s1", """
                     {"id": "%s", "role": "user", "content": "Hello", "timestamp": "2026-03-01T%s"}
-                    """.formatted((Object[]) place.split(" "))).then().statusCode(201);
+                    """.formatted((Object[]) place.split(" "))));
         }
 
         Response answer = caller.messages("s1");
@@ -634,10 +635,10 @@ class MessageResourceIT {
     @Test
     void otherContentCorrectsTheMessageAndUsageCountsTheDifference() {
         Caller caller = callerWithSession();
-        post(caller, "s1", """
+        granted(post(caller, "s1", """
                 {"id": "m1", "role": "assistant", "content": "A draft", "timestamp": "2026-03-01T10:00:00.000Z",
                  "model": "model-1", "output_tokens": 10, "total_tokens": 10, "elapsed_time": 0.5}
-                """).then().statusCode(201);
+                """));
 
         Response answer = post(caller, "s1", """
                 {"id": "m1", "role": "assistant", "content": "An answer", "timestamp": "2026-03-01T10:00:02.000Z",
@@ -663,8 +664,8 @@ class MessageResourceIT {
     @Test
     void anIdThatStandsInAnotherSessionIsAConflictAndWritesNothing() {
         Caller caller = callerWithSession();
-        caller.createSession("s2", "Another").then().statusCode(201);
-        caller.post("s1", message("m1", "Hello")).then().statusCode(201);
+        caller.hasSession("s2", "Another");
+        caller.hasMessage("s1", message("m1", "Hello"));
         String before = Stored.versions(caller);
 
         Response answer = caller.post("s2", message("m1", "Hello"));
@@ -677,7 +678,7 @@ class MessageResourceIT {
     void twoUsersMayHaveTheSameIds() {
         Caller ada = callerWithSession();
         Caller bob = callerWithSession();
-        ada.post("s1", message("m1", "Ada's")).then().statusCode(201);
+        ada.hasMessage("s1", message("m1", "Ada's"));
         String before = Stored.versions(ada);
 
         Response answer = bob.post("s1", message("m1", "Bob's"));
@@ -692,7 +693,7 @@ class MessageResourceIT {
     void somebodyElsesSessionIsNotThereToWriteIn() {
         Caller ada = callerWithSession();
         Caller bob = Caller.fresh();
-        ada.post("s1", message("m1", "Ada's")).then().statusCode(201);
+        ada.hasMessage("s1", message("m1", "Ada's"));
         String before = Stored.versions(ada);
 
         Response answer = bob.post("s1", message("m1", "Bob's"));
@@ -706,7 +707,7 @@ class MessageResourceIT {
     void somebodyElsesSessionIsNotThereToRead() {
         Caller ada = callerWithSession();
         Caller bob = Caller.fresh();
-        ada.post("s1", message("m1", "Ada's")).then().statusCode(201);
+        ada.hasMessage("s1", message("m1", "Ada's"));
 
         Response answer = bob.messages("s1");
 
@@ -747,8 +748,8 @@ class MessageResourceIT {
             "\u00FC\u5B57\u0627" + EMOJI })
     void anyTextMayBeAnId(String id) {
         Caller caller = Caller.fresh();
-        caller.createSession(id, "A title").then().statusCode(201);
-        caller.post(id, message(id, "Hello")).then().statusCode(201);
+        caller.hasSession(id, "A title");
+        caller.hasMessage(id, message(id, "Hello"));
 
         Response answer = caller.messages(id);
 

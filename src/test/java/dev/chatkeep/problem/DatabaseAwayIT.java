@@ -168,7 +168,7 @@ class DatabaseAwayIT {
     void whenTheDatabaseIsBackTheServiceIsTooWithAllThatWasStored() throws Exception {
         bringTheDatabaseBack();
         Caller caller = service.newCaller();
-        caller.createSession("s1", "A title").then().statusCode(201);
+        caller.hasSession("s1", "A title");
         database.off();
         caller.listSessions().then().statusCode(503);
         database.on();
@@ -205,7 +205,7 @@ class DatabaseAwayIT {
     void aStatementThatTheDatabaseBreaksOffIsNotTheFaultOfTheRequest(String method, String path, String how) throws Exception {
         bringTheDatabaseBack();
         Caller caller = service.newCaller();
-        caller.createSession("s1", "A title").then().statusCode(201);
+        caller.hasSession("s1", "A title");
         Callable<Response> request = () -> caller.request()
                 .body("{\"id\": \"s1\", \"title\": \"A title\", \"conversations\": [{\"id\": \"s1\"}]}").request(method, path);
 

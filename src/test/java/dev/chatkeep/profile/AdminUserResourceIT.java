@@ -1,5 +1,6 @@
 package dev.chatkeep.profile;
 
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -325,7 +326,7 @@ class AdminUserResourceIT {
     @ValueSource(strings = { "free", "pro", "enterprise", "admin" })
     void everyTierCanBeGiven(String tier) {
         Caller user = known();
-        SERVICE.change(user, "{\"subscription_tier\": \"enterprise\", \"credits\": 7}").then().statusCode(200);
+        granted(SERVICE.change(user, "{\"subscription_tier\": \"enterprise\", \"credits\": 7}"));
 
         Response answer = SERVICE.change(user, "{\"subscription_tier\": \"" + tier + "\"}");
 
@@ -436,7 +437,7 @@ class AdminUserResourceIT {
     void whoChangesSomebodyHasNothingInTheirOwnLog() {
         Caller user = known();
         Administrator administrator = Administrator.fresh();
-        administrator.request().post("/api/auth/session").then().statusCode(200);
+        granted(administrator.request().post("/api/auth/session"));
 
         administrator.change(user, "{\"credits\": 100}").then().statusCode(200);
 
@@ -458,7 +459,7 @@ class AdminUserResourceIT {
     void administratorsMayChangeThemselves() {
         Administrator administrator = Administrator.fresh();
         Caller self = administrator.asUser();
-        self.signIn().then().statusCode(200);
+        self.hasSignedIn();
 
         Response answer = administrator.change(self, "{\"subscription_tier\": \"enterprise\"}");
 
@@ -491,7 +492,7 @@ class AdminUserResourceIT {
     @Test
     void signingInAgainKeepsTierAndCredits() {
         Caller user = known();
-        SERVICE.change(user, "{\"subscription_tier\": \"pro\", \"credits\": 100}").then().statusCode(200);
+        granted(SERVICE.change(user, "{\"subscription_tier\": \"pro\", \"credits\": 100}"));
 
         Response answer = user.signIn();
 

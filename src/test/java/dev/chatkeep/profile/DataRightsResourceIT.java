@@ -1,5 +1,6 @@
 package dev.chatkeep.profile;
 
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -126,7 +127,7 @@ class DataRightsResourceIT {
         for (int i = 0; i < 7; i++) {
             String content = (i + "\"\\\n\t\u2028🙂") + "é".repeat(500_000);
             contents.add(content);
-            caller.post("large", message("m" + i, "user", content)).then().statusCode(201);
+            caller.hasMessage("large", message("m" + i, "user", content));
         }
 
         JsonNode export = Json.of(caller.request().get("/api/user/export"));
@@ -232,8 +233,8 @@ class DataRightsResourceIT {
         Caller administrator = Caller.fresh();
         Caller user = Caller.fresh();
         user.signIn();
-        administrator.with(claims -> claims.claim("app_metadata", Map.of("role", "admin"))).request()
-                .body(Map.of("subscription_tier", "pro")).patch("/api/admin/users/" + user.id()).then().statusCode(200);
+        granted(administrator.with(claims -> claims.claim("app_metadata", Map.of("role", "admin"))).request()
+                .body(Map.of("subscription_tier", "pro")).patch("/api/admin/users/" + user.id()));
         assertThat(mentions(administrator)).containsExactly("public.user_activity_log");
 
         erase(administrator);
@@ -317,7 +318,7 @@ class DataRightsResourceIT {
     void theOldTokenStaysRefusedAfterTheUserHasComeBack() {
         Caller caller = userWithHistory();
         erase(caller);
-        later(caller).signIn().then().statusCode(200);
+        later(caller).hasSignedIn();
 
         Response answer = caller.listSessions();
 

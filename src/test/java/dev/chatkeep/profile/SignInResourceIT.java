@@ -1,5 +1,6 @@
 package dev.chatkeep.profile;
 
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -85,7 +86,7 @@ class SignInResourceIT {
     @Test
     void whoSignsInAgainHasTheProfileOfTheNewClaims() {
         Caller caller = Caller.fresh();
-        caller.signIn().then().statusCode(200);
+        caller.hasSignedIn();
 
         Response answer = signIn(Tokens.claims(caller.id())
                 .claim("email", "new-" + caller.id() + "@example.org")
@@ -110,7 +111,7 @@ class SignInResourceIT {
     @Test
     void whoSignsInAgainIsActiveNow() {
         Caller caller = Caller.fresh();
-        caller.signIn().then().statusCode(200);
+        caller.hasSignedIn();
         Sql.rows("update profiles set last_active = '2026-01-01Z', created_at = '2025-01-01Z' where id = ?", caller.id());
 
         Response answer = caller.signIn();
@@ -127,8 +128,8 @@ class SignInResourceIT {
     @Test
     void whoSignsInOftenIsLoggedOnce() {
         Caller caller = Caller.fresh();
-        caller.signIn().then().statusCode(200);
-        caller.signIn().then().statusCode(200);
+        caller.hasSignedIn();
+        caller.hasSignedIn();
 
         caller.signIn().then().statusCode(200);
 
@@ -141,8 +142,8 @@ class SignInResourceIT {
     @Test
     void aNewAddressIsAlwaysLogged() {
         Caller caller = Caller.fresh();
-        caller.signIn().then().statusCode(200);
-        caller.signIn().then().statusCode(200);
+        caller.hasSignedIn();
+        caller.hasSignedIn();
 
         signIn(Tokens.claims(caller.id()).claim("email", "new@example.org")).then().statusCode(200);
 
@@ -154,8 +155,8 @@ class SignInResourceIT {
     @Test
     void whatTheTokenDoesNotSayIsKept() {
         Caller caller = Caller.fresh();
-        signIn(Tokens.claims(caller.id()).claim("user_metadata", Map.of("full_name", "Ada", "avatar_url", "https://a/b.png")))
-                .then().statusCode(200);
+        granted(signIn(Tokens.claims(caller.id()).claim("user_metadata",
+                Map.of("full_name", "Ada", "avatar_url", "https://a/b.png"))));
 
         Response answer = signIn(Tokens.claims(caller.id()).remove("email").remove("user_metadata"));
 
@@ -232,7 +233,7 @@ class SignInResourceIT {
     @Test
     void aUserWhomTheIssuerChangesHasTheChangedProfile() {
         Caller caller = Caller.fresh();
-        caller.signIn().then().statusCode(200);
+        caller.hasSignedIn();
 
         Sql.rows("update auth.users set email = 'ada@example.org', last_sign_in_at = now() where id = ?", caller.id());
 
@@ -246,8 +247,8 @@ class SignInResourceIT {
     @Test
     void signingInLeavesEverythingElseOfTheUserAlone() {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "A title").then().statusCode(201);
-        caller.post("s1", Map.of("id", "m1", "role", "user", "content", "Hello", "input_tokens", 2)).then().statusCode(201);
+        caller.hasSession("s1", "A title");
+        caller.hasMessage("s1", Map.of("id", "m1", "role", "user", "content", "Hello", "input_tokens", 2));
         JsonNode before = Stored.of(caller);
 
         caller.signIn().then().statusCode(200);
@@ -259,7 +260,7 @@ class SignInResourceIT {
     void somebodyElsesProfileIsLeftAlone() {
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
-        ada.signIn().then().statusCode(200);
+        ada.hasSignedIn();
         String before = Stored.versions(ada);
 
         signIn(Tokens.claims(bob.id()).claim("email", Tokens.email(ada.id()))).then().statusCode(200);

@@ -1,5 +1,6 @@
 package dev.chatkeep.profile;
 
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -260,11 +261,11 @@ class UserResourceIT {
             devices.add(executor.submit(() -> {
                 for (int i = 0; i < 10; i++) {
                     String section = number % 2 == 0 ? "ui" : "session";
-                    put(caller, "{\"" + section + "\": {\"d" + number + "\": {\"k" + i + "\": " + i + "}}, \"model\": {"
+                    granted(put(caller, "{\"" + section + "\": {\"d" + number + "\": {\"k" + i + "\": " + i + "}}, \"model\": {"
                             + (number % 3 == 0 ? "\"temperature\": 0.5"
                                     : number % 3 == 1 ? "\"system_prompt\": \"x\""
                                             : "\"allowed_models\": [\"m\"]")
-                            + "}}").then().statusCode(200);
+                            + "}}"));
                 }
             }));
         }

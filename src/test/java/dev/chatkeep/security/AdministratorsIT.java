@@ -421,7 +421,7 @@ class AdministratorsIT {
     void anAdministratorIsAUserLikeAnyOtherInTheChat() {
         Administrator administrator = Administrator.fresh();
         Caller ada = Caller.fresh();
-        ada.createSession("s1", "Ada's").then().statusCode(201);
+        ada.hasSession("s1", "Ada's");
 
         Response answer = administrator.request().get("/api/chat/sessions");
 
@@ -432,7 +432,7 @@ class AdministratorsIT {
     @Test
     void anAdministratorIsPaidNoAttentionAfterTheErasureOfTheAccount() {
         Administrator administrator = Administrator.fresh();
-        administrator.asUser().signIn().then().statusCode(200);
+        administrator.asUser().hasSignedIn();
         Caller user = known();
         Sql.rows("select chatkeep.erase_account(?)", administrator.id());
 

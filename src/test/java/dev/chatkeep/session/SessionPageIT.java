@@ -103,7 +103,7 @@ class SessionPageIT {
     void aCursorOfSomebodyElseShowsNoneOfTheirSessions() {
         Caller ada = userWithTies();
         Caller bob = Caller.fresh();
-        bob.upload(List.of(Map.of("id", "bob", "updatedAt", "2020-01-01T00:00:00Z"))).then().statusCode(200);
+        bob.hasUploaded(List.of(Map.of("id", "bob", "updatedAt", "2020-01-01T00:00:00Z")));
         String cursor = page(ada, 5, null).path("next_cursor").textValue();
 
         JsonNode page = page(bob, 5, cursor);
@@ -119,7 +119,7 @@ class SessionPageIT {
                 "\uD83D\uDE00".repeat(255))) {
             conversations.add(Map.of("id", id, "updatedAt", "2026-03-01T00:00:00Z"));
         }
-        caller.upload(conversations).then().statusCode(200);
+        caller.hasUploaded(conversations);
         List<String> list = ids(page(caller, null, null));
 
         List<List<String>> pages = pages(caller, 1, afterPage -> {

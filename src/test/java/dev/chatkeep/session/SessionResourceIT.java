@@ -116,7 +116,7 @@ class SessionResourceIT {
     @Test
     void anotherTitleForATakenIdIsAConflictAndWritesNothing() {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "A title").then().statusCode(201);
+        caller.hasSession("s1", "A title");
         String before = Stored.versions(caller);
 
         Response answer = caller.createSession("s1", "Another title");
@@ -142,7 +142,7 @@ class SessionResourceIT {
     void twoUsersMayHaveTheSameId() {
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
-        ada.createSession("s1", "Ada's").then().statusCode(201);
+        ada.hasSession("s1", "Ada's");
 
         Response answer = bob.createSession("s1", "Bob's");
 
@@ -264,11 +264,10 @@ class SessionResourceIT {
     @Test
     void aSessionIsListedAsItsRow() {
         Caller caller = Caller.fresh();
-        caller.upload(List.of(Map.of("id", "s1", "title", "A title",
+        caller.hasUploaded(List.of(Map.of("id", "s1", "title", "A title",
                 "createdAt", "2026-03-01T09:00:00.000Z", "updatedAt", "2026-03-02T10:30:00.123456Z", "messages",
                 List.of(Map.of("id", "m1", "role", "assistant", "content", "An answer", "model", "model-1", "total_tokens", 7,
-                        "timestamp", "2026-03-02T10:29:59.500Z")))))
-                .then().statusCode(200);
+                        "timestamp", "2026-03-02T10:29:59.500Z")))));
 
         Response answer = caller.listSessions();
 
@@ -285,12 +284,12 @@ class SessionResourceIT {
     @Test
     void sessionsAreListedNewestUpdateFirst() {
         Caller caller = Caller.fresh();
-        caller.upload(List.of(
+        caller.hasUploaded(List.of(
                 Map.of("id", "s1", "updatedAt", "2026-03-02T00:00:00Z"),
                 Map.of("id", "s2", "updatedAt", "2026-03-03T00:00:00Z"),
                 Map.of("id", "s3", "updatedAt", "2025-12-31T23:59:59.999Z"),
                 Map.of("id", "s4", "updatedAt", "2026-03-03T00:00:00.001+00:00"),
-                Map.of("id", "s5", "updatedAt", "2026-03-03T00:00:00+02:00"))).then().statusCode(200);
+                Map.of("id", "s5", "updatedAt", "2026-03-03T00:00:00+02:00")));
 
         Response answer = caller.listSessions();
 
@@ -301,12 +300,12 @@ class SessionResourceIT {
     void tiesAreBrokenByTheLastMessageAndThenByTheId() {
         Caller caller = Caller.fresh();
         String updatedAt = "2026-03-02T00:00:00Z";
-        caller.upload(List.of(
+        caller.hasUploaded(List.of(
                 Map.of("id", "s1", "updatedAt", updatedAt),
                 Map.of("id", "s2", "updatedAt", updatedAt, "messages", List.of(message("m2", "2026-03-01T10:00:00Z"))),
                 Map.of("id", "s3", "updatedAt", updatedAt, "messages", List.of(message("m3", "2026-03-01T11:00:00Z"))),
                 Map.of("id", "s4", "updatedAt", updatedAt, "messages", List.of(message("m4", "2026-03-01T11:00:00Z"))),
-                Map.of("id", "s5", "updatedAt", updatedAt))).then().statusCode(200);
+                Map.of("id", "s5", "updatedAt", updatedAt)));
 
         Response answer = caller.listSessions();
 
@@ -317,8 +316,8 @@ class SessionResourceIT {
     void somebodyElsesSessionsAreNotListed() {
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
-        ada.createSession("s1", "Ada's").then().statusCode(201);
-        bob.createSession("s2", "Bob's").then().statusCode(201);
+        ada.hasSession("s1", "Ada's");
+        bob.hasSession("s2", "Bob's");
 
         Response answer = bob.listSessions();
 
@@ -328,9 +327,9 @@ class SessionResourceIT {
     @Test
     void aNewTitleIsStoredAndMovesTheSessionToTheTopOfTheList() {
         Caller caller = Caller.fresh();
-        caller.upload(List.of(
+        caller.hasUploaded(List.of(
                 Map.of("id", "s1", "title", "Old", "createdAt", "2026-03-01T00:00:00Z", "updatedAt", "2026-03-01T00:00:00Z"),
-                Map.of("id", "s2", "title", "Other", "updatedAt", "2026-03-02T00:00:00Z"))).then().statusCode(200);
+                Map.of("id", "s2", "title", "Other", "updatedAt", "2026-03-02T00:00:00Z")));
         JsonNode before = Stored.of(caller);
 
         Response answer = caller.rename("s1", "New");
@@ -353,8 +352,8 @@ class SessionResourceIT {
     @Test
     void aRenamedSessionIsAnsweredAsTheListShowsIt() {
         Caller caller = Caller.fresh();
-        caller.upload(List.of(Map.of("id", "s1", "title", "Old", "createdAt", "2026-03-01T00:00:00Z",
-                "messages", List.of(message("m1", "2026-03-01T10:00:00Z"))))).then().statusCode(200);
+        caller.hasUploaded(List.of(Map.of("id", "s1", "title", "Old", "createdAt", "2026-03-01T00:00:00Z",
+                "messages", List.of(message("m1", "2026-03-01T10:00:00Z")))));
 
         Response answer = caller.rename("s1", "New");
 
@@ -364,7 +363,7 @@ class SessionResourceIT {
     @Test
     void theOlderNameOfTheCallChangesATitleToo() {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "Old").then().statusCode(201);
+        caller.hasSession("s1", "Old");
 
         Response answer = caller.request().body("{\"id\": \"s1\", \"title\": \"New\"}").post("/api/chat/session");
 
@@ -379,7 +378,7 @@ class SessionResourceIT {
     @Test
     void theTitleThatASessionHasAlreadyIsNoError() {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "A title").then().statusCode(201);
+        caller.hasSession("s1", "A title");
 
         Response answer = caller.rename("s1", "A title");
 
@@ -391,7 +390,7 @@ class SessionResourceIT {
     @ValueSource(strings = { "x", "\u00FC", "\u5B57", EMOJI })
     void aNewTitleHas255CharactersAtTheMost(String character) {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "Old").then().statusCode(201);
+        caller.hasSession("s1", "Old");
 
         Response answer = caller.rename("s1", character.repeat(255));
 
@@ -403,7 +402,7 @@ class SessionResourceIT {
     @ValueSource(strings = { "x", "\u00FC", "\u5B57", EMOJI })
     void aNewTitleOf256CharactersIsRefused(String character) {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "Old").then().statusCode(201);
+        caller.hasSession("s1", "Old");
 
         Response answer = caller.rename("s1", character.repeat(256));
 
@@ -420,7 +419,7 @@ class SessionResourceIT {
             """)
     void aChangeOfTitleThatLacksAFieldIsRefused(String body, String complaint) {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "Old").then().statusCode(201);
+        caller.hasSession("s1", "Old");
 
         Response answer = caller.request().body(body).patch("/api/chat/sessions");
 
@@ -440,7 +439,7 @@ class SessionResourceIT {
             """)
     void aWrongFieldOfAChangeOfTitleIsRefused(String body, String complaint) {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "Old").then().statusCode(201);
+        caller.hasSession("s1", "Old");
 
         Response answer = caller.request().body(body).post("/api/chat/session");
 
@@ -453,7 +452,7 @@ class SessionResourceIT {
     void somebodyElsesSessionIsNotThereToRename(String method, String path) {
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
-        ada.createSession("s1", "Ada's").then().statusCode(201);
+        ada.hasSession("s1", "Ada's");
         String before = Stored.versions(ada);
 
         Response answer = bob.request().body("{\"id\": \"s1\", \"title\": \"Taken over\"}").request(method, path);
@@ -466,10 +465,10 @@ class SessionResourceIT {
     @Test
     void aDeletedSessionTakesItsMessagesWithItAndUsageStaysCounted() {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "Deleted").then().statusCode(201);
-        caller.createSession("s2", "Kept").then().statusCode(201);
-        caller.post("s1", message("m1", "2026-03-01T10:00:00Z")).then().statusCode(201);
-        caller.post("s2", message("m2", "2026-03-01T10:00:00Z")).then().statusCode(201);
+        caller.hasSession("s1", "Deleted");
+        caller.hasSession("s2", "Kept");
+        caller.hasMessage("s1", message("m1", "2026-03-01T10:00:00Z"));
+        caller.hasMessage("s2", message("m2", "2026-03-01T10:00:00Z"));
 
         Response answer = caller.delete("s1");
 
@@ -493,8 +492,8 @@ class SessionResourceIT {
     @Test
     void aSessionIsDeletedOnce() {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "Deleted").then().statusCode(201);
-        caller.delete("s1").then().statusCode(200);
+        caller.hasSession("s1", "Deleted");
+        caller.hasDeleted("s1");
 
         Response answer = caller.delete("s1");
 
@@ -505,8 +504,8 @@ class SessionResourceIT {
     void somebodyElsesSessionIsNotThereToDelete() {
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
-        ada.createSession("s1", "Ada's").then().statusCode(201);
-        ada.post("s1", message("m1", "2026-03-01T10:00:00Z")).then().statusCode(201);
+        ada.hasSession("s1", "Ada's");
+        ada.hasMessage("s1", message("m1", "2026-03-01T10:00:00Z"));
         String before = Stored.versions(ada);
 
         Response answer = bob.delete("s1");
@@ -519,8 +518,8 @@ class SessionResourceIT {
     void ofTwoSessionsWithOneIdTheCallersIsDeleted() {
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
-        ada.createSession("s1", "Ada's").then().statusCode(201);
-        bob.createSession("s1", "Bob's").then().statusCode(201);
+        ada.hasSession("s1", "Ada's");
+        bob.hasSession("s1", "Bob's");
 
         bob.delete("s1").then().statusCode(200);
 
@@ -531,7 +530,7 @@ class SessionResourceIT {
     @Test
     void aSessionToDeleteMustBeNamed() {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "Kept").then().statusCode(201);
+        caller.hasSession("s1", "Kept");
 
         Response answer = caller.request().delete("/api/chat/sessions");
 
@@ -563,8 +562,8 @@ class SessionResourceIT {
             "\u00FC\u5B57\u0627" + EMOJI, " " })
     void anyTextMayBeAnId(String id) {
         Caller caller = Caller.fresh();
-        caller.createSession(id, "Old").then().statusCode(201);
-        caller.createSession(id + "x", "Kept").then().statusCode(201);
+        caller.hasSession(id, "Old");
+        caller.hasSession(id + "x", "Kept");
 
         Response answer = caller.delete(id);
 
@@ -575,9 +574,9 @@ class SessionResourceIT {
     @Test
     void clearingDeletesEverySessionOfTheCallerAndUsageStaysCounted() {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "One").then().statusCode(201);
-        caller.createSession("s2", "Two").then().statusCode(201);
-        caller.post("s1", message("m1", "2026-03-01T10:00:00Z")).then().statusCode(201);
+        caller.hasSession("s1", "One");
+        caller.hasSession("s2", "Two");
+        caller.hasMessage("s1", message("m1", "2026-03-01T10:00:00Z"));
 
         Response answer = caller.clearAll();
 
@@ -600,9 +599,9 @@ class SessionResourceIT {
     void clearingLeavesSomebodyElsesSessionsAlone() {
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
-        ada.createSession("s1", "Ada's").then().statusCode(201);
-        ada.post("s1", message("m1", "2026-03-01T10:00:00Z")).then().statusCode(201);
-        bob.createSession("s1", "Bob's").then().statusCode(201);
+        ada.hasSession("s1", "Ada's");
+        ada.hasMessage("s1", message("m1", "2026-03-01T10:00:00Z"));
+        bob.hasSession("s1", "Bob's");
         String before = Stored.versions(ada);
 
         Response answer = bob.clearAll();
@@ -627,8 +626,8 @@ class SessionResourceIT {
     @Test
     void theSessionOfADeletedOneIsANewSessionThatUsageHasCountedAlready() {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "First").then().statusCode(201);
-        caller.delete("s1").then().statusCode(200);
+        caller.hasSession("s1", "First");
+        caller.hasDeleted("s1");
 
         Response answer = caller.createSession("s1", "Second");
 
@@ -648,7 +647,7 @@ class SessionResourceIT {
             """)
     void aSlashAtTheEndOfThePathIsAccepted(String method, String path, int status) {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "A title").then().statusCode(201);
+        caller.hasSession("s1", "A title");
 
         Response answer = caller.request().body("{\"id\": \"s1\", \"title\": \"A title\"}").request(method, path);
 
@@ -666,7 +665,7 @@ class SessionResourceIT {
             """)
     void withoutATokenNothingIsAnswered(String method, String path) {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "A title").then().statusCode(201);
+        caller.hasSession("s1", "A title");
 
         Response answer = RestAssured.given().contentType(ContentType.JSON)
                 .body("{\"id\": \"s1\", \"title\": \"Another title\"}").request(method, path);

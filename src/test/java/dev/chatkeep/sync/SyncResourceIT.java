@@ -1,5 +1,6 @@
 package dev.chatkeep.sync;
 
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -59,7 +60,7 @@ class SyncResourceIT {
     @Test
     void aLargeDownloadIsTheSameInPartsAsASmallOne() {
         Caller caller = Caller.fresh();
-        upload(caller, LISBON, "{\"id\": \"s2\"}").then().statusCode(200);
+        granted(upload(caller, LISBON, "{\"id\": \"s2\"}"));
         JsonNode small = Json.of(caller.download()).path("conversations");
         Sql.rows("""
                 insert into public.chat_messages (user_id, id, session_id, role, content, message_timestamp)
@@ -143,7 +144,7 @@ class SyncResourceIT {
     @Test
     void aDownloadIsWhatWasUploaded() {
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
+        granted(upload(caller, LISBON));
 
         Response answer = caller.download();
 
@@ -183,8 +184,8 @@ class SyncResourceIT {
                     """.formatted(number, 1 + number));
         }
         Collections.shuffle(conversations);
-        upload(caller, conversations.toArray(String[]::new)).then().statusCode(200);
-        upload(other, "{\"id\": \"other\", \"updatedAt\": \"2026-04-01T00:00:00Z\"}").then().statusCode(200);
+        granted(upload(caller, conversations.toArray(String[]::new)));
+        granted(upload(other, "{\"id\": \"other\", \"updatedAt\": \"2026-04-01T00:00:00Z\"}"));
 
         Response answer = caller.download();
 
@@ -199,9 +200,9 @@ class SyncResourceIT {
     @Test
     void whatWasDownloadedCanBeUploadedAgainAndWritesNothing() {
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
-        caller.createSession("s2", "Now").then().statusCode(201);
-        caller.post("s2", Map.of("id", "m3", "role", "user", "content", "Hello")).then().statusCode(201);
+        granted(upload(caller, LISBON));
+        caller.hasSession("s2", "Now");
+        caller.hasMessage("s2", Map.of("id", "m3", "role", "user", "content", "Hello"));
         JsonNode downloaded = Json.of(caller.download()).path("conversations");
         String before = Stored.versions(caller);
 
@@ -239,7 +240,7 @@ class SyncResourceIT {
     void theSameUploadAgainWritesNothing() {
         Caller caller = Caller.fresh();
         List<Map<String, Object>> conversations = conversations(50);
-        caller.upload(conversations).then().statusCode(200);
+        caller.hasUploaded(conversations);
         String before = Stored.versions(caller);
 
         Response answer = caller.upload(conversations);
@@ -308,8 +309,8 @@ class SyncResourceIT {
     @Test
     void aConversationThatChangedHasTheTimeOfTheServer() {
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
-        upload(caller, "{\"id\": \"s2\", \"updatedAt\": \"2026-03-02T00:00:00Z\"}").then().statusCode(200);
+        granted(upload(caller, LISBON));
+        granted(upload(caller, "{\"id\": \"s2\", \"updatedAt\": \"2026-03-02T00:00:00Z\"}"));
 
         upload(caller, """
                 {"id": "s1", "updatedAt": "2026-03-01T11:00:00.000Z", "createdAt": "2020-01-01T00:00:00Z", "messages": [
@@ -331,8 +332,8 @@ class SyncResourceIT {
     @Test
     void aDeviceThatHasNotSeenARenameDoesNotUndoIt() {
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
-        caller.rename("s1", "Ten days in Lisbon").then().statusCode(200);
+        granted(upload(caller, LISBON));
+        caller.hasRenamed("s1", "Ten days in Lisbon");
         String before = Stored.versions(caller);
 
         Response answer = upload(caller, LISBON);
@@ -347,7 +348,7 @@ class SyncResourceIT {
             ", \"updatedAt\": \"2026-03-01T10:00:02.000001Z\"" })
     void aTitleThatIsNewsReplacesTheStoredOne(String updatedAt) {
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
+        granted(upload(caller, LISBON));
 
         upload(caller, "{\"id\": \"s1\", \"title\": \"Ten days in Lisbon\"" + updatedAt + "}").then().statusCode(200);
 
@@ -360,7 +361,7 @@ class SyncResourceIT {
             "\"messages\": []" })
     void aTitleThatIsNoNewsIsLeftAlone(String fields) {
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
+        granted(upload(caller, LISBON));
         String before = Stored.versions(caller);
 
         upload(caller, "{\"id\": \"s1\", " + fields + "}").then().statusCode(200);
@@ -382,7 +383,7 @@ class SyncResourceIT {
     @Test
     void whatChangedInAMessageIsCorrectedAndUsageCountsTheDifference() {
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
+        granted(upload(caller, LISBON));
 
         upload(caller,
                 LISBON.replace("\"output_tokens\": 4, \"total_tokens\": 11", "\"output_tokens\": 9, \"total_tokens\": 16")
@@ -403,9 +404,9 @@ class SyncResourceIT {
     @Test
     void aDeviceThatBringsBackADeletedConversationHasItStoredAndNotCountedAgain() {
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
+        granted(upload(caller, LISBON));
         JsonNode before = Stored.of(caller);
-        caller.delete("s1").then().statusCode(200);
+        caller.hasDeleted("s1");
 
         upload(caller, LISBON).then().statusCode(200);
 
@@ -477,7 +478,7 @@ class SyncResourceIT {
     void twoUsersMayUploadTheSameIds() {
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
-        upload(ada, LISBON).then().statusCode(200);
+        granted(upload(ada, LISBON));
         String before = Stored.versions(ada);
 
         Response answer = upload(bob, LISBON.replace("Alfama", "Belem"));
@@ -534,7 +535,7 @@ class SyncResourceIT {
     @Test
     void aMessageThatStandsInAnotherConversationIsNotMoved() {
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
+        granted(upload(caller, LISBON));
         String before = Stored.versions(caller);
 
         Response answer = upload(caller, """

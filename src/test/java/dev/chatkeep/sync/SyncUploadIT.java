@@ -1,5 +1,6 @@
 package dev.chatkeep.sync;
 
+import static dev.chatkeep.testsupport.Granted.granted;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
@@ -150,7 +151,7 @@ class SyncUploadIT {
     @Test
     void aBadConversationThatExistsIsLeftAsItIs() {
         Caller caller = Caller.fresh();
-        upload(caller, List.of(good("first"), good("bad"))).then().statusCode(200);
+        granted(upload(caller, List.of(good("first"), good("bad"))));
         String before = Stored.versions(caller);
 
         Response answer = upload(caller, List.of("""
