@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -16,30 +15,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.BesideOthers;
-import dev.chatkeep.testsupport.MigratedDatabase;
-import dev.chatkeep.testsupport.SqlCaller;
+import dev.chatkeep.testsupport.SqlTest;
 
 /** Which models the functions open for whom. */
 @BesideOthers
-class ModelFunctionsTest {
-
-    private static MigratedDatabase database;
-    private static SqlCaller superuser;
-
-    private UUID id;
-    private SqlCaller user;
-
-    @BeforeAll
-    static void migrate() {
-        database = MigratedDatabase.create();
-        superuser = database.superuser();
-    }
-
-    @BeforeEach
-    void aUserSignsUp() {
-        id = database.newUser();
-        user = database.user(id);
-    }
+class ModelFunctionsTest extends SqlTest {
 
     @BeforeEach
     void severalModels() {

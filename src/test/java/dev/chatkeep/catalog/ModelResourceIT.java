@@ -359,28 +359,18 @@ class ModelResourceIT {
         assertThat(ids(answer)).doesNotContain(model);
     }
 
-    @Test
-    void aTierChangeShowsAtOnce() {
-        Caller caller = known("free");
-        String model = Models.open("pro", "0", "0");
-        assertThat(ids(caller.request().get("/api/models"))).doesNotContain(model);
+    @ParameterizedTest
+    @CsvSource({ "free, pro, false, true", "enterprise, enterprise, true, false" })
+    void aMoveToTheTierProShowsAtOnce(String from, String tierOfModel, boolean before, boolean after) {
+        Caller caller = known(from);
+        String model = Models.open(tierOfModel, "0", "0");
+        List<String> idsBefore = ids(caller.request().get("/api/models"));
         Administrator.service().setTier(caller, "pro");
 
         Response answer = caller.request().get("/api/models");
 
-        assertThat(ids(answer)).contains(model);
-    }
-
-    @Test
-    void aTierThatIsTakenAwayClosesAtOnce() {
-        Caller caller = known("enterprise");
-        String model = Models.open("enterprise", "0", "0");
-        assertThat(ids(caller.request().get("/api/models"))).contains(model);
-        Administrator.service().setTier(caller, "pro");
-
-        Response answer = caller.request().get("/api/models");
-
-        assertThat(ids(answer)).doesNotContain(model);
+        assertThat(idsBefore.contains(model)).isEqualTo(before);
+        assertThat(ids(answer).contains(model)).isEqualTo(after);
     }
 
     @Test

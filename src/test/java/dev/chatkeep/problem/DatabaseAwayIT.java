@@ -1,5 +1,6 @@
 package dev.chatkeep.problem;
 
+import static dev.chatkeep.testsupport.AtOnce.allAtOnce;
 import static dev.chatkeep.testsupport.Patience.PATIENCE;
 import static dev.chatkeep.testsupport.Patience.await;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
@@ -116,7 +117,7 @@ class DatabaseAwayIT {
         database.off();
         Callable<Integer> request = () -> caller.listSessions().statusCode();
 
-        List<Integer> statuses = allAtOnce(Collections.nCopies(REQUESTS, request));
+        List<Integer> statuses = allAtOnce(25, Collections.nCopies(REQUESTS, request));
 
         assertThat(statuses).hasSize(REQUESTS).containsOnly(503);
     }
@@ -186,15 +187,15 @@ class DatabaseAwayIT {
         bringTheDatabaseBack();
         Caller caller = service.newCaller();
         Callable<Integer> request = () -> caller.listSessions().statusCode();
-        assertThat(allAtOnce(Collections.nCopies(REQUESTS, request))).containsOnly(200);
+        assertThat(allAtOnce(25, Collections.nCopies(REQUESTS, request))).containsOnly(200);
         service.rows(
                 "select pg_terminate_backend(pid, ?) from pg_stat_activity where datname = current_database() and usename = 'chatkeep_app'",
                 PATIENCE.toMillis());
 
-        List<Integer> statuses = allAtOnce(Collections.nCopies(REQUESTS, request));
+        List<Integer> statuses = allAtOnce(25, Collections.nCopies(REQUESTS, request));
 
         assertThat(statuses).hasSize(REQUESTS).isSubsetOf(200, 503);
-        assertThat(allAtOnce(Collections.nCopies(REQUESTS, request))).containsOnly(200);
+        assertThat(allAtOnce(25, Collections.nCopies(REQUESTS, request))).containsOnly(200);
     }
 
     @ParameterizedTest
@@ -250,18 +251,5 @@ class DatabaseAwayIT {
     private static void bringTheDatabaseBack() {
         database.on();
         await("readiness").until(() -> service.readiness() == 200);
-    }
-
-    private static List<Integer> allAtOnce(List<Callable<Integer>> requests) throws Exception {
-        ExecutorService executor = Executors.newFixedThreadPool(25);
-        try {
-            List<Integer> statuses = new ArrayList<>();
-            for (Future<Integer> status : executor.invokeAll(requests)) {
-                statuses.add(status.get(PATIENCE.toSeconds(), TimeUnit.SECONDS));
-            }
-            return statuses;
-        } finally {
-            executor.shutdownNow();
-        }
     }
 }

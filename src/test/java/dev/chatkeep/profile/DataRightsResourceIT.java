@@ -343,7 +343,6 @@ class DataRightsResourceIT {
                 return statuses;
             }));
         }
-
         posting.await();
 
         int status = erase(caller).statusCode();

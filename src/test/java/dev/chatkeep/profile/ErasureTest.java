@@ -26,38 +26,28 @@ import org.junit.jupiter.params.provider.ValueSource;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.BesideOthers;
-import dev.chatkeep.testsupport.MigratedDatabase;
 import dev.chatkeep.testsupport.SqlCaller;
+import dev.chatkeep.testsupport.SqlTest;
 import dev.chatkeep.testsupport.WithinOneDay;
 
 /** What is left of an account that is erased, and the tokens that were issued before. */
 @WithinOneDay
 @BesideOthers
-class ErasureTest {
+class ErasureTest extends SqlTest {
 
     private static final String REFUSED = "PT401";
 
-    private static MigratedDatabase database;
-    private static SqlCaller superuser;
-
-    private UUID id;
-    private SqlCaller user;
-
     @BeforeAll
-    static void migrate() {
-        database = MigratedDatabase.create();
-        superuser = database.superuser();
+    void aModelHasAPrice() {
         superuser.rows("insert into public.model_access (model_id, tier, output_cost_per_token) values ('gpt', 'free', 2)");
     }
 
     @BeforeEach
     void aUserWithRowsInEveryTable() {
-        id = database.newUser();
-        user = database.user(id);
         fill(id);
     }
 
-    private static void fill(UUID id) {
+    private void fill(UUID id) {
         SqlCaller user = database.user(id);
         user.rows("select public.sync_user_conversations(?, ?::jsonb)", id, json("""
                 [{'id': 's1', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a', 'input_tokens': 2},
@@ -73,14 +63,14 @@ class ErasureTest {
                 .formatted(id, id, issuedAt)).toString());
     }
 
-    private static long erasedAt(UUID id) {
+    private long erasedAt(UUID id) {
         return superuser.<Instant> value("""
                 select max(requested_at) from chatkeep.data_requests
                  where kind = 'erasure' and account = sha256(convert_to(?, 'UTF8'))
                 """, id.toString()).getEpochSecond();
     }
 
-    private static List<String> mentions(String text) {
+    private List<String> mentions(String text) {
         List<String> tables = superuser
                 .column("""
                         select c.oid::regclass::text from pg_class c
@@ -327,7 +317,7 @@ class ErasureTest {
         }
     }
 
-    private static void untilSomebodyWaits() {
+    private void untilSomebodyWaits() {
         await("somebody who waits").until(() -> superuser.<Boolean> value("""
                 select exists (select from pg_stat_activity a join pg_locks l on l.pid = a.pid and not l.granted
                                 where a.datname = current_database())"""));

@@ -1,5 +1,6 @@
 package dev.chatkeep.profile;
 
+import static dev.chatkeep.testsupport.AtOnce.allAtOnce;
 import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
@@ -9,9 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import java.util.concurrent.Callable;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -254,11 +253,10 @@ class UserResourceIT {
     @Test
     void devicesThatChangeDifferentKeysAtOnceLoseNone() throws Exception {
         Caller caller = Caller.fresh();
-        ExecutorService executor = Executors.newFixedThreadPool(12);
-        List<Future<?>> devices = new ArrayList<>();
+        List<Callable<Void>> devices = new ArrayList<>();
         for (int device = 0; device < 12; device++) {
             int number = device;
-            devices.add(executor.submit(() -> {
+            devices.add(() -> {
                 for (int i = 0; i < 10; i++) {
                     String section = number % 2 == 0 ? "ui" : "session";
                     granted(put(caller, "{\"" + section + "\": {\"d" + number + "\": {\"k" + i + "\": " + i + "}}, \"model\": {"
@@ -267,14 +265,12 @@ class UserResourceIT {
                                             : "\"allowed_models\": [\"m\"]")
                             + "}}"));
                 }
-            }));
+                return null;
+            });
         }
 
-        for (Future<?> device : devices) {
-            device.get();
-        }
+        allAtOnce(devices);
 
-        executor.shutdown();
         JsonNode preferences = Json.of(caller.request().get("/api/user/data")).path("preferences");
         for (int device = 0; device < 12; device++) {
             JsonNode section = preferences.path(device % 2 == 0 ? "ui" : "session").path("d" + device);

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -18,6 +19,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -127,6 +129,24 @@ class FunctionRightsTest {
         return Stream.of(functionsOfAUser(), functionsOfAdministrators(), functionsOfNobody()).flatMap(List::stream);
     }
 
+    static Stream<Arguments> allowedCalls() {
+        return Stream.concat(
+                calls(functionsOfAUser().stream(), Who.BOB, Who.ADMINISTRATOR, Who.SERVICE),
+                calls(functionsOfAdministrators().stream(), Who.ADMINISTRATOR, Who.SERVICE));
+    }
+
+    static Stream<Arguments> internalCalls() {
+        return calls(functionsOfNobody().stream(), Who.ANN, Who.ADMINISTRATOR, Who.SERVICE);
+    }
+
+    static Stream<Arguments> callsByNobody() {
+        return calls(allFunctions(), Who.WITHOUT_CLAIMS, Who.WITHOUT_A_ROLE, Who.ANON);
+    }
+
+    private static Stream<Arguments> calls(Stream<String> functions, Who... callers) {
+        return functions.flatMap(sql -> Stream.of(callers).map(who -> Arguments.of(who, sql)));
+    }
+
     /** What users may call besides: about nobody but the caller, or tested in {@link RowLevelSecurityTest}. */
     private static final Set<String> OTHERS = Set.of("claims", "caller_role", "is_service", "is_admin", "require_caller",
             "require_admin", "require_account", "actor", "iso", "tier_rank", "schema_version", "json_bytes",
@@ -160,25 +180,9 @@ class FunctionRightsTest {
     }
 
     @ParameterizedTest
-    @MethodSource("functionsOfAUser")
-    void usersActForThemselves(String sql) {
-        String state = database.user(bobId).state(sql, bobId);
-
-        assertThat(state).isEqualTo(SUCCESS);
-    }
-
-    @ParameterizedTest
-    @MethodSource("functionsOfAUser")
-    void administratorsActForUsers(String sql) {
-        String state = database.admin(annId).state(sql, bobId);
-
-        assertThat(state).isEqualTo(SUCCESS);
-    }
-
-    @ParameterizedTest
-    @MethodSource("functionsOfAUser")
-    void theServiceActsForUsers(String sql) {
-        String state = database.service().state(sql, bobId);
+    @MethodSource("allowedCalls")
+    void whoMayCallAFunctionCanDoSo(Who who, String sql) {
+        String state = state(who.caller(this), sql, bobId);
 
         assertThat(state).isEqualTo(SUCCESS);
     }
@@ -205,71 +209,17 @@ class FunctionRightsTest {
     }
 
     @ParameterizedTest
-    @MethodSource("functionsOfAdministrators")
-    void administratorsMayCallWhatIsForThem(String sql) {
-        String state = database.admin(annId).state(sql.formatted(bobId));
-
-        assertThat(state).isEqualTo(SUCCESS);
-    }
-
-    @ParameterizedTest
-    @MethodSource("functionsOfAdministrators")
-    void theServiceMayCallWhatIsForAdministrators(String sql) {
-        String state = database.service().state(sql.formatted(bobId));
-
-        assertThat(state).isEqualTo(SUCCESS);
-    }
-
-    @ParameterizedTest
-    @MethodSource("functionsOfNobody")
-    void noUserCallsWhatOthersAreBuiltOf(String sql) {
-        String state = ann.state(sql.formatted(annId));
+    @MethodSource("internalCalls")
+    void nobodyMayCallWhatOtherFunctionsAreBuiltOf(Who who, String sql) {
+        String state = state(who.caller(this), sql, annId);
 
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
-    @MethodSource("functionsOfNobody")
-    void noAdministratorCallsWhatOthersAreBuiltOf(String sql) {
-        String state = database.admin(annId).state(sql.formatted(annId));
-
-        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
-    }
-
-    @ParameterizedTest
-    @MethodSource("functionsOfNobody")
-    void notEvenTheServiceCallsWhatOthersAreBuiltOf(String sql) {
-        String state = database.service().state(sql.formatted(annId));
-
-        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
-    }
-
-    @ParameterizedTest
-    @MethodSource("allFunctions")
-    void nothingWorksWithoutClaims(String sql) {
-        SqlCaller nobody = database.as("authenticated", "");
-
-        String state = nobody.state(with(sql, bobId));
-
-        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
-    }
-
-    @ParameterizedTest
-    @MethodSource("allFunctions")
-    void nothingWorksWithoutTakingOnARole(String sql) {
-        SqlCaller login = database.login(PostgresServer.LOGIN);
-
-        String state = login.state(with(sql, bobId));
-
-        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
-    }
-
-    @ParameterizedTest
-    @MethodSource("allFunctions")
-    void nothingWorksForAnon(String sql) {
-        SqlCaller anon = new SqlCaller(database.server(), database.name(), "postgres", "anon", "{\"role\": \"anon\"}");
-
-        String state = anon.state(with(sql, bobId));
+    @MethodSource("callsByNobody")
+    void whoIsNobodyMayCallNothing(Who who, String sql) {
+        String state = who.caller(this).state(with(sql, bobId));
 
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
@@ -354,6 +304,11 @@ class FunctionRightsTest {
         assertThat(granted).containsExactlyInAnyOrderElementsOf(tested);
     }
 
+    /** How the call about the user ends. */
+    private static String state(SqlCaller caller, String sql, UUID id) {
+        return sql.contains("?") ? caller.state(sql, id) : caller.state(sql.formatted(id));
+    }
+
     /** The name of the function that a statement calls. */
     private static String name(String sql) {
         Matcher call = Pattern.compile("chatkeep\\.([a-z_]+)\\(").matcher(sql);
@@ -380,5 +335,27 @@ class FunctionRightsTest {
                         """,
                         id)
                 .get(0);
+    }
+
+    /** Ann is a user, Bob the user whom the calls are about, and the last three are nobody. */
+    private enum Who {
+
+        ANN(test -> test.ann),
+        BOB(test -> database.user(test.bobId)),
+        ADMINISTRATOR(test -> database.admin(test.annId)),
+        SERVICE(test -> database.service()),
+        WITHOUT_CLAIMS(test -> database.as("authenticated", "")),
+        WITHOUT_A_ROLE(test -> database.login(PostgresServer.LOGIN)),
+        ANON(test -> new SqlCaller(database.server(), database.name(), "postgres", "anon", "{\"role\": \"anon\"}"));
+
+        private final Function<FunctionRightsTest, SqlCaller> caller;
+
+        Who(Function<FunctionRightsTest, SqlCaller> caller) {
+            this.caller = caller;
+        }
+
+        SqlCaller caller(FunctionRightsTest test) {
+            return caller.apply(test);
+        }
     }
 }

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
@@ -107,85 +108,57 @@ class AdministratorsIT {
                 .replace("%u", "{id}").replace("%m", "{id}")).toArray(String[]::new));
     }
 
-    @ParameterizedTest
-    @MethodSource("calls")
-    void aUserWhomTheIssuerCallsAnAdministratorMayMakeTheCall(Call call) {
+    @ParameterizedTest(name = "{0}: {2}")
+    @MethodSource("callsOfThoseWhoMay")
+    void whoAdministersMayMakeTheCall(String who, String token, Call call) {
         Caller user = known();
         String row = Models.open(Models.freshId(), "free", "0", "0");
-
-        Response answer = call.send("Bearer " + Administrator.fresh().token(), user, row, Models.freshId());
-
-        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(call.status());
-    }
-
-    @ParameterizedTest
-    @MethodSource("calls")
-    void theServiceMayMakeTheCallWithAKeyThatNamesNobody(Call call) {
-        Caller user = known();
-        String row = Models.open(Models.freshId(), "free", "0", "0");
-
-        Response answer = call.send("Bearer " + Administrator.service().token(), user, row, Models.freshId());
-
-        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(call.status());
-    }
-
-    @ParameterizedTest
-    @MethodSource("calls")
-    void theServiceMayMakeTheCallWithATokenThatNamesAUser(Call call) {
-        Caller user = known();
-        String row = Models.open(Models.freshId(), "free", "0", "0");
-        String token = signed(claims -> claims.claim("role", "service_role"));
 
         Response answer = call.send("Bearer " + token, user, row, Models.freshId());
 
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(call.status());
     }
 
-    @ParameterizedTest
-    @MethodSource("calls")
-    void anOrdinaryUserMayNotMakeTheCallAndChangesNothing(Call call) {
+    static Stream<Arguments> callsOfThoseWhoMay() {
+        return calls().flatMap(call -> Stream.of(
+                Arguments.of("a user whom the issuer calls an administrator", Administrator.fresh().token(), call),
+                Arguments.of("the service with a key that names nobody", Administrator.service().token(), call),
+                Arguments.of("the service with a token that names a user",
+                        signed(claims -> claims.claim("role", "service_role")), call)));
+    }
+
+    @ParameterizedTest(name = "{0}: {1}")
+    @MethodSource("callsOfThoseWhoMayNot")
+    void nobodyElseMayMakeTheCallOrChangesAnything(Intruder intruder, Call call) {
         Caller user = known();
         String model = Models.freshId();
         String row = Models.open(model, "free", "0", "0");
         String newModel = Models.freshId();
         String before = versions(user, model, newModel);
 
-        Response answer = call.send("Bearer " + Tokens.of(user.id()), user, row, newModel);
+        Response answer = call.send(intruder.authorization().apply(user), user, row, newModel);
 
-        assertProblem(answer, 403, "forbidden");
+        assertProblem(answer, intruder.status(), intruder.code());
         assertThat(versions(user, model, newModel)).isEqualTo(before);
     }
 
-    @ParameterizedTest
-    @MethodSource("calls")
-    void nobodyMayMakeTheCallWithoutAToken(Call call) {
-        Caller user = known();
-        String model = Models.freshId();
-        String row = Models.open(model, "free", "0", "0");
-        String newModel = Models.freshId();
-        String before = versions(user, model, newModel);
-
-        Response answer = call.send(null, user, row, newModel);
-
-        assertProblem(answer, 401, "unauthorized");
-        assertThat(versions(user, model, newModel)).isEqualTo(before);
-    }
-
-    @ParameterizedTest
-    @MethodSource("calls")
-    void nobodyMayMakeTheCallWithAForgedKeyOfTheService(Call call) {
-        Caller user = known();
-        String model = Models.freshId();
-        String row = Models.open(model, "free", "0", "0");
-        String newModel = Models.freshId();
-        String before = versions(user, model, newModel);
+    static Stream<Arguments> callsOfThoseWhoMayNot() {
         String forged = RawToken.sign(HEADER, "{\"role\":\"service_role\",\"exp\":" + (now() + 3600) + "}", "HmacSHA256",
                 "another-secret-that-is-long-enough-0123456789".getBytes(StandardCharsets.UTF_8));
+        return calls().flatMap(call -> Stream.of(
+                new Intruder("an ordinary user", user -> "Bearer " + Tokens.of(user.id()), 403, "forbidden"),
+                new Intruder("nobody, without a token", user -> null, 401, "unauthorized"),
+                new Intruder("nobody, with a forged key of the service", user -> "Bearer " + forged, 401, "invalid_token"))
+                .map(intruder -> Arguments.of(intruder, call)));
+    }
 
-        Response answer = call.send("Bearer " + forged, user, row, newModel);
+    /** Who tries to make calls, perhaps about themselves, and how that is refused. */
+    record Intruder(String name, Function<Caller, String> authorization, int status, String code) {
 
-        assertProblem(answer, 401, "invalid_token");
-        assertThat(versions(user, model, newModel)).isEqualTo(before);
+        @Override
+        public String toString() {
+            return name;
+        }
     }
 
     static Stream<Arguments> ordinaryTokens() {
@@ -237,11 +210,10 @@ class AdministratorsIT {
     void nothingElseInATokenMakesAnAdministrator(String name, String token) {
         Caller user = known();
 
-        Response answer = RestAssured.given().auth().oauth2(token).contentType(ContentType.JSON).body("{\"credits\": 5}")
-                .patch("/api/admin/users/" + user.id());
+        Response answer = giveCredits(token, user);
 
         assertProblem(answer, 403, "forbidden");
-        assertThat(Sql.<Integer> value("select credits from profiles where id = ?", user.id())).isZero();
+        assertThat(credits(user)).isZero();
     }
 
     @ParameterizedTest(name = "{0}")
@@ -334,11 +306,10 @@ class AdministratorsIT {
     void aTokenThatIsNoGoodMakesNoAdministrator(String name, String token) {
         Caller user = known();
 
-        Response answer = RestAssured.given().auth().oauth2(token).contentType(ContentType.JSON).body("{\"credits\": 5}")
-                .patch("/api/admin/users/" + user.id());
+        Response answer = giveCredits(token, user);
 
         assertProblem(answer, 401, "invalid_token");
-        assertThat(Sql.<Integer> value("select credits from profiles where id = ?", user.id())).isZero();
+        assertThat(credits(user)).isZero();
     }
 
     static Stream<Arguments> goodTokens() {
@@ -364,11 +335,10 @@ class AdministratorsIT {
     void aTokenOfAnAdministratorOpensTheAdministration(String name, String token) {
         Caller user = known();
 
-        Response answer = RestAssured.given().auth().oauth2(token).contentType(ContentType.JSON).body("{\"credits\": 5}")
-                .patch("/api/admin/users/" + user.id());
+        Response answer = giveCredits(token, user);
 
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
-        assertThat(Sql.<Integer> value("select credits from profiles where id = ?", user.id())).isEqualTo(5);
+        assertThat(credits(user)).isEqualTo(5);
     }
 
     static Stream<Call> ordinaryCalls() {
@@ -439,7 +409,7 @@ class AdministratorsIT {
         Response answer = administrator.change(user, "{\"credits\": 5}");
 
         assertProblem(answer, 401, "account_erased");
-        assertThat(Sql.<Integer> value("select credits from profiles where id = ?", user.id())).isZero();
+        assertThat(credits(user)).isZero();
     }
 
     @ParameterizedTest
@@ -464,9 +434,18 @@ class AdministratorsIT {
         assertProblem(answer, 403, "forbidden");
     }
 
+    private static Response giveCredits(String token, Caller user) {
+        return RestAssured.given().auth().oauth2(token).contentType(ContentType.JSON).body("{\"credits\": 5}")
+                .patch("/api/admin/users/" + user.id());
+    }
+
+    private static int credits(Caller user) {
+        return Sql.<Integer> value("select credits from profiles where id = ?", user.id());
+    }
+
     private static Caller known() {
         Caller user = Caller.fresh();
-        user.signIn().then().statusCode(200);
+        user.hasSignedIn();
         return user;
     }
 

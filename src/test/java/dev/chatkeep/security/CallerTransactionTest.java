@@ -1,5 +1,6 @@
 package dev.chatkeep.security;
 
+import static dev.chatkeep.testsupport.AtOnce.allAtOnce;
 import static dev.chatkeep.testsupport.Patience.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
@@ -8,10 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
@@ -171,7 +169,7 @@ class CallerTransactionTest {
             requests.add(() -> ada.rename("s1", "Renamed " + id).statusCode());
             requests.add(() -> ada.rename("s2", "Renamed " + id).statusCode());
         }
-        List<Integer> statuses = allAtOnce(requests);
+        List<Integer> statuses = allAtOnce(POOL_SIZE * 2, requests);
 
         List<String> states = stateOfEveryConnection();
 
@@ -330,18 +328,5 @@ class CallerTransactionTest {
 
     private static <T> T await(Uni<T> result) {
         return result.await().atMost(PATIENCE);
-    }
-
-    private static List<Integer> allAtOnce(List<Callable<Integer>> requests) throws Exception {
-        ExecutorService executor = Executors.newFixedThreadPool(POOL_SIZE * 2);
-        try {
-            List<Integer> statuses = new ArrayList<>();
-            for (Future<Integer> status : executor.invokeAll(requests)) {
-                statuses.add(status.get(PATIENCE.toSeconds(), TimeUnit.SECONDS));
-            }
-            return statuses;
-        } finally {
-            executor.shutdownNow();
-        }
     }
 }

@@ -7,8 +7,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -17,30 +15,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.BesideOthers;
-import dev.chatkeep.testsupport.MigratedDatabase;
-import dev.chatkeep.testsupport.SqlCaller;
+import dev.chatkeep.testsupport.SqlTest;
 
 /** What the functions that read sessions answer. */
 @BesideOthers
-class SessionFunctionsTest {
-
-    private static MigratedDatabase database;
-    private static SqlCaller superuser;
-
-    private UUID id;
-    private SqlCaller user;
-
-    @BeforeAll
-    static void migrate() {
-        database = MigratedDatabase.create();
-        superuser = database.superuser();
-    }
-
-    @BeforeEach
-    void aUserSignsUp() {
-        id = database.newUser();
-        user = database.user(id);
-    }
+class SessionFunctionsTest extends SqlTest {
 
     @Nested
     class RecentSessions {

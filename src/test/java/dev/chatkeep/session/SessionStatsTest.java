@@ -25,10 +25,11 @@ import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.MigratedDatabase;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.SqlCaller;
+import dev.chatkeep.testsupport.SqlTest;
 
 /** What a session says of its messages equals what a recount says, whatever happened to them. */
 @BesideOthers
-class SessionStatsTest {
+class SessionStatsTest extends SqlTest {
 
     private static final Set<String> LOST_AGAINST_ANOTHER = Set.of("40P01", "40001");
 
@@ -52,11 +53,6 @@ class SessionStatsTest {
              order by s.id
             """;
 
-    private static MigratedDatabase database;
-
-    private UUID id;
-    private SqlCaller user;
-
     /** What a session says of its messages. */
     private record Stats(int count, long tokens, String model, String preview, Instant newest) {
 
@@ -64,15 +60,12 @@ class SessionStatsTest {
     }
 
     @BeforeAll
-    static void migrate() {
-        database = MigratedDatabase.create();
+    void deadlocksAreFoundSoon() {
         database.superuser().rows("alter database " + database.name() + " set deadlock_timeout = '20ms'");
     }
 
     @BeforeEach
     void aUserWithSessions() {
-        id = database.newUser();
-        user = database.user(id);
         user.rows("insert into public.chat_sessions (user_id, id) select auth.uid(), 's' || i from generate_series(1, 5) i");
     }
 

@@ -1,5 +1,6 @@
 package dev.chatkeep.sync;
 
+import static dev.chatkeep.testsupport.AtOnce.allAtOnce;
 import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
@@ -15,9 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CyclicBarrier;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.Test;
@@ -610,9 +608,9 @@ class SyncResourceIT {
         Callable<List<Response>> phone = device(caller, together, 0, 4);
         Callable<List<Response>> laptop = device(caller, together, 2, 6);
 
-        List<Response> answers = allAtOnce(List.of(phone, laptop));
+        List<List<Response>> answers = allAtOnce(List.of(phone, laptop));
 
-        assertThat(answers).hasSize(40).allSatisfy(answer -> {
+        assertThat(answers).flatMap(ofOneDevice -> ofOneDevice).hasSize(40).allSatisfy(answer -> {
             assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
             assertThat(answer.<Integer> path("results.errors")).as(answer.asString()).isZero();
             assertThat(answer.<Integer> path("results.synced")).isEqualTo(4);
@@ -770,18 +768,5 @@ class SyncResourceIT {
             }
             return answers;
         };
-    }
-
-    private static List<Response> allAtOnce(List<Callable<List<Response>>> devices) throws Exception {
-        ExecutorService executor = Executors.newFixedThreadPool(devices.size());
-        try {
-            List<Response> answers = new ArrayList<>();
-            for (Future<List<Response>> done : executor.invokeAll(devices)) {
-                answers.addAll(done.get());
-            }
-            return answers;
-        } finally {
-            executor.shutdownNow();
-        }
     }
 }

@@ -12,8 +12,6 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -24,22 +22,17 @@ import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.MigratedDatabase;
-import dev.chatkeep.testsupport.SqlCaller;
+import dev.chatkeep.testsupport.SqlTest;
 import dev.chatkeep.testsupport.WithinOneDay;
 
 /** Uploads of many conversations: each is stored or reported, and only what changed is touched. */
 @WithinOneDay
 @BesideOthers
-class SyncUserConversationsTest {
+class SyncUserConversationsTest extends SqlTest {
 
     private static final String MALFORMED = "A value of it is missing, malformed or out of range.";
     private static final String OTHER_CONVERSATION = "A message of it belongs to another conversation.";
     private static final String OTHER_USER = "The conversation belongs to another user.";
-
-    private static MigratedDatabase database;
-
-    private UUID id;
-    private SqlCaller user;
 
     /** A conversation that cannot be stored, and how the answer puts it; the id in the answer may be missing. */
     private record Bad(String conversation, String conversationId, String error) {
@@ -106,17 +99,6 @@ class SyncUserConversationsTest {
 
     private static String conversation(String conversationId, String members) {
         return "{'id': '%s', %s}".formatted(conversationId, members);
-    }
-
-    @BeforeAll
-    static void migrate() {
-        database = MigratedDatabase.create();
-    }
-
-    @BeforeEach
-    void aUserSignsUp() {
-        id = database.newUser();
-        user = database.user(id);
     }
 
     @Test

@@ -1,5 +1,6 @@
 package dev.chatkeep.usage;
 
+import static dev.chatkeep.testsupport.AtOnce.allAtOnce;
 import static dev.chatkeep.testsupport.Chat.usage;
 import static dev.chatkeep.usage.CostIT.History.history;
 import static dev.chatkeep.usage.PricedChat.Message.answer;
@@ -17,9 +18,6 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
@@ -449,19 +447,6 @@ class CostIT {
 
     private static BigDecimal ofAllTime(PricedChat chat) {
         return usage(chat.caller(), "summary").at("/all_time/estimated_cost").decimalValue();
-    }
-
-    private static <T> List<T> allAtOnce(int threads, List<Callable<T>> calls) throws Exception {
-        ExecutorService executor = Executors.newFixedThreadPool(threads);
-        try {
-            List<T> results = new ArrayList<>();
-            for (Future<T> result : executor.invokeAll(calls)) {
-                results.add(result.get());
-            }
-            return results;
-        } finally {
-            executor.shutdownNow();
-        }
     }
 
     /** What happened in a chat before, what happens now, and what all of it costs then, also by model. */

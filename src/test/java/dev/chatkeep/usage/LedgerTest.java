@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -16,27 +15,20 @@ import org.junit.jupiter.params.provider.ValueSource;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.chatkeep.testsupport.BesideOthers;
-import dev.chatkeep.testsupport.MigratedDatabase;
-import dev.chatkeep.testsupport.SqlCaller;
+import dev.chatkeep.testsupport.SqlTest;
 import dev.chatkeep.testsupport.WithinOneDay;
 
 /** Every figure of usage is a sum of the ledger, and what is taken back is exactly what was charged. */
 @WithinOneDay
 @BesideOthers
-class LedgerTest {
-
-    private static MigratedDatabase database;
-
-    private UUID id;
-    private SqlCaller user;
+class LedgerTest extends SqlTest {
 
     /** What was booked: of all days and models, and the totals of the profile. */
     private record Booked(long sent, long received, long input, long output, String cost) {
     }
 
     @BeforeAll
-    static void migrate() {
-        database = MigratedDatabase.create();
+    void modelsHavePrices() {
         database.superuser().rows("""
                 insert into public.model_access (model_id, tier, input_cost_per_token, output_cost_per_token)
                 values ('cheap', 'free', 1, 2), ('dear', 'free', 10, 100)
@@ -45,8 +37,6 @@ class LedgerTest {
 
     @BeforeEach
     void aUserWithASession() {
-        id = database.newUser();
-        user = database.user(id);
         user.rows("select chatkeep.create_session(?, 's1', 'A title')", id);
     }
 

@@ -11,8 +11,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -24,34 +22,19 @@ import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.MigratedDatabase;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.SqlCaller;
+import dev.chatkeep.testsupport.SqlTest;
 import dev.chatkeep.testsupport.WithinOneDay;
 
 /** What a user did is counted once, whatever is sent again, corrected, deleted or sent by two devices at a time. */
 @WithinOneDay
 @BesideOthers
-class UsageTest {
+class UsageTest extends SqlTest {
 
     private static final String UTC_DATE = "select (clock_timestamp() at time zone 'UTC')::date";
     private static final String MINUTE = "select date_trunc('minute', clock_timestamp())";
 
-    private static MigratedDatabase database;
-
-    private UUID id;
-    private SqlCaller user;
-
     /** The user's day, as far as it does not depend on the clock. */
     private record Usage(long sent, long received, long input, long output, long total, JsonNode models, long sessions) {
-    }
-
-    @BeforeAll
-    static void migrate() {
-        database = MigratedDatabase.create();
-    }
-
-    @BeforeEach
-    void aUserSignsUp() {
-        id = database.newUser();
-        user = database.user(id);
     }
 
     @Test
