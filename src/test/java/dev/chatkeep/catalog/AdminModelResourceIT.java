@@ -516,17 +516,20 @@ class AdminModelResourceIT {
         }
         Models.open(prefix + "2", "pro", "0", "0");
 
-        List<String> ids = new ArrayList<>();
+        List<Response> pages = new ArrayList<>();
         String cursor = "";
         do {
             Response page = SERVICE.request().queryParam("limit", 2)
                     .queryParams(cursor.isEmpty() ? Map.of() : Map.of("cursor", cursor)).get("/api/admin/models");
-            assertThat(page.statusCode()).as(page.asString()).isEqualTo(200);
-            assertThat(page.<Integer> path("count")).isEqualTo(Json.of(page).path("models").size());
-            ids.addAll(Json.texts(Json.of(page).path("models"), "id"));
+            pages.add(page);
             cursor = page.path("next_cursor");
         } while (cursor != null);
 
+        assertThat(pages).allSatisfy(page -> {
+            assertThat(page.statusCode()).as(page.asString()).isEqualTo(200);
+            assertThat(page.<Integer> path("count")).isEqualTo(Json.of(page).path("models").size());
+        });
+        List<String> ids = pages.stream().flatMap(page -> Json.texts(Json.of(page).path("models"), "id").stream()).toList();
         assertThat(ids).doesNotHaveDuplicates()
                 .isEqualTo(Json.texts(Json.of(SERVICE.request().get("/api/admin/models?limit=1000")).path("models"), "id"));
         assertThat(Sql.<Long> value("select count(*) from model_access")).isEqualTo(ids.size());

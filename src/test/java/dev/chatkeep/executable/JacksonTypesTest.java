@@ -146,18 +146,24 @@ class JacksonTypesTest {
     @ValueSource(classes = { Directly.class, ThroughAMethodOfAnyType.class, ThroughALambda.class, InACollection.class,
             AsAFieldOfAnyType.class, AsAClass.class, OneOfTwo.class })
     void aTypeIsFoundWithAllThatItConsistsOf(Class<?> way) throws Exception {
-        assertThat(typesIn(way)).containsExactly(names(Element.class, Part.class, Written.class));
+        var found = typesIn(way);
+
+        assertThat(found).containsExactly(names(Element.class, Part.class, Written.class));
     }
 
     @ParameterizedTest
     @ValueSource(classes = WithASuperclass.class)
     void whatItInheritsIsFound(Class<?> way) throws Exception {
-        assertThat(typesIn(way)).containsExactly(names(Base.class, Derived.class, Part.class));
+        var found = typesIn(way);
+
+        assertThat(found).containsExactly(names(Base.class, Derived.class, Part.class));
     }
 
     @ParameterizedTest
     @ValueSource(classes = OnlyItsText.class)
     void aTypeThatDoesNotGetThereIsNot(Class<?> way) throws Exception {
-        assertThat(typesIn(way)).isEmpty();
+        var found = typesIn(way);
+
+        assertThat(found).isEmpty();
     }
 }

@@ -177,9 +177,7 @@ class AdminResourceIT {
             /api/admin/stats?from=0001-01-01                  | from must be a day from 1970-01-01 to 9999-12-31
             """)
     void whatIsNoRangeIsRefused(String path, String complaint) {
-        String url = path;
-
-        Response answer = SERVICE.request().urlEncodingEnabled(false).get(url);
+        Response answer = SERVICE.request().urlEncodingEnabled(false).get(path);
 
         assertFields(answer, 422, complaint);
     }
@@ -187,9 +185,7 @@ class AdminResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "/api/admin/overview?from=x", "/api/admin/stats?to=2026-02-30" })
     void whatIsNoDayIsRefused(String path) {
-        String url = path;
-
-        Response answer = SERVICE.request().get(url);
+        Response answer = SERVICE.request().get(path);
 
         assertProblem(answer, 422, "invalid_parameter");
     }
@@ -386,9 +382,7 @@ class AdminResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "/api/admin", "/api/admin/", "/api/admin/maintenance", "/api/admin/nothing" })
     void whatIsNotThereIsNotFound(String path) {
-        String url = path;
-
-        Response answer = SERVICE.request().get(url);
+        Response answer = SERVICE.request().get(path);
 
         assertProblem(answer, 404, "not_found");
     }

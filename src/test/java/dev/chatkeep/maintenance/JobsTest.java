@@ -10,6 +10,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
@@ -63,31 +65,18 @@ class JobsTest {
         assertThat(mine).isFalse();
     }
 
-    @Test
-    void theSameTimeIsTheSameInAnyTimeZone() {
+    @ParameterizedTest(name = "{0}")
+    @CsvSource(delimiter = '|', textBlock = """
+            the same time in another zone           | retention | 2026-01-01 04:30+01 | false
+            the next time, the last run not ended   | retention | 2026-01-02 03:30Z   | true
+            another job at the same time            | backup    | 2026-01-01 03:30Z   | true
+            """)
+    void aJobMayBeTakenOnceForEachTime(String name, String job, String dueAt, boolean expected) {
         claim("retention", "2026-01-01 03:30Z");
 
-        boolean mine = claim("retention", "2026-01-01 04:30+01");
+        boolean mine = claim(job, dueAt);
 
-        assertThat(mine).isFalse();
-    }
-
-    @Test
-    void theNextTimeIsAnotherOneEvenIfTheLastRunWasCutOff() {
-        claim("retention", "2026-01-01 03:30Z");
-
-        boolean mine = claim("retention", "2026-01-02 03:30Z");
-
-        assertThat(mine).isTrue();
-    }
-
-    @Test
-    void anotherJobMayBeDueAtTheSameTime() {
-        claim("retention", "2026-01-01 03:30Z");
-
-        boolean mine = claim("backup", "2026-01-01 03:30Z");
-
-        assertThat(mine).isTrue();
+        assertThat(mine).isEqualTo(expected);
     }
 
     @Test

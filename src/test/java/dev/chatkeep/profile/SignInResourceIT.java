@@ -10,11 +10,15 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -297,31 +301,19 @@ class SignInResourceIT {
         assertThat(Stored.of(caller, "usage").path("sessions_created").intValue()).isEqualTo(8);
     }
 
-    @Test
-    void aUserWhomTheIssuerNoLongerKnowsMayNotSignIn() {
-        Caller caller = Caller.fresh();
-
-        Response answer = whileUsersBelongToTheIssuer(caller::signIn);
-
-        assertProblem(answer, 403, "unknown_user");
-        assertThat(Stored.versions(caller)).isNull();
+    static Stream<Arguments> firstRequests() {
+        return Stream.of(
+                Arguments.of("signing in", (Function<Caller, Response>) Caller::signIn),
+                Arguments.of("writing", (Function<Caller, Response>) caller -> caller.createSession("s1", "A title")),
+                Arguments.of("clearing", (Function<Caller, Response>) Caller::clearAll));
     }
 
-    @Test
-    void aUserWhomTheIssuerNoLongerKnowsMayNotWrite() {
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("firstRequests")
+    void aUserWhomTheIssuerNoLongerKnowsIsRefused(String name, Function<Caller, Response> request) {
         Caller caller = Caller.fresh();
 
-        Response answer = whileUsersBelongToTheIssuer(() -> caller.createSession("s1", "A title"));
-
-        assertProblem(answer, 403, "unknown_user");
-        assertThat(Stored.versions(caller)).isNull();
-    }
-
-    @Test
-    void aUserWhomTheIssuerNoLongerKnowsMayNotClear() {
-        Caller caller = Caller.fresh();
-
-        Response answer = whileUsersBelongToTheIssuer(caller::clearAll);
+        Response answer = whileUsersBelongToTheIssuer(() -> request.apply(caller));
 
         assertProblem(answer, 403, "unknown_user");
         assertThat(Stored.versions(caller)).isNull();

@@ -489,7 +489,7 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void holdsEverythingOfTheUser() {
-            conversation();
+            storeConversation();
             deletedConversation(id, "mine");
             UUID otherId = database.newUser();
             database.user(otherId).rows("select chatkeep.create_session(?, 'other', 'Of somebody else')", otherId);
@@ -543,7 +543,7 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void addsUpSessionsAndUsage() {
-            conversation();
+            storeConversation();
             superuser.rows("delete from public.user_usage_daily where user_id = ?", id);
             usageOfDaysAgo(0, 100);
             usageOfDaysAgo(6, 106);
@@ -564,7 +564,7 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void saysWhenTheUserWasActiveLast() {
-            conversation();
+            storeConversation();
 
             List<Map<String, Object>> rows = user.rows("select last_active, last_session_at from public.api_user_summary");
 
@@ -609,18 +609,6 @@ class UserFunctionsTest extends SqlTest {
 
             assertThat(state).isIn("55000", INSUFFICIENT_PRIVILEGE);
         }
-    }
-
-    /** Three messages, which were sent in another order than they were said. */
-    private void conversation() {
-        user.rows("select public.sync_user_conversations(?, ?::jsonb)", id,
-                json("""
-                        [{'id': 'c1', 'title': 'A title', 'createdAt': '2026-01-01T00:00:00Z', 'updatedAt': '2026-01-01T01:00:00Z', 'messages': [
-                            {'id': 'm1', 'role': 'assistant', 'content': 'second', 'timestamp': '2026-01-01T00:02:00Z', 'output_tokens': 7},
-                            {'id': 'm2', 'role': 'user', 'content': 'first', 'timestamp': '2026-01-01T00:01:00Z', 'input_tokens': 5},
-                            {'id': 'm3', 'role': 'user', 'content': 'third', 'timestamp': '2026-01-01T00:02:00Z'}]}]
-                        """)
-                        .toString());
     }
 
     /** Three messages and a quarter of a unit on one day. */

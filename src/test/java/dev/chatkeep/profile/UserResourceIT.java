@@ -351,18 +351,20 @@ class UserResourceIT {
                 "insert into public.user_activity_log (user_id, action, timestamp) select ?, 'a' || n, timestamptz '2026-01-01'"
                         + " + (n / 3) * interval '1 microsecond' from generate_series(1, 10) n",
                 caller.id());
-        List<String> all = new ArrayList<>();
+        List<JsonNode> pages = new ArrayList<>();
         String cursor = null;
 
         do {
             var request = caller.request().queryParam("limit", 4);
             JsonNode page = Json
                     .of((cursor == null ? request : request.queryParam("cursor", cursor)).get("/api/user/activity"));
-            assertThat(page.path("count").intValue()).isEqualTo(page.path("activities").size()).isPositive();
-            all.addAll(Json.texts(page.path("activities"), "action"));
+            pages.add(page);
             cursor = page.path("next_cursor").textValue();
         } while (cursor != null);
 
+        assertThat(pages).allSatisfy(page -> assertThat(page.path("count").intValue())
+                .isEqualTo(page.path("activities").size()).isPositive());
+        List<String> all = pages.stream().flatMap(page -> Json.texts(page.path("activities"), "action").stream()).toList();
         assertThat(all).hasSize(11).startsWith("profile_created").doesNotHaveDuplicates();
         assertThat(Sql.rows("select action from public.user_activity_log where user_id = ? order by timestamp desc, id desc",
                 caller.id()).stream().map(row -> row.get("action"))).containsExactlyElementsOf(all);

@@ -289,12 +289,13 @@ class SchemaCatalogueTest {
         assertThat(open).containsExactlyInAnyOrder("auth.jwt", "auth.role", "auth.uid");
     }
 
-    @Test
-    void noTableIsOpenToAnon() {
+    @ParameterizedTest
+    @ValueSource(strings = { "anon", "chatkeep_app" })
+    void neitherAnonNorTheLoginOfTheServiceHasARightOnATable(String role) {
         List<String> open = superuser.column("select name from (" + OUR_TABLES + """
-                ) t where has_any_column_privilege('anon', oid, 'select, insert, update, references')
-                       or has_table_privilege('anon', oid, 'delete, truncate, trigger')
-                """);
+                ) t where has_any_column_privilege('%1$s', oid, 'select, insert, update, references')
+                       or has_table_privilege('%1$s', oid, 'delete, truncate, trigger')
+                """.formatted(role));
 
         assertThat(open).isEmpty();
     }
@@ -355,16 +356,6 @@ class SchemaCatalogueTest {
         assertThat(login)
                 .isEqualTo(Map.of("rolinherit", false, "rolsuper", false, "rolbypassrls", false, "rolcreaterole", false,
                         "rolcreatedb", false, "rolreplication", false, "rolcanlogin", true));
-    }
-
-    @Test
-    void theLoginOfTheServiceHasNoRightOnATable() {
-        List<String> granted = superuser.column("select name from (" + OUR_TABLES + """
-                ) t where has_any_column_privilege('chatkeep_app', oid, 'select, insert, update, references')
-                       or has_table_privilege('chatkeep_app', oid, 'delete, truncate, trigger')
-                """);
-
-        assertThat(granted).isEmpty();
     }
 
     @Test

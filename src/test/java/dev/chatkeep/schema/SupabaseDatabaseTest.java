@@ -262,15 +262,7 @@ class SupabaseDatabaseTest {
 
         auth.rows("delete from auth.users where id = ?", id);
 
-        assertThat(database.superuser().rows("""
-                select 'profile' from public.profiles where id = ?1
-                union all select 'log' from public.user_activity_log where user_id = ?1
-                union all select 'session' from public.chat_sessions where user_id = ?1
-                union all select 'message' from public.chat_messages where user_id = ?1
-                union all select 'usage' from public.user_usage_daily where user_id = ?1
-                union all select 'charge' from chatkeep.charges where user_id = ?1
-                union all select 'counted session' from chatkeep.counted_sessions where user_id = ?1
-                """.replace("?1", "'" + id + "'"))).isEmpty();
+        assertThat(placesThatName(id)).isEmpty();
     }
 
     @Test
@@ -289,16 +281,7 @@ class SupabaseDatabaseTest {
         assertThat(deleted).isEqualTo(json(
                 "{'profiles': 1, 'sessions': 1, 'messages': 1, 'activity_logs': 1, 'usage_records': 1, 'accounts': 0}"));
         assertThat(rowVersion(id)).isEqualTo(before);
-        assertThat(database.superuser().rows("""
-                select 'profile' from public.profiles where id = ?1
-                union all select 'log' from public.user_activity_log where user_id = ?1
-                union all select 'session' from public.chat_sessions where user_id = ?1
-                union all select 'message' from public.chat_messages where user_id = ?1
-                union all select 'usage' from public.user_usage_daily where user_id = ?1
-                union all select 'usage by model' from chatkeep.usage_by_model where user_id = ?1
-                union all select 'charge' from chatkeep.charges where user_id = ?1
-                union all select 'counted session' from chatkeep.counted_sessions where user_id = ?1
-                """.replace("?1", "'" + id + "'"))).isEmpty();
+        assertThat(placesThatName(id)).isEmpty();
     }
 
     @ParameterizedTest
@@ -526,6 +509,19 @@ class SupabaseDatabaseTest {
 
     private static List<String> log(UUID id) {
         return database.user(id).column("select action from public.user_activity_log order by timestamp, action");
+    }
+
+    private static List<String> placesThatName(UUID id) {
+        return database.superuser().column("""
+                select 'profile' from public.profiles where id = ?1
+                union all select 'log' from public.user_activity_log where user_id = ?1
+                union all select 'session' from public.chat_sessions where user_id = ?1
+                union all select 'message' from public.chat_messages where user_id = ?1
+                union all select 'usage' from public.user_usage_daily where user_id = ?1
+                union all select 'usage by model' from chatkeep.usage_by_model where user_id = ?1
+                union all select 'charge' from chatkeep.charges where user_id = ?1
+                union all select 'counted session' from chatkeep.counted_sessions where user_id = ?1
+                """.replace("?1", "'" + id + "'"));
     }
 
     private static String rowVersion(UUID id) {

@@ -194,25 +194,17 @@ class RowLevelSecurityTest {
         assertThat(states).hasSizeGreaterThan(36).containsOnly(INSUFFICIENT_PRIVILEGE);
     }
 
-    @Test
-    void roleAndClaimsEndWithTheTransaction() throws SQLException {
+    @ParameterizedTest
+    @ValueSource(booleans = { true, false })
+    void roleAndClaimsEndWithTheTransaction(boolean commits) throws SQLException {
         List<Map<String, Object>> after;
 
         try (Connection connection = ann.begin()) {
-            connection.commit();
-            after = SqlCaller.read(connection,
-                    "select current_user::text as role, current_setting('request.jwt.claims', true) as claims");
-        }
-
-        assertThat(after).containsExactly(Map.of("role", PostgresServer.LOGIN, "claims", ""));
-    }
-
-    @Test
-    void roleAndClaimsEndWithATransactionThatFails() throws SQLException {
-        List<Map<String, Object>> after;
-
-        try (Connection connection = ann.begin()) {
-            connection.rollback();
+            if (commits) {
+                connection.commit();
+            } else {
+                connection.rollback();
+            }
             after = SqlCaller.read(connection,
                     "select current_user::text as role, current_setting('request.jwt.claims', true) as claims");
         }

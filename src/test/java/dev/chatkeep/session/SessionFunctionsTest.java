@@ -75,7 +75,7 @@ class SessionFunctionsTest extends SqlTest {
 
         @Test
         void sayAllThatIsStoredOfThem() {
-            conversation();
+            storeConversation();
 
             List<Map<String, Object>> sessions = user
                     .rows("select to_jsonb(r) as row from public.get_user_recent_sessions(?) r", id);
@@ -89,7 +89,7 @@ class SessionFunctionsTest extends SqlTest {
 
         @Test
         void hasItsMessagesInTimeOrder() {
-            conversation();
+            storeConversation();
 
             JsonNode session = user.value("select public.get_session_with_messages('c1', ?)", id);
 
@@ -112,24 +112,12 @@ class SessionFunctionsTest extends SqlTest {
 
         @Test
         void isNothingWhereItIsSomebodyElses() {
-            conversation();
+            storeConversation();
             UUID otherId = database.newUser();
 
             Object session = database.user(otherId).value("select public.get_session_with_messages('c1', ?)", otherId);
 
             assertThat(session).isNull();
         }
-    }
-
-    /** Three messages, which were sent in another order than they were said. */
-    private void conversation() {
-        user.rows("select public.sync_user_conversations(?, ?::jsonb)", id,
-                json("""
-                        [{'id': 'c1', 'title': 'A title', 'createdAt': '2026-01-01T00:00:00Z', 'updatedAt': '2026-01-01T01:00:00Z', 'messages': [
-                            {'id': 'm1', 'role': 'assistant', 'content': 'second', 'timestamp': '2026-01-01T00:02:00Z', 'output_tokens': 7},
-                            {'id': 'm2', 'role': 'user', 'content': 'first', 'timestamp': '2026-01-01T00:01:00Z', 'input_tokens': 5},
-                            {'id': 'm3', 'role': 'user', 'content': 'third', 'timestamp': '2026-01-01T00:02:00Z'}]}]
-                        """)
-                        .toString());
     }
 }

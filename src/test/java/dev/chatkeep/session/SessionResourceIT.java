@@ -409,38 +409,26 @@ class SessionResourceIT {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            {"id": "s1"}                 | title is missing
-            {"id": "s1", "title": null}  | title is missing
-            {"title": "New"}             | id is missing
-            {"id": null, "title": "New"} | id is missing
+            PATCH | /api/chat/sessions | {"id": "s1"}                       | 400 | title is missing
+            PATCH | /api/chat/sessions | {"id": "s1", "title": null}        | 400 | title is missing
+            PATCH | /api/chat/sessions | {"title": "New"}                   | 400 | id is missing
+            PATCH | /api/chat/sessions | {"id": null, "title": "New"}       | 400 | id is missing
+            POST  | /api/chat/session  | {"id": "s1", "title": ""}          | 422 | title must not be empty
+            POST  | /api/chat/session  | {"id": "s1", "title": 5}           | 422 | title has the wrong type
+            POST  | /api/chat/session  | {"id": "s1", "title": {}}          | 422 | title has the wrong type
+            POST  | /api/chat/session  | {"id": "s1", "title": "a\\u0000b"} | 422 | title must not hold the character NUL
+            POST  | /api/chat/session  | {"id": "", "title": "New"}         | 422 | id must not be empty
+            POST  | /api/chat/session  | {"id": 1, "title": "New"}          | 422 | id has the wrong type
+            POST  | /api/chat/session  | {"id": "\\u0000", "title": "New"}  | 422 | id must not hold the character NUL
             """)
-    void aChangeOfTitleThatLacksAFieldIsRefused(String body, String complaint) {
+    void aChangeOfTitleWithAFieldThatIsMissingOrWrongIsRefused(String method, String path, String body, int status,
+            String complaint) {
         Caller caller = Caller.fresh();
         caller.hasSession("s1", "Old");
 
-        Response answer = caller.request().body(body).patch("/api/chat/sessions");
+        Response answer = caller.request().body(body).request(method, path);
 
-        assertFields(answer, 400, complaint);
-        assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly("Old");
-    }
-
-    @ParameterizedTest
-    @CsvSource(delimiter = '|', textBlock = """
-            {"id": "s1", "title": ""}          | title must not be empty
-            {"id": "s1", "title": 5}           | title has the wrong type
-            {"id": "s1", "title": {}}          | title has the wrong type
-            {"id": "s1", "title": "a\\u0000b"} | title must not hold the character NUL
-            {"id": "", "title": "New"}         | id must not be empty
-            {"id": 1, "title": "New"}          | id has the wrong type
-            {"id": "\\u0000", "title": "New"}  | id must not hold the character NUL
-            """)
-    void aWrongFieldOfAChangeOfTitleIsRefused(String body, String complaint) {
-        Caller caller = Caller.fresh();
-        caller.hasSession("s1", "Old");
-
-        Response answer = caller.request().body(body).post("/api/chat/session");
-
-        assertFields(answer, 422, complaint);
+        assertFields(answer, status, complaint);
         assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly("Old");
     }
 

@@ -120,15 +120,17 @@ class RequestLogIT {
                 Script.streamed().delta("Some ").pause(pause).holdUntil(looked).delta("time").done());
 
         String id;
+        List<JsonNode> linesOfTheOpenStream;
         try (EventStreamClient stream = EventStreamClient.post(ann, "/api/chat",
                 Map.of("message", question, "model", PackagedService.MODEL))) {
             id = stream.header("X-Request-Id");
             stream.next();
-            assertThat(linesOf(id)).isEmpty();
+            linesOfTheOpenStream = linesOf(id);
             looked.countDown();
             stream.rest();
         }
 
+        assertThat(linesOfTheOpenStream).isEmpty();
         JsonNode fields = lineOf(id).path("mdc");
         assertThat(fields.path("route").textValue()).isEqualTo("/api/chat");
         assertThat(fields.path("status").textValue()).isEqualTo("200");

@@ -21,4 +21,17 @@ public abstract class SqlTest {
         id = database.newUser();
         user = database.user(id);
     }
+
+    /** {@code c1} with three messages, which were sent in another order than they were said. */
+    protected void storeConversation() {
+        user.rows("select public.sync_user_conversations(?, ?::jsonb)", id,
+                SqlCaller
+                        .json("""
+                                [{'id': 'c1', 'title': 'A title', 'createdAt': '2026-01-01T00:00:00Z', 'updatedAt': '2026-01-01T01:00:00Z', 'messages': [
+                                    {'id': 'm1', 'role': 'assistant', 'content': 'second', 'timestamp': '2026-01-01T00:02:00Z', 'output_tokens': 7},
+                                    {'id': 'm2', 'role': 'user', 'content': 'first', 'timestamp': '2026-01-01T00:01:00Z', 'input_tokens': 5},
+                                    {'id': 'm3', 'role': 'user', 'content': 'third', 'timestamp': '2026-01-01T00:02:00Z'}]}]
+                                """)
+                        .toString());
+    }
 }

@@ -374,9 +374,7 @@ class UsageResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "/api/usage/daily", "/api/usage/models", "/api/usage/summary" })
     void withoutATokenNothingIsAnswered(String path) {
-        String url = path;
-
-        Response answer = RestAssured.given().get(url);
+        Response answer = RestAssured.given().get(path);
 
         assertProblem(answer, 401, "unauthorized");
     }
