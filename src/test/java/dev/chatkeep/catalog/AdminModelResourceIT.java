@@ -43,7 +43,7 @@ class AdminModelResourceIT {
     private static final Administrator SERVICE = Administrator.service();
 
     @Test
-    void aNewModelIsAnsweredAsItsRow() {
+    void creatingAModelReturnsItsRow() {
         String model = Models.freshId();
 
         Response answer = create("""
@@ -96,7 +96,7 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void aModelThatIsThereForTheTierIsAConflictAndStaysAsItIs() {
+    void creatingAModelThatTheTierAlreadyHasIsAConflictAndChangesNothing() {
         String model = Models.freshId();
         String row = Models.open(model, "free", "1", "1");
         String before = version(row);
@@ -109,7 +109,7 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void ofTwoAdministratorsWhoCreateTheSameModelAtOnceOneDoes() throws Exception {
+    void onlyOneOfSeveralAdministratorsCreatesTheSameModelAtOnce() throws Exception {
         String model = Models.freshId();
         Callable<Integer> create = () -> Administrator.fresh().request()
                 .body("{\"model_id\": \"" + model + "\", \"tier\": \"free\"}").post("/api/admin/models").statusCode();
@@ -212,7 +212,7 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void aTagThatIsNullIsMissing() {
+    void aNullTagCountsAsMissing() {
         String body = "{\"model_id\": \"x\", \"tier\": \"free\", \"model_tags\": [null]}";
 
         Response answer = create(body);
@@ -233,7 +233,7 @@ class AdminModelResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "{", "{\"model_id\": ", "model_id=x", "{\"model_id\": \"x\"} {}", "{'model_id': 'x'}",
             "{\"model_id\": NaN}", "\u0000" })
-    void whatIsNoJsonIsRefused(String body) {
+    void aBodyThatIsNotJsonIsRefused(String body) {
         String text = body;
 
         Response answer = create(text);
@@ -253,7 +253,7 @@ class AdminModelResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "[]", "5", "true", "\"x\"", "\"\"", "[{\"model_id\": \"x\", \"tier\": \"free\"}]" })
-    void aBodyThatIsNoObjectIsRefused(String body) {
+    void aBodyThatIsNotAnObjectIsRefused(String body) {
         String text = body;
 
         Response answer = create(text);
@@ -271,7 +271,7 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void aNewModelIsLoggedWithWhoMadeIt() {
+    void creatingAModelLogsWhoDidIt() {
         Administrator administrator = Administrator.fresh();
         String model = Models.freshId();
 
@@ -289,7 +289,7 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void aChangeOfTheCatalogueIsInNobodysOwnLog() {
+    void aChangeOfTheCatalogueAppearsInNoUsersLog() {
         Administrator administrator = Administrator.fresh();
         Caller self = administrator.asUser();
         granted(administrator.request().post("/api/auth/session"));
@@ -319,7 +319,7 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void nullClearsALimitAndWhatElseCanBeCleared() {
+    void nullClearsLimitsAndOtherOptionalFields() {
         String row = create("""
                 {"model_id": "%s", "tier": "free", "daily_limit": 1, "monthly_limit": 2, "model_name": "A name",
                  "model_description": "Text", "context_length": 5, "model_tags": ["x"]}
@@ -339,7 +339,7 @@ class AdminModelResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "is_active", "input_cost_per_token", "output_cost_per_token", "model_tags" })
-    void whatCannotBeClearedIsNotNull(String field) {
+    void aRequiredFieldCannotBeSetToNull(String field) {
         String row = Models.open(Models.freshId(), "free", "1", "2");
         String before = version(row);
 
@@ -446,7 +446,7 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void whatIsDeactivatedCanBeOpenedAgain() {
+    void aDeactivatedModelCanBeActivatedAgain() {
         String row = Models.open(Models.freshId(), "free", "1", "2");
         Models.close(row);
 
@@ -457,7 +457,7 @@ class AdminModelResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "PATCH", "DELETE" })
-    void aRowThatIsNotThereIsNotFound(String method) {
+    void anUnknownRowIsNotFound(String method) {
         String path = "/api/admin/models/" + UUID.randomUUID();
 
         Response answer = SERVICE.request().body("{\"daily_limit\": 1}").request(method, path);
@@ -467,7 +467,7 @@ class AdminModelResourceIT {
 
     @ParameterizedTest
     @CsvSource({ "PATCH, x", "DELETE, x", "PATCH, 1-1-1-1-1x", "DELETE, %27%20or%201=1", "DELETE, a%2Fb:free" })
-    void whatIsNoIdOfARowIsRefused(String method, String id) {
+    void aMalformedRowIdIsRefused(String method, String id) {
         String path = "/api/admin/models/" + id;
 
         Response answer = SERVICE.request().urlEncodingEnabled(false).body("{\"daily_limit\": 1}").request(method, path);
@@ -553,7 +553,7 @@ class AdminModelResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "limit=x", "limit=1.5", "limit=2147483648" })
-    void aParameterThatIsNoNumberIsRefused(String query) {
+    void aParameterThatIsNotANumberIsRefused(String query) {
         String parameters = query;
 
         Response answer = list(parameters);
@@ -572,7 +572,7 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void aCatalogueBringsInItsModels() {
+    void importingACatalogueCreatesItsModels() {
         String first = Models.freshId();
         String second = Models.freshId();
 
@@ -621,7 +621,7 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void aModelThatIsThereFollowsTheCatalogueButForLimitsAndActivity() {
+    void anImportUpdatesAnExistingModelExceptForItsLimitsAndActivity() {
         String model = Models.freshId();
         String row = Models.open(model, "free", "1", "2");
         Models.change(row, "{\"is_active\": false, \"daily_limit\": 3, \"monthly_limit\": 4, \"model_name\": \"Old\"}");
@@ -639,7 +639,7 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void aModelOfAnotherTierIsLeftAlone() {
+    void anImportLeavesModelsOfOtherTiersAlone() {
         String model = Models.freshId();
         String row = Models.open(model, "free", "1", "2");
         String before = version(row);
@@ -652,7 +652,7 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void theLastOfTwoModelsWithOneIdCounts() {
+    void ofTwoModelsWithTheSameIdTheLastOneCounts() {
         String model = Models.freshId();
 
         Response answer = bringIn("free", "{\"data\": [" + listed(model, "1", "1") + "," + listed(model, "2", "2") + "]}");
@@ -745,7 +745,7 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void aWholeCatalogueIsBroughtInAtOnce() {
+    void aWholeCatalogueIsImportedInOneRequest() {
         String prefix = "many/" + UUID.randomUUID() + "/";
         String models = String.join(",", IntStream.range(0, 1_000).mapToObj(i -> listed(prefix + i, "0.1", "0.2")).toList());
 
@@ -769,7 +769,7 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void aCatalogueIsLoggedWithWhoBroughtItIn() {
+    void importingACatalogueLogsWhoDidIt() {
         Administrator administrator = Administrator.fresh();
 
         administrator.request().body("{\"data\": [" + listed(Models.freshId(), "0", "0") + "]}")
@@ -788,7 +788,7 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void theSameCatalogueFromTwoAdministratorsAtOnceIsBroughtInOnce() throws Exception {
+    void theSameCatalogueFromTwoAdministratorsAtOnceIsImportedOnce() throws Exception {
         String prefix = "both/" + UUID.randomUUID() + "/";
         List<String> models = new ArrayList<>(IntStream.range(0, 100).mapToObj(i -> listed(prefix + i, "0.1", "0.2")).toList());
         String forwards = "{\"data\": [" + String.join(",", models) + "]}";
@@ -833,7 +833,7 @@ class AdminModelResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "{", "data", "{\"data\": [}", "{\"data\": []} []" })
-    void aCatalogueThatIsNoJsonIsRefused(String body) {
+    void aCatalogueThatIsNotJsonIsRefused(String body) {
         String text = body;
 
         Response answer = bringIn("free", text);
@@ -861,7 +861,7 @@ class AdminModelResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "gold", "FREE", "free " })
-    void aCatalogueNeedsATierThatThereIs(String tier) {
+    void aCatalogueNeedsAKnownTier(String tier) {
         String name = tier;
 
         Response answer = bringIn(name, "{\"data\": []}");

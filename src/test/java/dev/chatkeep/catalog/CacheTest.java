@@ -55,7 +55,7 @@ class CacheTest {
     }
 
     @Test
-    void whatIsKeptIsThere() {
+    void aCachedValueIsFound() {
         cache("a", "{\"b\": [1]}", "1 hour");
 
         JsonNode value = cached("a");
@@ -64,14 +64,14 @@ class CacheTest {
     }
 
     @Test
-    void whatIsNotKeptIsNotThere() {
+    void anUnknownKeyIsNotFound() {
         JsonNode value = cached("a");
 
         assertThat(value).isNull();
     }
 
     @Test
-    void whatHasNoLifetimeIsKeptForEver() {
+    void aValueWithoutALifetimeNeverExpires() {
         cache("a", "1", null);
 
         assertThat(superuser.column("select expires_at from public.system_cache")).containsExactly((Object) null);
@@ -80,7 +80,7 @@ class CacheTest {
 
     @ParameterizedTest
     @ValueSource(strings = { "-1 microsecond", "-1 day", "0" })
-    void whatIsPastItsTimeIsNotThere(String lifetime) throws SQLException {
+    void anExpiredValueIsNotFound(String lifetime) throws SQLException {
         JsonNode value;
 
         try (Connection connection = service.begin()) {
@@ -92,7 +92,7 @@ class CacheTest {
     }
 
     @Test
-    void keepingAgainReplacesValueAndTime() {
+    void cachingAgainReplacesValueAndExpiry() {
         cache("a", "1", "-1 hour");
 
         cache("a", "2", "1 hour");
@@ -102,7 +102,7 @@ class CacheTest {
     }
 
     @Test
-    void aTransactionThatOnlyReadsKeepsNothingAndDoesNotFail() throws SQLException {
+    void aReadOnlyTransactionCachesNothingAndDoesNotFail() throws SQLException {
         try (Connection connection = service.begin()) {
             SqlCaller.read(connection, "set transaction read only");
             SqlCaller.read(connection, "select chatkeep.cache('a', '1', null)");
@@ -113,7 +113,7 @@ class CacheTest {
     }
 
     @Test
-    void forgettingTakesWhatBeginsLikeThat() {
+    void forgettingRemovesAllKeysWithThePrefix() {
         List.of("models:free", "models:pro", "models", "a:models:free", "MODELS:free").forEach(key -> cache(key, "1", null));
 
         service.rows("select chatkeep.forget('models:')");
@@ -122,7 +122,7 @@ class CacheTest {
     }
 
     @Test
-    void aPrefixIsNoPattern() {
+    void aPrefixIsNotAPattern() {
         List.of("a%b", "a_c", "axb").forEach(key -> cache(key, "1", null));
 
         service.rows("select chatkeep.forget('a%')");
@@ -149,7 +149,7 @@ class CacheTest {
     }
 
     @Test
-    void theListOfATierIsKeptUnderTheVersionOfTheCatalogue() {
+    void theListOfATierIsCachedUnderTheVersionOfTheCatalogue() {
         UUID id = database.newUser();
         superuser.rows("insert into public.model_access (model_id, tier) values ('gpt', 'free')");
 
@@ -160,7 +160,7 @@ class CacheTest {
     }
 
     @Test
-    void aListThatIsKeptIsRead() {
+    void aCachedListIsRead() {
         UUID id = database.newUser();
         superuser.rows("insert into public.model_access (model_id, tier) values ('gpt', 'free')");
         cache("models:free:" + version(), "[{\"id\": \"kept\"}]", "1 hour");
@@ -171,7 +171,7 @@ class CacheTest {
     }
 
     @Test
-    void aListThatWasReadBeforeAChangeIsNotTakenForTheOneAfterIt() {
+    void aListCachedBeforeAChangeIsNotUsedAfterIt() {
         UUID id = database.newUser();
         superuser.rows("insert into public.model_access (model_id, tier) values ('gpt', 'free')");
         long before = version();
@@ -184,7 +184,7 @@ class CacheTest {
     }
 
     @Test
-    void aTransactionThatOnlyReadsIsAnsweredWithoutAListThatIsKept() throws SQLException {
+    void aReadOnlyTransactionGetsTheListWithoutTheCache() throws SQLException {
         UUID id = database.newUser();
         superuser.rows("insert into public.model_access (model_id, tier) values ('gpt', 'free')");
         List<Map<String, Object>> models;

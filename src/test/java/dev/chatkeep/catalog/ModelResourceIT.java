@@ -40,7 +40,7 @@ class ModelResourceIT {
     private static final String UNLIMITED = "{\"daily\": null, \"monthly\": null}";
 
     @Test
-    void aModelIsAnsweredWithEverythingThatAFrontEndShows() {
+    void aModelIsListedWithEverythingThatAFrontEndShows() {
         Caller caller = Caller.fresh();
         String model = Models.freshId();
         granted(Administrator.service().request().body("""
@@ -61,7 +61,7 @@ class ModelResourceIT {
     }
 
     @Test
-    void aModelOfWhichNothingIsKnownIsCalledByItsId() {
+    void aModelWithoutANameIsNamedAfterItsId() {
         Caller caller = Caller.fresh();
         String model = Models.open("free", "0", "0");
 
@@ -74,7 +74,7 @@ class ModelResourceIT {
     }
 
     @Test
-    void theAnswerCountsTheModelsAndNamesTheTier() {
+    void theResponseCountsTheModelsAndNamesTheTier() {
         Caller caller = known("enterprise");
         Models.open("free", "0", "0");
 
@@ -86,7 +86,7 @@ class ModelResourceIT {
     }
 
     @Test
-    void whoHasNeverWrittenAnythingMayUseWhatIsFree() {
+    void aUserWhoHasNeverWrittenAnythingMayUseFreeModels() {
         Caller caller = Caller.fresh();
         String free = Models.open("free", "0", "0");
         String pro = Models.open("pro", "0", "0");
@@ -100,7 +100,7 @@ class ModelResourceIT {
 
     @ParameterizedTest
     @CsvSource({ "free, 1", "pro, 2", "enterprise, 3", "admin, 4" })
-    void aTierSeesItselfAndAllBelow(String tier, int visible) {
+    void usersSeeTheModelsOfTheirTierAndOfAllLowerTiers(String tier, int visible) {
         Caller caller = known(tier);
         List<String> models = new ArrayList<>();
         for (String opened : TIERS) {
@@ -115,7 +115,7 @@ class ModelResourceIT {
 
     @ParameterizedTest
     @CsvSource({ "free, free, 1", "pro, free, 1", "enterprise, enterprise, 3", "admin, admin, 4" })
-    void aModelOfSeveralTiersIsThereOnceAsTheHighestThatTheUserReaches(String tier, String shown, int price) {
+    void aModelOfSeveralTiersIsListedOnceWithTheHighestTierThatTheUserReaches(String tier, String shown, int price) {
         Caller caller = known(tier);
         String model = Models.freshId();
         Models.open(model, "free", "1", "1");
@@ -130,7 +130,7 @@ class ModelResourceIT {
     }
 
     @Test
-    void aModelThatIsNotActiveIsNotThere() {
+    void anInactiveModelIsNotListed() {
         Caller caller = known("admin");
         String model = Models.freshId();
         String row = Models.open(model, "free", "0", "0");
@@ -142,7 +142,7 @@ class ModelResourceIT {
     }
 
     @Test
-    void aModelThatIsNotActiveInOneTierIsThereAsTheNextLowerOne() {
+    void aModelThatIsInactiveInOneTierIsListedWithTheNextLowerTier() {
         Caller caller = known("pro");
         String model = Models.freshId();
         Models.open(model, "free", "1", "1");
@@ -170,7 +170,7 @@ class ModelResourceIT {
     }
 
     @Test
-    void aDefaultThatTheTierDoesNotOpenAnyMoreIsNotThere() {
+    void aDefaultModelThatTheTierNoLongerOpensIsNotListed() {
         Caller caller = known("pro");
         String model = Models.open("pro", "0", "0");
         setDefault(caller, model);
@@ -242,7 +242,7 @@ class ModelResourceIT {
     }
 
     @Test
-    void ofALimitThatIsUsedUpNothingIsLeft() {
+    void nothingIsLeftOfALimitThatIsUsedUp() {
         Caller caller = Chat.started();
         String model = limited("1", "0");
         Chat.called(caller, "r1", model);
@@ -256,7 +256,7 @@ class ModelResourceIT {
     }
 
     @Test
-    void whatOthersUsedDoesNotCount() {
+    void theUsageOfOthersDoesNotCount() {
         Caller ada = known("free");
         Caller bob = Chat.started();
         String model = limited("3", "3");
@@ -268,7 +268,7 @@ class ModelResourceIT {
     }
 
     @Test
-    void theListIsKeptInTheCacheForTheTier() {
+    void theListIsCachedForTheTier() {
         Caller caller = known("enterprise");
         String model = Models.open("enterprise", "0", "0");
 
@@ -301,7 +301,7 @@ class ModelResourceIT {
     }
 
     @Test
-    void aListPastItsTimeIsReadAnew() {
+    void anExpiredListIsReadAgain() {
         Caller caller = known("free");
         String model = Models.open("free", "0", "0");
         granted(caller.request().get("/api/models"));
@@ -333,7 +333,7 @@ class ModelResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "insert into model_access (model_id, tier) values (?, 'free')",
             "insert into model_access (model_id, tier) values (?, 'free') on conflict (model_id, tier) do nothing" })
-    void aModelThatSomebodyAddsBesideTheServiceShowsAtOnce(String sql) {
+    void aModelAddedDirectlyInTheDatabaseShowsAtOnce(String sql) {
         Caller caller = known("free");
         granted(caller.request().get("/api/models"));
         String model = Models.freshId();
@@ -345,7 +345,7 @@ class ModelResourceIT {
     }
 
     @Test
-    void aModelThatSomebodyDeletesBesideTheServiceIsGoneAtOnce() {
+    void aModelDeletedDirectlyFromTheDatabaseIsGoneAtOnce() {
         Caller caller = known("free");
         String model = Models.open("free", "0", "0");
         granted(caller.request().get("/api/models"));
@@ -384,7 +384,7 @@ class ModelResourceIT {
     }
 
     @Test
-    void aModelOfAHigherTierMayNotBeUsedAndTheAnswerSaysWhichOpensIt() {
+    void aModelOfAHigherTierMayNotBeUsedAndTheResponseNamesTheTier() {
         Caller caller = known("free");
         String model = Models.freshId();
         Models.open(model, "admin", "0", "0");
@@ -398,7 +398,7 @@ class ModelResourceIT {
     }
 
     @Test
-    void aModelThatNobodyKnowsMayNotBeUsed() {
+    void anUnknownModelMayNotBeUsed() {
         Caller caller = known("admin");
         String model = Models.freshId();
 
@@ -411,7 +411,7 @@ class ModelResourceIT {
     }
 
     @Test
-    void aModelThatIsNotActiveIsNotKnown() {
+    void anInactiveModelIsUnknown() {
         Caller caller = known("admin");
         String model = Models.freshId();
         Models.change(Models.open(model, "free", "0", "0"), "{\"is_active\": false}");
@@ -422,7 +422,7 @@ class ModelResourceIT {
     }
 
     @Test
-    void theAnswerSaysWhatIsLeftOfTheLimits() {
+    void theResponseSaysWhatIsLeftOfTheLimits() {
         Caller caller = Chat.started();
         String model = limited("3", "100");
         Chat.called(caller, "r1", model);
@@ -435,7 +435,7 @@ class ModelResourceIT {
     }
 
     @Test
-    void whoHasNeverWrittenAnythingMayAskAsWell() {
+    void aUserWhoHasNeverWrittenAnythingMayAskToo() {
         Caller caller = Caller.fresh();
         String model = Models.open("pro", "0", "0");
 
@@ -519,7 +519,7 @@ class ModelResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "/api/models/access", "/api/models//access", "/api/models/a/b:free",
             "/api/models/a/b:free/acces" })
-    void noOtherPathIsAnswered(String path) {
+    void anyOtherPathIsNotFound(String path) {
         Caller caller = Caller.fresh();
 
         Response answer = caller.request().urlEncodingEnabled(false).get(path);
@@ -539,7 +539,7 @@ class ModelResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "/api/models", "/api/models/a/b:free/access" })
-    void withoutATokenNothingIsAnswered(String path) {
+    void aRequestWithoutATokenIsRefused(String path) {
         Response answer = RestAssured.given().get(path);
 
         assertProblem(answer, 401, "unauthorized");
@@ -547,7 +547,7 @@ class ModelResourceIT {
 
     @ParameterizedTest
     @CsvSource({ "POST, /api/models", "DELETE, /api/models", "PUT, /api/models/a/access" })
-    void modelsAreReadOnlyHere(String method, String path) {
+    void usersCannotChangeModels(String method, String path) {
         Caller caller = Caller.fresh();
 
         Response answer = caller.request().request(method, path);

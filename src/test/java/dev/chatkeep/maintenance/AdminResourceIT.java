@@ -62,7 +62,7 @@ class AdminResourceIT {
     }
 
     @Test
-    void theStatisticsOfARangeAreAnsweredByDay() {
+    void theStatisticsOfARangeAreReportedByDay() {
         Sql.rows("""
                 insert into system_stats (stat_date, total_users, active_users_today, new_users_today, total_conversations,
                        total_messages, total_tokens, database_size_mb)
@@ -157,7 +157,7 @@ class AdminResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "/api/admin/overview", "/api/admin/stats" })
-    void byDefaultTheRangeIsThirtyDaysUpToToday(String path) {
+    void theDefaultRangeIsThirtyDaysUpToToday(String path) {
         String before = Sql.value("select " + TODAY + "::text");
 
         Response answer = SERVICE.request().get(path);
@@ -176,7 +176,7 @@ class AdminResourceIT {
             /api/admin/stats?from=2024-01-01&to=2025-01-01    | from must be at most 365 days before to
             /api/admin/stats?from=0001-01-01                  | from must be a day from 1970-01-01 to 9999-12-31
             """)
-    void whatIsNoRangeIsRefused(String path, String complaint) {
+    void anImpossibleRangeIsRefused(String path, String complaint) {
         Response answer = SERVICE.request().urlEncodingEnabled(false).get(path);
 
         assertFields(answer, 422, complaint);
@@ -184,7 +184,7 @@ class AdminResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "/api/admin/overview?from=x", "/api/admin/stats?to=2026-02-30" })
-    void whatIsNoDayIsRefused(String path) {
+    void aParameterThatIsNotADayIsRefused(String path) {
         Response answer = SERVICE.request().get(path);
 
         assertProblem(answer, 422, "invalid_parameter");
@@ -222,7 +222,7 @@ class AdminResourceIT {
     }
 
     @Test
-    void cleaningUpAnswersWhatItDeleted() {
+    void cleaningUpReportsWhatItDeleted() {
         granted(cleanUp("{\"days_to_keep\": 30}"));
         withHistory();
         Sql.rows("insert into system_cache (cache_key, cache_value, expires_at) values (?, '1', now() - interval '1 minute')",
@@ -287,7 +287,7 @@ class AdminResourceIT {
     }
 
     @Test
-    void cleaningUpLeavesTheCacheThatIsStillGood() {
+    void cleaningUpLeavesCacheEntriesThatHaveNotExpired() {
         String fresh = UUID.randomUUID().toString();
         String lasting = UUID.randomUUID().toString();
         String expired = UUID.randomUUID().toString();
@@ -358,7 +358,7 @@ class AdminResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "{", "days_to_keep=5", "{\"days_to_keep\": 90}}" })
-    void whatIsNoJsonIsRefusedAndNothingIsDeleted(String body) {
+    void aBodyThatIsNotJsonIsRefusedAndNothingIsDeleted(String body) {
         Caller user = withHistory();
 
         Response answer = cleanUp(body);
@@ -371,7 +371,7 @@ class AdminResourceIT {
     @ParameterizedTest
     @CsvSource({ "GET, /api/admin/maintenance/cleanup", "POST, /api/admin/health", "DELETE, /api/admin/stats",
             "POST, /api/admin/overview" })
-    void aMethodThatIsNotThereIsNotAllowed(String method, String path) {
+    void anUnsupportedMethodIsNotAllowed(String method, String path) {
         String body = "{\"days_to_keep\": 36500}";
 
         Response answer = SERVICE.request().body(body).request(method, path);
@@ -381,7 +381,7 @@ class AdminResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "/api/admin", "/api/admin/", "/api/admin/maintenance", "/api/admin/nothing" })
-    void whatIsNotThereIsNotFound(String path) {
+    void anUnknownPathIsNotFound(String path) {
         Response answer = SERVICE.request().get(path);
 
         assertProblem(answer, 404, "not_found");

@@ -80,7 +80,7 @@ class JobsTest {
     }
 
     @Test
-    void aClaimThatIsRolledBackIsNone() throws Exception {
+    void aClaimThatIsRolledBackDoesNotCount() throws Exception {
         try (var connection = service.begin()) {
             SqlCaller.read(connection, "select chatkeep.claim_job('retention', '2026-01-01 03:30Z')");
         }
@@ -107,7 +107,7 @@ class JobsTest {
     }
 
     @Test
-    void aJobThatNobodyHasTakenIsNotFinished() {
+    void aJobThatNobodyHasTakenCannotBeFinished() {
         service.rows("select chatkeep.finish_job('retention', '2026-01-01 03:30Z', '{}')");
 
         assertThat(superuser.rows("select from chatkeep.job_runs")).isEmpty();

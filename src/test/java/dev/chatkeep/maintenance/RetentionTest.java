@@ -145,7 +145,7 @@ class RetentionTest {
     }
 
     @Test
-    void withoutDaysItKeepsWhatTheSettingsSay() {
+    void withoutAnArgumentItKeepsTheDaysOfTheSettings() {
         activity("90 days 1 second");
         activity("90 days -1 hour");
         usage(91);
@@ -199,7 +199,7 @@ class RetentionTest {
     }
 
     @Test
-    void aRunIsAnEventOfTheSystemAndInNobodysLog() {
+    void aRunIsLoggedAsASystemEventAndInNoUsersLog() {
         activity("91 days");
 
         run(90);
@@ -234,7 +234,7 @@ class RetentionTest {
     }
 
     @Test
-    void theJobWritesDownWhatItDid() {
+    void theJobRecordsWhatItDid() {
         activity("91 days");
         usage(91);
 
@@ -265,7 +265,7 @@ class RetentionTest {
     }
 
     @Test
-    void fourWhoAreToldAtTheSameTimeRunItOnce() {
+    void fourInstancesStartedAtTheSameTimeRunItOnce() {
         IntStream.range(0, 50).forEach(entry -> activity("91 days"));
         double before = deleted("activity_logs");
 
@@ -278,7 +278,7 @@ class RetentionTest {
     }
 
     @Test
-    void whatAnotherInstanceHasTakenIsLeftToIt() {
+    void aRunTakenByAnotherInstanceIsLeftToIt() {
         Sql.rows("select chatkeep.claim_job('retention', ?)", DUE);
         activity("91 days");
 
@@ -340,7 +340,7 @@ class RetentionTest {
     }
 
     @Test
-    void whereItIsOffNoJobIsScheduled() {
+    void noJobIsScheduledWhenItIsTurnedOff() {
         String schedule = config.schedule();
 
         List<Trigger> jobs = scheduler.getScheduledJobs();

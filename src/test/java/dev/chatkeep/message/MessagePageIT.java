@@ -48,7 +48,7 @@ class MessagePageIT {
     }
 
     @Test
-    void anAnswerThatWouldBeTooLargeEndsEarlyAndSaysWhereToGoOn() {
+    void aPageThatWouldBeTooLargeEndsEarlyAndSaysWhereToGoOn() {
         Caller caller = Caller.fresh();
         String content = "\u00FC".repeat((1 << 20) / 2);
         for (int upload = 0; upload < 5; upload++) {
@@ -114,7 +114,7 @@ class MessagePageIT {
     }
 
     @Test
-    void aCursorDoesNotOpenSomebodyElsesSession() {
+    void aCursorDoesNotOpenASessionOfSomebodyElse() {
         Caller ada = callerWithMessages();
         String cursor = page(ada, 5, null).path("next_cursor").textValue();
 
@@ -141,7 +141,7 @@ class MessagePageIT {
     @ParameterizedTest
     @ValueSource(strings = { "{}", "[1]", "[1, null]", "[null, \"m1\"]", "[\"1\", \"m1\"]", "[1, null, \"s1\"]",
             "[1, \"a\\u0000b\"]", "!" })
-    void aCursorThatNoSessionAnsweredWithIsRefused(String key) {
+    void aMadeUpCursorIsRefused(String key) {
         Caller caller = callerWithMessages();
         String cursor = Base64.getUrlEncoder().withoutPadding().encodeToString(key.getBytes(StandardCharsets.UTF_8));
 

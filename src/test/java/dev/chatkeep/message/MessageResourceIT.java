@@ -43,7 +43,7 @@ class MessageResourceIT {
     private static final String EMOJI = "\uD83D\uDE00";
 
     @Test
-    void aMessageIsAnsweredAsItsRow() {
+    void storingAMessageReturnsItsRow() {
         Caller caller = callerWithSession();
 
         Response answer = caller.request().body("""
@@ -86,7 +86,7 @@ class MessageResourceIT {
     }
 
     @Test
-    void whatWasNotSentIsAbsentWhenItIsRead() {
+    void fieldsThatWereNotSentAreAbsentWhenRead() {
         Caller caller = callerWithSession();
         granted(post(caller, "s1", """
                 {"id": "m1", "role": "user", "content": "Hello", "timestamp": "2026-03-01T10:00:00.000Z"}
@@ -100,7 +100,7 @@ class MessageResourceIT {
     }
 
     @Test
-    void whatWasSentAsNullIsAbsentWhenItIsRead() {
+    void fieldsSentAsNullAreAbsentWhenRead() {
         Caller caller = callerWithSession();
         granted(post(caller, "s1", """
                 {"id": "m1", "role": "user", "content": "Hello", "timestamp": "2026-03-01T10:00:00.000Z", "model": null,
@@ -116,7 +116,7 @@ class MessageResourceIT {
     }
 
     @Test
-    void aTimestampThatWasNotSentIsTheTimeOfStoring() {
+    void aMissingTimestampBecomesTheTimeOfStoring() {
         Caller caller = callerWithSession();
 
         Response answer = post(caller, "s1", "{\"id\": \"m1\", \"role\": \"user\", \"content\": \"Hello\"}");
@@ -205,7 +205,7 @@ class MessageResourceIT {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("texts")
-    void contentIsReadToTheByte(String name, String content) {
+    void contentIsReadBackByteForByte(String name, String content) {
         Caller caller = callerWithSession();
         caller.hasMessage("s1", message("m1", content));
 
@@ -220,7 +220,7 @@ class MessageResourceIT {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("texts")
-    void contentIsAnsweredToTheByte(String name, String content) {
+    void storingAMessageReturnsItsContentUnchanged(String name, String content) {
         Caller caller = callerWithSession();
 
         Response answer = caller.post("s1", message("m1", content));
@@ -230,7 +230,7 @@ class MessageResourceIT {
     }
 
     @Test
-    void anAnswerOfTenMebibytesIsStored() {
+    void aMessageOfTenMebibytesIsStored() {
         Caller caller = callerWithSession();
         String content = "x".repeat(10 * MEBIBYTE);
 
@@ -258,7 +258,7 @@ class MessageResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "id", "content", "model", "user_message_id", "completion_id" })
-    void nulIsRefusedInEveryText(String field) {
+    void nulIsRefusedInAnyText(String field) {
         Caller caller = callerWithSession();
         Map<String, Object> message = new HashMap<>(message("m1", "Hello"));
         message.put(field, "a\u0000b");
@@ -417,7 +417,7 @@ class MessageResourceIT {
     }
 
     @Test
-    void aSessionWithoutMessagesIsReadAsSuch() {
+    void aSessionWithoutMessagesHasAnEmptyList() {
         Caller caller = callerWithSession();
 
         Response answer = caller.messages("s1");
@@ -552,7 +552,7 @@ class MessageResourceIT {
     }
 
     @Test
-    void tokensMayBeAsManyAsAnIntegerHolds() {
+    void tokenCountsMayBeAsLargeAsAnInteger() {
         Caller caller = callerWithSession();
 
         Response answer = post(caller, "s1", """
@@ -566,7 +566,7 @@ class MessageResourceIT {
     }
 
     @Test
-    void aTotalThatWasNotSentIsTheSumOfWhatWas() {
+    void aMissingTotalBecomesTheSumOfTheTokensSent() {
         Caller caller = callerWithSession();
 
         Response answer = post(caller, "s1", """
@@ -590,7 +590,7 @@ class MessageResourceIT {
     }
 
     @Test
-    void theSameMessageAgainIsAnsweredTheSameAndWritesNothing() {
+    void sendingTheSameMessageAgainGetsTheSameResponseAndWritesNothing() {
         Caller caller = callerWithSession();
         Map<String, Object> message = Map.of("id", "m1", "role", "assistant", "content", "An answer", "model", "model-1",
                 "timestamp", "2026-03-01T10:00:00.000Z", "output_tokens", 7, "elapsed_time", 0.25, "contentType", "text");
@@ -647,7 +647,7 @@ class MessageResourceIT {
     }
 
     @Test
-    void anIdThatStandsInAnotherSessionIsAConflictAndWritesNothing() {
+    void anIdUsedInAnotherSessionIsAConflictAndWritesNothing() {
         Caller caller = callerWithSession();
         caller.hasSession("s2", "Another");
         caller.hasMessage("s1", message("m1", "Hello"));
@@ -675,7 +675,7 @@ class MessageResourceIT {
     }
 
     @Test
-    void somebodyElsesSessionIsNotThereToWriteIn() {
+    void aSessionOfSomebodyElseCannotBeWrittenTo() {
         Caller ada = callerWithSession();
         Caller bob = Caller.fresh();
         ada.hasMessage("s1", message("m1", "Ada's"));
@@ -689,7 +689,7 @@ class MessageResourceIT {
     }
 
     @Test
-    void somebodyElsesSessionIsNotThereToRead() {
+    void aSessionOfSomebodyElseCannotBeRead() {
         Caller ada = callerWithSession();
         Caller bob = Caller.fresh();
         ada.hasMessage("s1", message("m1", "Ada's"));
@@ -700,7 +700,7 @@ class MessageResourceIT {
     }
 
     @Test
-    void aSessionThatIsNotThereIsNotMade() {
+    void aMissingSessionIsNotCreated() {
         Caller caller = callerWithSession();
 
         Response answer = caller.post("s2", message("m1", "Hello"));
@@ -720,7 +720,7 @@ class MessageResourceIT {
     }
 
     @Test
-    void theSessionToReadMustHaveAPossibleId() {
+    void theSessionToReadMustHaveAValidId() {
         Caller caller = callerWithSession();
 
         Response answer = caller.messages("x".repeat(256));
@@ -754,7 +754,7 @@ class MessageResourceIT {
 
     @ParameterizedTest
     @CsvSource({ "GET, /api/chat/messages?session_id=s1", "POST, /api/chat/messages" })
-    void withoutATokenNothingIsAnswered(String method, String path) {
+    void aRequestWithoutATokenIsRefused(String method, String path) {
         Caller caller = callerWithSession();
 
         Response answer = RestAssured.given().contentType(ContentType.JSON)

@@ -166,7 +166,7 @@ class DatabaseAwayIT {
     }
 
     @Test
-    void whenTheDatabaseIsBackTheServiceIsTooWithAllThatWasStored() throws Exception {
+    void whenTheDatabaseIsBackTheServiceWorksAgainAndNothingIsLost() throws Exception {
         bringTheDatabaseBack();
         Caller caller = service.newCaller();
         caller.hasSession("s1", "A title");
@@ -183,7 +183,7 @@ class DatabaseAwayIT {
     }
 
     @Test
-    void connectionsThatWereCutAreReplaced() throws Exception {
+    void terminatedConnectionsAreReplaced() throws Exception {
         bringTheDatabaseBack();
         Caller caller = service.newCaller();
         Callable<Integer> request = () -> caller.listSessions().statusCode();

@@ -64,7 +64,7 @@ class OpenApiIT {
     }
 
     @Test
-    void everyCallSaysWhatItAnswersWith() {
+    void everyCallDescribesItsResponses() {
         JsonNode document = document();
 
         Map<String, JsonNode> answers = responses(document, status -> status.startsWith("2"));
@@ -86,7 +86,7 @@ class OpenApiIT {
     }
 
     @Test
-    void everyCallWithABodySaysWhatItReads() {
+    void everyCallWithABodyDescribesIt() {
         JsonNode document = document();
 
         Map<String, JsonNode> bodies = new TreeMap<>();
@@ -137,7 +137,7 @@ class OpenApiIT {
     }
 
     @Test
-    void everyCallSaysThatItWantsAToken() {
+    void everyCallSaysThatItNeedsAToken() {
         JsonNode document = document();
 
         Map<String, JsonNode> operations = operations();
@@ -167,7 +167,7 @@ class OpenApiIT {
     }
 
     @Test
-    void withoutATokenNoDescribedCallIsAnswered() {
+    void everyDescribedCallIsRefusedWithoutAToken() {
         Map<String, JsonNode> operations = operations();
 
         Map<String, String> answers = new TreeMap<>();

@@ -49,7 +49,7 @@ class OverloadIT {
     }
 
     @Test
-    void whatFindsNoConnectionIsToldToComeBackAndNothingIsLost() throws Exception {
+    void aRequestThatGetsNoConnectionIsToldToRetryAndNothingIsLost() throws Exception {
         Caller caller = service.newCaller();
         caller.hasSession("s1", "A title");
         ExecutorService threads = Executors.newCachedThreadPool();

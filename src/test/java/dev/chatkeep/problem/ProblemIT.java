@@ -161,7 +161,7 @@ class ProblemIT {
     @ParameterizedTest
     @ValueSource(strings = { "application/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
             "application/octet-stream", "application/jsonp", "text/json" })
-    void noOtherTypeIsRead(String type) throws Exception {
+    void aBodyOfAnotherTypeIsRefused(String type) throws Exception {
         Caller caller = Caller.fresh();
         HttpRequest request = request(caller, "POST /api/chat/sessions", BodyPublishers.ofString("{\"id\": \"s1\"}"))
                 .setHeader("Content-Type", type).build();
@@ -174,7 +174,7 @@ class ProblemIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "text/html", "application/xml", "image/*" })
-    void onlyJsonIsAnswered(String accept) {
+    void clientsThatDoNotAcceptJsonAreRefused(String accept) {
         Caller caller = Caller.fresh();
 
         Response answer = caller.request().header("Accept", accept).get("/api/chat/sessions");
@@ -184,7 +184,7 @@ class ProblemIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "application/json", "*/*", "application/*", "text/html, */*;q=0.1", "text/html,application/json" })
-    void jsonIsAnsweredToWhomeverTakesIt(String accept) {
+    void clientsThatAcceptJsonGetIt(String accept) {
         Caller caller = Caller.fresh();
 
         Response answer = caller.request().header("Accept", accept).get("/api/chat/sessions");
@@ -206,7 +206,7 @@ class ProblemIT {
     }
 
     @Test
-    void whatIsNotThereIsNotFoundWithoutATokenToo() {
+    void anUnknownPathIsNotFoundEvenWithoutAToken() {
         String path = "/api/nothing";
 
         Response answer = RestAssured.given().get(path);
@@ -237,7 +237,7 @@ class ProblemIT {
     }
 
     @Test
-    void aBodyOfTheLimitIsRead() throws Exception {
+    void aBodyOfExactlyTheLimitIsRead() throws Exception {
         Caller caller = Caller.fresh();
 
         HttpResponse<byte[]> answer = send(caller, "POST /api/chat/sessions", BodyPublishers.ofByteArray(bodyOf(LIMIT)));
@@ -321,7 +321,7 @@ class ProblemIT {
     }
 
     @Test
-    void whatAClientSentIsNotRepeatedInAProblem() {
+    void aProblemDoesNotRepeatWhatTheClientSent() {
         Caller caller = Caller.fresh();
 
         Response answer = caller.request().body("{\"id\": {\"secret\": \"hunter2\"}}").post("/api/chat/sessions");

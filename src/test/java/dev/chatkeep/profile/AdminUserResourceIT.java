@@ -45,7 +45,7 @@ class AdminUserResourceIT {
     private static final Administrator SERVICE = Administrator.service();
 
     @Test
-    void aUserOfTheListIsAnsweredWithWhatAdministratorsNeed() {
+    void usersAreListedWithWhatAdministratorsNeed() {
         Caller user = known();
 
         Response answer = search(Tokens.email(user.id()));
@@ -66,7 +66,7 @@ class AdminUserResourceIT {
     }
 
     @Test
-    void aPartOfTheAddressFindsAUserInCapitalsAsWell() {
+    void aPartOfTheAddressFindsAUserWhateverTheCase() {
         Caller user = known();
 
         Response answer = search(user.id().toString().substring(3, 30).toUpperCase());
@@ -103,7 +103,7 @@ class AdminUserResourceIT {
     }
 
     @Test
-    void whoIsNotThereIsNotFoundInTheList() {
+    void searchingForAnUnknownUserFindsNobody() {
         String nobody = UUID.randomUUID().toString();
 
         Response answer = search(nobody);
@@ -167,7 +167,7 @@ class AdminUserResourceIT {
     }
 
     @Test
-    void aPageThatIsExactlyFullIsTheLastOne() {
+    void aLastPageThatIsExactlyFullHasNoCursor() {
         String name = UUID.randomUUID().toString();
         knownAs(name + "1@x.org");
         knownAs(name + "2@x.org");
@@ -179,7 +179,7 @@ class AdminUserResourceIT {
     }
 
     @Test
-    void byDefaultAPageHasFiftyUsers() {
+    void aPageHasFiftyUsersByDefault() {
         String name = UUID.randomUUID().toString();
         Sql.rows("""
                 insert into auth.users (id, email) select gen_random_uuid(), ? || i || '@x.org' from generate_series(1, 51) i
@@ -228,7 +228,7 @@ class AdminUserResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "limit=x", "limit=1.5", "limit=99999999999" })
-    void aLimitThatIsNoNumberIsRefused(String query) {
+    void aLimitThatIsNotANumberIsRefused(String query) {
         String path = "/api/admin/users?" + query;
 
         Response answer = SERVICE.request().get(path);
@@ -237,7 +237,7 @@ class AdminUserResourceIT {
     }
 
     @Test
-    void oneUserIsAnsweredWithProfileAndUsage() {
+    void aUserIsShownWithProfileAndUsage() {
         Caller user = Chat.started();
         String model = Models.open("free", "0.01", "0.1");
         Chat.store(user, Chat.question("q1", model, 3));
@@ -255,7 +255,7 @@ class AdminUserResourceIT {
 
     @ParameterizedTest
     @CsvSource({ "GET, ''", "GET, /usage", "PATCH, ''" })
-    void whoIsNotThereIsNotFound(String method, String suffix) {
+    void anUnknownUserIsNotFound(String method, String suffix) {
         String path = "/api/admin/users/" + UUID.randomUUID() + suffix;
 
         Response answer = SERVICE.request().body("{\"credits\": 1}").request(method, path);
@@ -265,7 +265,7 @@ class AdminUserResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "x", "1", "%27%20or%201=1", "00000000-0000-0000-0000-00000000000x", "x/usage" })
-    void whatIsNoIdOfAUserIsRefused(String id) {
+    void aMalformedUserIdIsRefused(String id) {
         String path = "/api/admin/users/" + id;
 
         Response answer = SERVICE.request().urlEncodingEnabled(false).get(path);
@@ -391,7 +391,7 @@ class AdminUserResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "{", "credits=5", "{\"credits\": 5}}", "{\"credits\": 05}", "{\"credits\": 5,}" })
-    void whatIsNoJsonIsRefused(String body) {
+    void aBodyThatIsNotJsonIsRefused(String body) {
         Caller user = known();
 
         Response answer = SERVICE.change(user, body);
@@ -432,7 +432,7 @@ class AdminUserResourceIT {
     }
 
     @Test
-    void whoChangesSomebodyHasNothingInTheirOwnLog() {
+    void aChangeDoesNotAppearInTheLogOfTheAdministrator() {
         Caller user = known();
         Administrator administrator = Administrator.fresh();
         granted(administrator.request().post("/api/auth/session"));
@@ -444,7 +444,7 @@ class AdminUserResourceIT {
     }
 
     @Test
-    void anAdministratorWhoIsNoUserYetDoesNotBecomeOne() {
+    void makingAChangeDoesNotTurnAnAdministratorIntoAUser() {
         Caller user = known();
         Administrator administrator = Administrator.fresh();
 
@@ -466,7 +466,7 @@ class AdminUserResourceIT {
     }
 
     @Test
-    void othersAreLeftAsTheyAre() {
+    void otherUsersAreNotChanged() {
         Caller user = known();
         Caller other = known();
         String before = Stored.versions(other);
@@ -546,7 +546,7 @@ class AdminUserResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "PUT", "DELETE", "POST" })
-    void usersAreNotMadeOrDeletedHere(String method) {
+    void usersCannotBeCreatedOrDeleted(String method) {
         Caller user = known();
 
         Response answer = SERVICE.request().request(method, "/api/admin/users/" + user.id());

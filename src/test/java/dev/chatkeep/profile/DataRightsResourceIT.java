@@ -120,7 +120,7 @@ class DataRightsResourceIT {
     }
 
     @Test
-    void contentsOfManyMegabytesComeBackToTheLetter() {
+    void contentsOfManyMegabytesAreExportedUnchanged() {
         Caller caller = Caller.fresh();
         caller.createSession("large", "Large");
         List<String> contents = new ArrayList<>();
@@ -138,7 +138,7 @@ class DataRightsResourceIT {
     }
 
     @Test
-    void whoHasNothingExportsAnEmptyDocument() {
+    void aUserWithoutDataExportsAnEmptyDocument() {
         Caller caller = Caller.fresh();
 
         JsonNode export = Json.of(caller.request().get("/api/user/export"));
@@ -162,14 +162,14 @@ class DataRightsResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "xml", "JSON" })
-    void anotherFormatIsRefused(String format) {
+    void anUnknownFormatIsRefused(String format) {
         Response export = Caller.fresh().request().queryParam("format", format).get("/api/user/export");
 
         assertFields(export, 422, "format must be json or ndjson");
     }
 
     @Test
-    void withoutATokenNothingIsExported() {
+    void anExportWithoutATokenIsRefused() {
         Response export = RestAssured.get("/api/user/export");
 
         assertProblem(export, 401, "unauthorized");
@@ -218,7 +218,7 @@ class DataRightsResourceIT {
     }
 
     @Test
-    void nothingInAnyTableNamesWhoWasErased() {
+    void noTableMentionsAnErasedUser() {
         Caller caller = userWithHistory();
         List<String> mentionsBefore = mentions(caller);
 
@@ -230,7 +230,7 @@ class DataRightsResourceIT {
     }
 
     @Test
-    void whatAnErasedAdministratorChangedNoLongerNamesThem() {
+    void changesByAnErasedAdministratorNoLongerNameThem() {
         Caller administrator = Caller.fresh();
         Caller user = Caller.fresh();
         user.signIn();
@@ -294,7 +294,7 @@ class DataRightsResourceIT {
     }
 
     @Test
-    void aTokenThatDoesNotSayWhenItWasIssuedIsRefusedToo() {
+    void aTokenWithoutATimeOfIssueIsRefusedToo() {
         Caller caller = userWithHistory();
         erase(caller);
 
@@ -304,7 +304,7 @@ class DataRightsResourceIT {
     }
 
     @Test
-    void whoSignsInAgainStartsAfresh() {
+    void signingInAfterAnErasureStartsAfresh() {
         Caller caller = userWithHistory();
         erase(caller);
 
@@ -328,7 +328,7 @@ class DataRightsResourceIT {
     }
 
     @Test
-    void whatIsSentWhileTheAccountIsErasedDoesNotStay() throws Exception {
+    void messagesSentDuringAnErasureDoNotStay() throws Exception {
         Caller caller = userWithHistory();
         caller.createSession("busy", "Busy");
         CountDownLatch posting = new CountDownLatch(80);

@@ -300,7 +300,7 @@ class ErasureTest extends SqlTest {
             "select chatkeep.append_message('%s', 's1', '{\"id\": \"m9\", \"role\": \"user\", \"content\": \"Too late\"}')",
             "select chatkeep.put_user_data('%s', '{\"ui\": {\"theme\": \"dark\"}}')",
             "select chatkeep.erase_account('%s')" })
-    void whatWaitedForTheErasureIsRefusedAndBringsNothingBack(String sql) throws Exception {
+    void aCallThatWaitedForTheErasureIsRefusedAndBringsNothingBack(String sql) throws Exception {
         long before = superuser.<Instant> value("select now()").getEpochSecond() - 1;
         ExecutorService executor = Executors.newSingleThreadExecutor();
         try (Connection erasing = user.begin()) {

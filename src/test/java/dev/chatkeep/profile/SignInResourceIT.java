@@ -46,7 +46,7 @@ class SignInResourceIT {
     private static final String EMOJI = "\uD83D\uDE00";
 
     @Test
-    void whoSignsInForTheFirstTimeIsAnsweredWithANewProfile() {
+    void signingInForTheFirstTimeReturnsANewProfile() {
         Caller caller = Caller.fresh();
 
         Response answer = caller.signIn();
@@ -65,7 +65,7 @@ class SignInResourceIT {
     }
 
     @Test
-    void whoSignsInForTheFirstTimeIsStoredAndLogged() {
+    void signingInForTheFirstTimeIsStoredAndLogged() {
         Caller caller = Caller.fresh();
 
         caller.signIn().then().statusCode(200);
@@ -86,7 +86,7 @@ class SignInResourceIT {
     }
 
     @Test
-    void whoSignsInAgainHasTheProfileOfTheNewClaims() {
+    void signingInAgainUpdatesTheProfileFromTheNewClaims() {
         Caller caller = Caller.fresh();
         caller.hasSignedIn();
 
@@ -111,7 +111,7 @@ class SignInResourceIT {
     }
 
     @Test
-    void whoSignsInAgainIsActiveNow() {
+    void signingInAgainUpdatesTheLastActivity() {
         Caller caller = Caller.fresh();
         caller.hasSignedIn();
         Sql.rows("update profiles set last_active = '2026-01-01Z', created_at = '2025-01-01Z' where id = ?", caller.id());
@@ -128,7 +128,7 @@ class SignInResourceIT {
     }
 
     @Test
-    void whoSignsInOftenIsLoggedOnce() {
+    void signingInOftenIsLoggedOnce() {
         Caller caller = Caller.fresh();
         caller.hasSignedIn();
         caller.hasSignedIn();
@@ -155,7 +155,7 @@ class SignInResourceIT {
     }
 
     @Test
-    void whatTheTokenDoesNotSayIsKept() {
+    void fieldsThatTheTokenDoesNotMentionAreKept() {
         Caller caller = Caller.fresh();
         granted(signIn(Tokens.claims(caller.id()).claim("user_metadata",
                 Map.of("full_name", "Ada", "avatar_url", "https://a/b.png"))));
@@ -169,7 +169,7 @@ class SignInResourceIT {
     }
 
     @Test
-    void namesThatOtherIssuersUseAreUnderstood() {
+    void claimNamesOfOtherIssuersAreUnderstood() {
         Caller caller = Caller.fresh();
 
         Response answer = signIn(Tokens.claims(caller.id()).remove("user_metadata")
@@ -180,7 +180,7 @@ class SignInResourceIT {
     }
 
     @Test
-    void claimsThatAreTooLongAreNoReasonToRefuseTheUser() {
+    void claimsThatAreTooLongAreAccepted() {
         Caller caller = Caller.fresh();
 
         Response answer = signIn(Tokens.claims(caller.id()).claim("email", "a".repeat(300))
@@ -193,7 +193,7 @@ class SignInResourceIT {
     }
 
     @Test
-    void claimsOfAnyShapeAreNoReasonToRefuseTheUser() {
+    void claimsOfAnyShapeAreAccepted() {
         Caller caller = Caller.fresh();
 
         Response answer = signIn(Tokens.claims(caller.id()).remove("email")
@@ -204,7 +204,7 @@ class SignInResourceIT {
     }
 
     @Test
-    void whatUsersSayOfThemselvesGivesThemNoRights() {
+    void metadataThatUsersWriteThemselvesGivesNoRights() {
         Caller caller = Caller.fresh();
 
         Response answer = signIn(Tokens.claims(caller.id()).claim("user_metadata", Map.of("full_name", "Ada",
@@ -259,7 +259,7 @@ class SignInResourceIT {
     }
 
     @Test
-    void somebodyElsesProfileIsLeftAlone() {
+    void signingInLeavesOtherProfilesAlone() {
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
         ada.hasSignedIn();
@@ -272,7 +272,7 @@ class SignInResourceIT {
     }
 
     @Test
-    void whoSignsInOnManyDevicesAtOnceIsOneUser() throws Exception {
+    void signingInOnManyDevicesAtOnceCreatesOneUser() throws Exception {
         Caller caller = Caller.fresh();
         Callable<Response> signIn = caller::signIn;
 
@@ -284,7 +284,7 @@ class SignInResourceIT {
     }
 
     @Test
-    void whoWritesFirstOnManyDevicesAtOnceIsOneUser() throws Exception {
+    void aFirstWriteOnManyDevicesAtOnceCreatesOneUser() throws Exception {
         Caller caller = Caller.fresh();
         List<Callable<Response>> writes = new ArrayList<>();
         for (int number = 0; number < 4; number++) {
@@ -321,7 +321,7 @@ class SignInResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "", "{}", "{\"email\": \"mallory@example.org\"}", "no JSON" })
-    void whatIsSentWithTheTokenDoesNotMatter(String body) {
+    void theBodyOfTheRequestDoesNotMatter(String body) {
         Caller caller = Caller.fresh();
 
         Response answer = caller.request().body(body).post("/api/auth/session");
@@ -341,7 +341,7 @@ class SignInResourceIT {
 
     @ParameterizedTest
     @CsvSource({ "/api/auth/session", "/api/auth/session/" })
-    void withoutATokenNobodySignsIn(String path) {
+    void signingInWithoutATokenIsRefused(String path) {
         String usersBefore = Sql.value("select count(*)::text from auth.users");
 
         Response answer = RestAssured.given().post(path);

@@ -55,7 +55,7 @@ class UserFunctionsTest extends SqlTest {
         }
 
         @Test
-        void takesMissingDetailsForNone() {
+        void treatsMissingDetailsAsEmpty() {
             UUID entry = user.value("select public.log_user_activity(?, 'exported', null, null, null)", id);
 
             assertThat(user.<Object> column("select details from public.user_activity_log where id = ?", entry))
@@ -219,7 +219,7 @@ class UserFunctionsTest extends SqlTest {
         }
 
         @Test
-        void ofTwelveAtTheSameTimeEachSeesTheOneBefore() throws Exception {
+        void showsEachOfTwelveConcurrentCallsTheTierBefore() throws Exception {
             List<String> tiers = List.of("free", "pro", "enterprise");
 
             List<JsonNode> results = MigratedDatabase.together(12,
@@ -359,7 +359,7 @@ class UserFunctionsTest extends SqlTest {
 
         @ParameterizedTest
         @ValueSource(strings = { "colour", "", "UI" })
-        void ofAnUnknownTypeAreRefused(String type) {
+        void areRefusedForAnUnknownType(String type) {
             JsonNode result = update(type, "{'a': 1}");
 
             assertThat(result)
@@ -367,7 +367,7 @@ class UserFunctionsTest extends SqlTest {
         }
 
         @Test
-        void ofNoTypeAreRefused() {
+        void areRefusedWithoutAType() {
             JsonNode result = update(null, "{'a': 1}");
 
             assertThat(result)
@@ -383,7 +383,7 @@ class UserFunctionsTest extends SqlTest {
         }
 
         @Test
-        void ofNobodyAreRefused() {
+        void areRefusedForAnUnknownUser() {
             JsonNode result = database.service().value("select public.update_user_preferences(?, 'ui', '{}')",
                     UUID.randomUUID());
 
@@ -477,7 +477,7 @@ class UserFunctionsTest extends SqlTest {
         }
 
         @Test
-        void isNothingForAnUnknownUser() {
+        void isNullForAnUnknownUser() {
             Object profile = database.service().value("select public.get_user_complete_profile(?)", UUID.randomUUID());
 
             assertThat(profile).isNull();
@@ -531,7 +531,7 @@ class UserFunctionsTest extends SqlTest {
         }
 
         @Test
-        void ofAnUnknownUserIsNothing() {
+        void isNullForAnUnknownUser() {
             Object export = database.service().value("select public.export_user_data(?)", UUID.randomUUID());
 
             assertThat(export).isNull();
@@ -573,7 +573,7 @@ class UserFunctionsTest extends SqlTest {
         }
 
         @Test
-        void ofANewUserIsZero() {
+        void isZeroForANewUser() {
             List<JsonNode> rows = user.column("""
                     select jsonb_build_array(session_count, message_count, session_tokens, last_session_at, messages_7_days,
                                              tokens_7_days, messages_30_days, tokens_30_days, cost_30_days)
@@ -604,7 +604,7 @@ class UserFunctionsTest extends SqlTest {
         }
 
         @Test
-        void isForReadingAlone() {
+        void isReadOnly() {
             String state = user.state("delete from public.api_user_summary");
 
             assertThat(state).isIn("55000", INSUFFICIENT_PRIVILEGE);

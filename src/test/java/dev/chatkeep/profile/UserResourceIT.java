@@ -38,7 +38,7 @@ class UserResourceIT {
     // ---- What a front end starts with
 
     @Test
-    void aUserWhoHasNeverBeenSeenGetsAnEmptyStart() {
+    void aNewUserStartsWithEmptyData() {
         Caller caller = Caller.fresh();
 
         Response data = caller.request().get("/api/user/data");
@@ -61,7 +61,7 @@ class UserResourceIT {
     }
 
     @Test
-    void whatIsUsedTodayIsThere() {
+    void theUsageOfTodayIsShown() {
         Caller caller = Caller.fresh();
         exchange(caller);
 
@@ -75,7 +75,7 @@ class UserResourceIT {
     }
 
     @Test
-    void whatIsUsedByOthersIsNot() {
+    void theUsageOfOthersIsNotShown() {
         exchange(Caller.fresh());
         Caller caller = Caller.fresh();
 
@@ -86,7 +86,7 @@ class UserResourceIT {
     }
 
     @Test
-    void theModelsOfTheTierAreThere() {
+    void theModelsOfTheTierAreListed() {
         String free = model("free", true);
         String pro = model("pro", true);
         String closed = model("free", false);
@@ -99,7 +99,7 @@ class UserResourceIT {
     @ParameterizedTest
     @CsvSource({ "GET, /api/user/data", "PUT, /api/user/data", "GET, /api/user/profile", "POST, /api/user/sync",
             "GET, /api/user/activity" })
-    void withoutATokenThereIsNothing(String method, String path) {
+    void aRequestWithoutATokenIsRefused(String method, String path) {
         Response answer = RestAssured.given().contentType("application/json").request(method, path);
 
         assertProblem(answer, 401, "unauthorized");
@@ -151,7 +151,7 @@ class UserResourceIT {
 
     @ParameterizedTest
     @CsvSource({ "pro, true", "free, false", "none, true" })
-    void aModelThatTheTierDoesNotOpenIsNoDefault(String tier, boolean active) {
+    void aModelThatTheTierDoesNotOpenCannotBeTheDefault(String tier, boolean active) {
         Caller caller = Caller.fresh();
         put(caller, "{\"ui\": {\"kept\": 1}}");
         String model = tier.equals("none") ? "no/such-model" : model(tier, active);
@@ -207,7 +207,7 @@ class UserResourceIT {
 
     @ParameterizedTest
     @CsvSource({ "'{', invalid_request", "'{} {}', invalid_request", "'', missing_field", "null, missing_field" })
-    void whatIsNoChangeAtAllIsMalformed(String body, String code) {
+    void aBodyThatIsNotAChangeIsMalformed(String body, String code) {
         Response refused = put(Caller.fresh(), body);
 
         assertProblem(refused, 400, code);
@@ -233,7 +233,7 @@ class UserResourceIT {
     }
 
     @Test
-    void aSectionMayNotGrowBeyondThatEither() {
+    void aSectionMayNotGrowBeyondSixteenKibibytes() {
         Caller caller = Caller.fresh();
         put(caller, "{\"ui\": {\"one\": \"" + "x".repeat(9_000) + "\"}}");
 
@@ -244,7 +244,7 @@ class UserResourceIT {
     }
 
     @Test
-    void aRequestThatNoChangeNeedsIsTooLarge() {
+    void aRequestLargerThanAnyChangeIsRefused() {
         Response refused = put(Caller.fresh(), "{\"ui\": {\"a\": \"" + "x".repeat(300_000) + "\"}}");
 
         assertProblem(refused, 413, "too_large");
@@ -285,7 +285,7 @@ class UserResourceIT {
     // ---- Profile and activity
 
     @Test
-    void theCompleteProfileIsThatOfTheFunction() {
+    void theProfileIsTheCompleteOneFromTheDatabase() {
         Caller caller = Caller.fresh();
         exchange(caller);
 
@@ -296,7 +296,7 @@ class UserResourceIT {
     }
 
     @Test
-    void theProfileOfAUserWhoHasNeverBeenSeenIsMade() {
+    void theProfileOfANewUserIsCreated() {
         Caller caller = Caller.fresh();
 
         Response profile = caller.request().get("/api/user/profile");
@@ -318,7 +318,7 @@ class UserResourceIT {
     }
 
     @Test
-    void activityNamesWhereItCameFrom() {
+    void activityRecordsWhereItCameFrom() {
         Caller caller = Caller.fresh();
 
         caller.request().header("User-Agent", "Test/1.0").header("X-Forwarded-For", "203.0.113.7").body("{\"ui\": {\"a\": 1}}")
@@ -333,7 +333,7 @@ class UserResourceIT {
     }
 
     @Test
-    void aUserAgentOfAnyLengthAndKindIsNoError() {
+    void aUserAgentOfAnyLengthAndKindIsAccepted() {
         Caller caller = Caller.fresh();
 
         caller.request().header("User-Agent", "é".repeat(3_000)).post("/api/auth/session").then().statusCode(200);
@@ -343,7 +343,7 @@ class UserResourceIT {
     }
 
     @Test
-    void activityComesInPagesNewestFirst() {
+    void activityIsPagedNewestFirst() {
         Caller caller = Caller.fresh();
         caller.signIn();
         Caller.fresh().signIn();
@@ -372,7 +372,7 @@ class UserResourceIT {
 
     @ParameterizedTest
     @CsvSource({ "limit, 0", "limit, 1001", "limit, x", "cursor, x", "cursor, WzEsMl0", "cursor, WzEsImEiXQ" })
-    void aPageThatThereIsNotIsRefused(String parameter, String value) {
+    void anImpossiblePageIsRefused(String parameter, String value) {
         Response refused = Caller.fresh().request().queryParam(parameter, value).get("/api/user/activity");
 
         assertThat(refused.statusCode()).isEqualTo(422);

@@ -171,7 +171,7 @@ class FunctionRightsTest {
 
     @ParameterizedTest
     @MethodSource("functionsOfAUser")
-    void aMissingUserIsNotTheCaller(String sql) {
+    void aMissingUserIsNotTakenForTheCaller(String sql) {
         SqlCaller nobody = database.as("authenticated", "{}");
 
         String state = nobody.state(sql, (Object) null);
@@ -181,7 +181,7 @@ class FunctionRightsTest {
 
     @ParameterizedTest
     @MethodSource("allowedCalls")
-    void whoMayCallAFunctionCanDoSo(Who who, String sql) {
+    void thoseWhomAFunctionIsForMayCallIt(Who who, String sql) {
         String state = state(who.caller(this), sql, bobId);
 
         assertThat(state).isEqualTo(SUCCESS);
@@ -189,7 +189,7 @@ class FunctionRightsTest {
 
     @ParameterizedTest
     @MethodSource("functionsOfAdministrators")
-    void usersAreNoAdministrators(String sql) {
+    void usersMayNotCallFunctionsOfAdministrators(String sql) {
         Map<String, Object> before = rowsOf(annId);
 
         String state = ann.state(sql.formatted(annId));
@@ -200,7 +200,7 @@ class FunctionRightsTest {
 
     @ParameterizedTest
     @MethodSource("functionsOfAdministrators")
-    void theTierNamedAdminMakesNoAdministrator(String sql) {
+    void theTierNamedAdminDoesNotMakeAnAdministrator(String sql) {
         UUID id = database.newUser("admin");
 
         String state = database.user(id).state(sql.formatted(id));
@@ -210,7 +210,7 @@ class FunctionRightsTest {
 
     @ParameterizedTest
     @MethodSource("internalCalls")
-    void nobodyMayCallWhatOtherFunctionsAreBuiltOf(Who who, String sql) {
+    void nobodyMayCallInternalFunctions(Who who, String sql) {
         String state = state(who.caller(this), sql, annId);
 
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
@@ -218,7 +218,7 @@ class FunctionRightsTest {
 
     @ParameterizedTest
     @MethodSource("callsByNobody")
-    void whoIsNobodyMayCallNothing(Who who, String sql) {
+    void aCallerWithoutAnIdentityMayCallNothing(Who who, String sql) {
         String state = who.caller(this).state(with(sql, bobId));
 
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);

@@ -94,7 +94,7 @@ class AdministratorsIT {
     }
 
     @Test
-    void theCallsThatThisTestKnowsAreAllThereAre() {
+    void thisTestKnowsEveryCall() {
         List<String> described = new ArrayList<>();
 
         JsonNode paths = Json.of(RestAssured.given().get("/q/openapi?format=json")).path("paths");
@@ -110,7 +110,7 @@ class AdministratorsIT {
 
     @ParameterizedTest(name = "{0}: {2}")
     @MethodSource("callsOfThoseWhoMay")
-    void whoAdministersMayMakeTheCall(String who, String token, Call call) {
+    void administratorsAndTheServiceMayMakeTheCall(String who, String token, Call call) {
         Caller user = known();
         String row = Models.open(Models.freshId(), "free", "0", "0");
 
@@ -129,7 +129,7 @@ class AdministratorsIT {
 
     @ParameterizedTest(name = "{0}: {1}")
     @MethodSource("callsOfThoseWhoMayNot")
-    void nobodyElseMayMakeTheCallOrChangesAnything(Intruder intruder, Call call) {
+    void nobodyElseMayMakeTheCallOrChangeAnything(Intruder intruder, Call call) {
         Caller user = known();
         String model = Models.freshId();
         String row = Models.open(model, "free", "0", "0");
@@ -224,7 +224,7 @@ class AdministratorsIT {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("ordinaryTokens")
-    void theDatabaseItselfTakesNothingElseForAnAdministrator(String name, String token) throws Exception {
+    void theDatabaseAcceptsNoOtherClaimAsAnAdministrator(String name, String token) throws Exception {
         String claims = new String(Base64.getUrlDecoder().decode(token.split("\\.")[1]), StandardCharsets.UTF_8);
         try (var connection = Sql.connect()) {
             connection.setAutoCommit(false);
@@ -240,7 +240,7 @@ class AdministratorsIT {
     }
 
     @Test
-    void theHighestTierMakesNoAdministrator() {
+    void theHighestTierDoesNotMakeAnAdministrator() {
         Caller user = known();
         Administrator.service().setTier(user, "admin");
 
@@ -365,7 +365,7 @@ class AdministratorsIT {
 
     @ParameterizedTest
     @MethodSource("ordinaryCalls")
-    void aKeyThatNamesNobodyHasNothingOfItsOwn(Call call) {
+    void aKeyWithoutAUserHasNoDataOfItsOwn(Call call) {
         String authorization = "Bearer " + Administrator.service().token();
 
         Response answer = call.send(authorization, Caller.fresh(), "", "");
@@ -374,7 +374,7 @@ class AdministratorsIT {
     }
 
     @Test
-    void aKeyThatNamesNobodySignsNobodyIn() {
+    void aKeyWithoutAUserCannotSignIn() {
         String token = Administrator.service().token();
 
         Response answer = RestAssured.given().auth().oauth2(token).post("/api/auth/session");
@@ -395,7 +395,7 @@ class AdministratorsIT {
     }
 
     @Test
-    void anAdministratorIsPaidNoAttentionAfterTheErasureOfTheAccount() {
+    void anErasedAdministratorIsRefused() {
         Administrator administrator = Administrator.fresh();
         administrator.asUser().hasSignedIn();
         Caller user = known();
@@ -410,7 +410,7 @@ class AdministratorsIT {
     @ParameterizedTest
     @ValueSource(strings = { "/api/admin/users/", "/api/admin/users;x=1", "/api/admin/models/", "/api/admin/health/",
             "/api/admin/users?role=admin", "/api/admin/users/../users", "/api/%61dmin/users" })
-    void noSpellingOfAPathGoesRoundTheRule(String path) {
+    void noSpellingOfAPathGetsAroundTheRule(String path) {
         Caller user = Caller.fresh();
 
         Response answer = user.request().urlEncodingEnabled(false).get(path);
@@ -420,7 +420,7 @@ class AdministratorsIT {
     }
 
     @Test
-    void whatNoRoleMayReadIsNotAnsweredToWhoeverClaimsARoleInAHeader() {
+    void aRoleClaimedInAHeaderIsIgnored() {
         Caller user = Caller.fresh();
 
         Response answer = user.request().header("X-Role", "service_role").header("apikey", Administrator.service().token())

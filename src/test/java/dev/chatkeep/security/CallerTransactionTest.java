@@ -157,7 +157,7 @@ class CallerTransactionTest {
     }
 
     @Test
-    void noPooledConnectionCarriesAnythingOver() throws Exception {
+    void pooledConnectionsCarryNothingOver() throws Exception {
         Caller ada = userWithMessage();
         List<Callable<Integer>> requests = new ArrayList<>();
         for (int number = 0; number < POOL_SIZE * 2; number++) {
@@ -228,7 +228,7 @@ class CallerTransactionTest {
     }
 
     @Test
-    void aStatementWithoutARowAnswersNull() {
+    void aStatementWithoutARowReturnsNull() {
         actAs(Caller.fresh());
 
         String row = text(transaction.read("select s.id from public.chat_sessions s where s.user_id = $1"));
@@ -237,7 +237,7 @@ class CallerTransactionTest {
     }
 
     @Test
-    void theServiceSeesEverybodysRows() {
+    void theServiceSeesTheRowsOfEverybody() {
         Caller ada = userWithMessage();
         Caller bob = userWithMessage();
 
@@ -275,7 +275,7 @@ class CallerTransactionTest {
 
     /** What the pool adds to its connections reaches into the client, and would be left out without a word. */
     @Test
-    void whatAConnectionIsToSendInOneTurnGoesOutTogether() {
+    void statementsOfOneTurnAreSentTogether() {
         SqlConnection connection = await(uni(() -> pool.getConnection()));
         try {
             SocketConnectionBase socket = (SocketConnectionBase) ((SqlConnectionInternal) connection).unwrap().unwrap();

@@ -17,7 +17,7 @@ class ForwardedAddressIT {
 
     @ParameterizedTest
     @CsvSource({ "127.0.0.0/8, 203.0.113.7", "192.0.2.1, 127.0.0.1" })
-    void onlyAProxyThatIsTrustedIsBelieved(String trusted, String logged) throws Exception {
+    void onlyATrustedProxyIsBelieved(String trusted, String logged) throws Exception {
         try (PackagedService service = new PackagedService(Map.of("QUARKUS_HTTP_PROXY_PROXY_ADDRESS_FORWARDING", "true",
                 "QUARKUS_HTTP_PROXY_TRUSTED_PROXIES", trusted))) {
             service.start();

@@ -125,7 +125,7 @@ class JwksIT {
     }
 
     @Test
-    void theSecretOfHs256WithAPublishedIdIsStillTheSecret() {
+    void aTokenSignedWithTheSecretMayNameAPublishedKey() {
         String token = RawToken.sign("{\"alg\":\"HS256\",\"kid\":\"rsa-1\"}", payload());
 
         Response answer = get(token);
@@ -155,7 +155,7 @@ class JwksIT {
     }
 
     @Test
-    void theKeysAreNotFetchedForAlgorithmsThatNobodyAcceptsAnyway() {
+    void keysAreNotFetchedForAlgorithmsThatAreNeverAccepted() {
         granted(get(sign(Source.RS256, claims())));
         int before = issuer.requests();
 
@@ -166,7 +166,7 @@ class JwksIT {
     }
 
     @Test
-    void manyTokensWithUnknownKeyIdsDoNotBurdenTheIssuer() {
+    void manyTokensWithUnknownKeyIdsDoNotFloodTheIssuer() {
         granted(get(sign(Source.RS256, claims())));
         int before = issuer.requests();
         Instant began = Instant.now();

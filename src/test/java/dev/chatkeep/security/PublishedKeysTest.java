@@ -66,7 +66,7 @@ class PublishedKeysTest {
     }
 
     @Test
-    void anIssuerThatGoesAwayTakesNoneOfItsKeysWithIt() throws ParseException {
+    void keysStayKnownWhenTheIssuerGoesAway() throws ParseException {
         verifier.parse(token("key-1", keys), null);
         issuer.close();
 
@@ -76,7 +76,7 @@ class PublishedKeysTest {
     }
 
     @Test
-    void anIssuerThatIsAwayOpensNothing() {
+    void tokensAreRefusedWhileTheIssuerIsAway() {
         issuer.close();
 
         ThrowingCallable parse = () -> verifier.parse(token("key-1", keys), null);

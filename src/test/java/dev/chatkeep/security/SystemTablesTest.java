@@ -119,7 +119,7 @@ class SystemTablesTest {
 
     @ParameterizedTest
     @MethodSource("writes")
-    void nobodyWritesThemButThroughFunctions(String sql) {
+    void theyAreWrittenThroughFunctionsOnly(String sql) {
         List<SqlCaller> callers = List.of(database.user(annId), database.admin(annId), database.service());
 
         List<String> states = callers.stream().map(caller -> caller.state(sql)).toList();
@@ -130,7 +130,7 @@ class SystemTablesTest {
     @ParameterizedTest
     @ValueSource(strings = { "chatkeep.usage_by_model", "chatkeep.data_requests", "chatkeep.job_runs",
             "chatkeep.catalog_version" })
-    void anonSeesNothingOfThem(String table) {
+    void anonSeesNoneOfThem(String table) {
         SqlCaller anon = new SqlCaller(database.server(), database.name(), "postgres", "anon", "{\"role\": \"anon\"}");
 
         String state = anon.state("select from " + table);
@@ -139,7 +139,7 @@ class SystemTablesTest {
     }
 
     @Test
-    void eventsOfTheSystemAreInNobodysLog() {
+    void systemEventsAreInNoUsersLog() {
         UUID event = database.service().value("select chatkeep.log_system_event('tested', 'system', 'a', '{\"b\": 1}')");
 
         assertThat(database.service().rows("select user_id, action, resource_type, resource_id, details"
@@ -173,7 +173,7 @@ class SystemTablesTest {
     }
 
     @Test
-    void anExportOfNobodyIsNotFound() {
+    void anExportOfAnUnknownUserIsNotFound() {
         String state = database.service().state("select chatkeep.record_export(?)", UUID.randomUUID());
 
         assertThat(state).isEqualTo("PT404");

@@ -92,7 +92,7 @@ class TokenVerifierIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "Bearer", "bearer", "BEARER" })
-    void theSchemeIsReadInAnyCase(String scheme) {
+    void theSchemeMayBeWrittenInAnyCase(String scheme) {
         String authorization = scheme + " " + Tokens.of(USER);
 
         Response answer = service.given().header("Authorization", authorization).get("/api/chat/sessions");
@@ -229,7 +229,7 @@ class TokenVerifierIT {
     }
 
     @Test
-    void aTokenAnywhereElseThanInTheHeaderIsNoToken() {
+    void aTokenOutsideTheHeaderIsIgnored() {
         String token = Tokens.of(USER);
         String before = service.text("select clock_timestamp()::text");
 
@@ -254,7 +254,7 @@ class TokenVerifierIT {
     }
 
     @Test
-    void theClaimsThatPoliciesReadAreThoseOfTheToken() {
+    void policiesReadTheClaimsOfTheToken() {
         Caller caller = service.newCaller();
         String token = Tokens.claims(caller.id())
                 .claim("user_metadata", Map.of("full_name", "\u00C4d\u00E2 \uD83D\uDE00 'x' \\ \""))

@@ -60,7 +60,7 @@ class VerifiedTokensTest {
     private final StoppedClock clock = new StoppedClock();
 
     @Test
-    void aTokenThatWasKeptIsKnownWhole() throws Exception {
+    void aCachedTokenIsRecognisedOnlyAsAWhole() throws Exception {
         VerifiedTokens tokens = tokens(10, Duration.ofMinutes(1));
         String token = keep(tokens, clock.instant().plusSeconds(60));
 
@@ -113,7 +113,7 @@ class VerifiedTokensTest {
     }
 
     @Test
-    void noneIsKeptWhereNoneMayBe() throws Exception {
+    void aCacheOfSizeZeroKeepsNoToken() throws Exception {
         VerifiedTokens tokens = tokens(0, Duration.ofMinutes(1));
         String token = keep(tokens, clock.instant().plusSeconds(60));
 

@@ -74,7 +74,7 @@ class SessionFunctionsTest extends SqlTest {
         }
 
         @Test
-        void sayAllThatIsStoredOfThem() {
+        void haveAllTheirColumns() {
             storeConversation();
 
             List<Map<String, Object>> sessions = user
@@ -111,7 +111,7 @@ class SessionFunctionsTest extends SqlTest {
         }
 
         @Test
-        void isNothingWhereItIsSomebodyElses() {
+        void isNullForASessionOfSomebodyElse() {
             storeConversation();
             UUID otherId = database.newUser();
 

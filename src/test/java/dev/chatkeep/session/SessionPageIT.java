@@ -61,7 +61,7 @@ class SessionPageIT {
     }
 
     @Test
-    void sessionsThatAreRenamedBetweenPagesAreNotRepeatedAndTakeNoOthersWithThem() {
+    void sessionsRenamedBetweenPagesAreNotRepeatedAndDoNotHideOthers() {
         Caller caller = userWithTies();
         List<String> list = ids(page(caller, null, null));
         String read = list.get(1);
@@ -82,7 +82,7 @@ class SessionPageIT {
     }
 
     @Test
-    void sessionsThatAreDeletedAndCreatedBetweenPagesTakeNoOthersWithThem() {
+    void sessionsDeletedAndCreatedBetweenPagesDoNotHideOthers() {
         Caller caller = userWithTies();
         List<String> list = ids(page(caller, null, null));
 
@@ -145,7 +145,7 @@ class SessionPageIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "ten", "1.5", "2147483648", "-99999999999999999999", "0x10", "1;" })
-    void aLimitThatIsNoWholeNumberIsRefused(String limit) {
+    void aLimitThatIsNotAWholeNumberIsRefused(String limit) {
         Caller caller = Caller.fresh();
 
         Response answer = caller.request().queryParam("limit", limit).get("/api/chat/sessions");
@@ -169,7 +169,7 @@ class SessionPageIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "abc", "WzEs", "a b", "\u00FC", "'; select 1; --" })
-    void aCursorThatIsNoCursorAtAllIsRefused(String cursor) {
+    void aMadeUpCursorIsRefused(String cursor) {
         Caller caller = Caller.fresh();
 
         Response answer = caller.request().queryParam("cursor", cursor).get("/api/chat/sessions");

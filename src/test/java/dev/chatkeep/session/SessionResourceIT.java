@@ -39,7 +39,7 @@ class SessionResourceIT {
     private static final String EMOJI = "\uD83D\uDE00";
 
     @Test
-    void aNewSessionIsAnsweredAsItsRow() {
+    void creatingASessionReturnsItsRow() {
         Caller caller = Caller.fresh();
 
         Response answer = caller.createSession("s1", "A title");
@@ -87,7 +87,7 @@ class SessionResourceIT {
     }
 
     @Test
-    void theSameRequestAgainIsAnsweredTheSameAndWritesNothing() {
+    void repeatingTheRequestGetsTheSameResponseAndWritesNothing() {
         Caller caller = Caller.fresh();
         JsonNode first = Json.of(caller.createSession("s1", "A title"));
         String before = Stored.versions(caller);
@@ -100,7 +100,7 @@ class SessionResourceIT {
     }
 
     @Test
-    void aSessionThatExistsIsAnsweredWhereTheRequestNamesNoTitle() {
+    void creatingAnExistingSessionWithoutATitleReturnsIt() {
         Caller caller = Caller.fresh();
         JsonNode first = Json.of(caller.createSession("s1", "A title"));
 
@@ -123,7 +123,7 @@ class SessionResourceIT {
     }
 
     @Test
-    void theSameRequestFromManyDevicesAtOnceMakesOneSession() throws Exception {
+    void theSameRequestFromManyDevicesAtOnceCreatesOneSession() throws Exception {
         Caller caller = Caller.fresh();
         Callable<JsonNode> create = () -> Json.of(caller.createSession("s1", "A title"));
 
@@ -310,7 +310,7 @@ class SessionResourceIT {
     }
 
     @Test
-    void somebodyElsesSessionsAreNotListed() {
+    void sessionsOfOthersAreNotListed() {
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
         ada.hasSession("s1", "Ada's");
@@ -347,7 +347,7 @@ class SessionResourceIT {
     }
 
     @Test
-    void aRenamedSessionIsAnsweredAsTheListShowsIt() {
+    void renamingASessionReturnsItAsTheListShowsIt() {
         Caller caller = Caller.fresh();
         caller.hasUploaded(List.of(Map.of("id", "s1", "title", "Old", "createdAt", "2026-03-01T00:00:00Z",
                 "messages", List.of(message("m1", "2026-03-01T10:00:00Z")))));
@@ -358,7 +358,7 @@ class SessionResourceIT {
     }
 
     @Test
-    void theOlderNameOfTheCallChangesATitleToo() {
+    void theOlderPathChangesATitleToo() {
         Caller caller = Caller.fresh();
         caller.hasSession("s1", "Old");
 
@@ -373,7 +373,7 @@ class SessionResourceIT {
     }
 
     @Test
-    void theTitleThatASessionHasAlreadyIsNoError() {
+    void renamingASessionToItsOwnTitleIsNoError() {
         Caller caller = Caller.fresh();
         caller.hasSession("s1", "A title");
 
@@ -434,7 +434,7 @@ class SessionResourceIT {
 
     @ParameterizedTest
     @CsvSource({ "PATCH, /api/chat/sessions", "POST, /api/chat/session" })
-    void somebodyElsesSessionIsNotThereToRename(String method, String path) {
+    void aSessionOfSomebodyElseCannotBeRenamed(String method, String path) {
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
         ada.hasSession("s1", "Ada's");
@@ -486,7 +486,7 @@ class SessionResourceIT {
     }
 
     @Test
-    void somebodyElsesSessionIsNotThereToDelete() {
+    void aSessionOfSomebodyElseCannotBeDeleted() {
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
         ada.hasSession("s1", "Ada's");
@@ -500,7 +500,7 @@ class SessionResourceIT {
     }
 
     @Test
-    void ofTwoSessionsWithOneIdTheCallersIsDeleted() {
+    void ofTwoSessionsWithTheSameIdTheCallersIsDeleted() {
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
         ada.hasSession("s1", "Ada's");
@@ -513,7 +513,7 @@ class SessionResourceIT {
     }
 
     @Test
-    void aSessionToDeleteMustBeNamed() {
+    void theSessionToDeleteMustBeNamed() {
         Caller caller = Caller.fresh();
         caller.hasSession("s1", "Kept");
 
@@ -525,7 +525,7 @@ class SessionResourceIT {
 
     @ParameterizedTest
     @CsvSource({ "%00, id must not hold the character NUL", "a%00b, id must not hold the character NUL" })
-    void aSessionToDeleteMustHaveAPossibleId(String id, String complaint) {
+    void theSessionToDeleteMustHaveAValidId(String id, String complaint) {
         Caller caller = Caller.fresh();
 
         Response answer = caller.request().urlEncodingEnabled(false).delete("/api/chat/sessions?id=" + id);
@@ -581,7 +581,7 @@ class SessionResourceIT {
     }
 
     @Test
-    void clearingLeavesSomebodyElsesSessionsAlone() {
+    void clearingLeavesSessionsOfOthersAlone() {
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
         ada.hasSession("s1", "Ada's");
@@ -609,7 +609,7 @@ class SessionResourceIT {
     }
 
     @Test
-    void theSessionOfADeletedOneIsANewSessionThatUsageHasCountedAlready() {
+    void recreatingADeletedSessionDoesNotCountItAgain() {
         Caller caller = Caller.fresh();
         caller.hasSession("s1", "First");
         caller.hasDeleted("s1");
@@ -648,7 +648,7 @@ class SessionResourceIT {
             DELETE | /api/chat/sessions?id=s1
             DELETE | /api/chat/clear-all
             """)
-    void withoutATokenNothingIsAnswered(String method, String path) {
+    void aRequestWithoutATokenIsRefused(String method, String path) {
         Caller caller = Caller.fresh();
         caller.hasSession("s1", "A title");
 

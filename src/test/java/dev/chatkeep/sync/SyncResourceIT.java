@@ -98,7 +98,7 @@ class SyncResourceIT {
     }
 
     @Test
-    void anUploadIsAnsweredWithWhatBecameOfEachConversation() {
+    void anUploadReportsWhatBecameOfEachConversation() {
         Caller caller = Caller.fresh();
 
         Response answer = upload(caller, LISBON, "{\"id\": \"s2\"}");
@@ -144,7 +144,7 @@ class SyncResourceIT {
     }
 
     @Test
-    void aUserWithoutConversationsDownloadsNone() {
+    void aUserWithoutConversationsGetsAnEmptyDownload() {
         Caller caller = Caller.fresh();
 
         Response answer = caller.download();
@@ -259,7 +259,7 @@ class SyncResourceIT {
     }
 
     @Test
-    void noConversationIsFromTheFuture() {
+    void timesInTheFutureAreCutToNow() {
         Caller caller = Caller.fresh();
 
         upload(caller, """
@@ -329,7 +329,7 @@ class SyncResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "", ", \"updatedAt\": null", ", \"updatedAt\": \"2999-01-01T00:00:00Z\"",
             ", \"updatedAt\": \"2026-03-01T10:00:02.000001Z\"" })
-    void aTitleThatIsNewsReplacesTheStoredOne(String updatedAt) {
+    void aChangedTitleReplacesTheStoredOne(String updatedAt) {
         Caller caller = Caller.fresh();
         granted(upload(caller, LISBON));
 
@@ -342,7 +342,7 @@ class SyncResourceIT {
     @ValueSource(strings = { "\"title\": \"Old\", \"updatedAt\": \"2026-03-01T10:00:02Z\"",
             "\"title\": \"Old\", \"updatedAt\": \"2026-03-01T10:00:02+02:00\"", "\"title\": \"\"", "\"title\": null",
             "\"messages\": []" })
-    void aTitleThatIsNoNewsIsLeftAlone(String fields) {
+    void aTitleThatIsNotNewerIsIgnored(String fields) {
         Caller caller = Caller.fresh();
         granted(upload(caller, LISBON));
         String before = Stored.versions(caller);
@@ -385,7 +385,7 @@ class SyncResourceIT {
     }
 
     @Test
-    void aDeviceThatBringsBackADeletedConversationHasItStoredAndNotCountedAgain() {
+    void uploadingADeletedConversationAgainStoresItWithoutCountingIt() {
         Caller caller = Caller.fresh();
         granted(upload(caller, LISBON));
         JsonNode before = Stored.of(caller);
@@ -416,7 +416,7 @@ class SyncResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "\"messageCount\": \"many\"", "\"totalTokens\": -1", "\"lastModel\": 5",
             "\"lastMessagePreview\": {\"a\": [null]}", "\"lastMessageTimestamp\": \"yesterday\"", "\"folder\": \"work\"" })
-    void whatTheServiceDoesNotReadMayBeAnything(String field) {
+    void unknownFieldsMayHoldAnything(String field) {
         Caller caller = Caller.fresh();
 
         Response answer = upload(caller, "{\"id\": \"s1\", " + field + "}");
@@ -425,7 +425,7 @@ class SyncResourceIT {
     }
 
     @Test
-    void theCallerMayBeNamedInAConversation() {
+    void aConversationMayNameItsOwnUser() {
         Caller caller = Caller.fresh();
 
         Response answer = upload(caller, "{\"id\": \"s1\", \"userId\": \"" + caller.id() + "\"}",
@@ -497,7 +497,7 @@ class SyncResourceIT {
     }
 
     @Test
-    void ofTwoMessagesWithOneIdInAConversationTheLastCounts() {
+    void ofTwoMessagesWithTheSameIdTheLastCounts() {
         Caller caller = Caller.fresh();
 
         Response answer = upload(caller, """
@@ -516,7 +516,7 @@ class SyncResourceIT {
     }
 
     @Test
-    void aMessageThatStandsInAnotherConversationIsNotMoved() {
+    void aMessageOfAnotherConversationIsNotMoved() {
         Caller caller = Caller.fresh();
         granted(upload(caller, LISBON));
         String before = Stored.versions(caller);
@@ -587,7 +587,7 @@ class SyncResourceIT {
     }
 
     @Test
-    void twoDevicesThatSyncTheSameConversationsAtTheSameTimeLoseAndDoubleNothing() throws Exception {
+    void twoDevicesThatSyncTheSameConversationsAtOnceNeitherLoseNorDuplicateAnything() throws Exception {
         Caller caller = Caller.fresh();
         CyclicBarrier together = new CyclicBarrier(2);
         Callable<List<Response>> phone = device(caller, together, 0, 4);
@@ -615,7 +615,7 @@ class SyncResourceIT {
     }
 
     @Test
-    void anUploadOfNothingIsNoError() {
+    void anEmptyUploadIsNoError() {
         Caller caller = Caller.fresh();
 
         Response answer = caller.upload(List.of());
@@ -666,7 +666,7 @@ class SyncResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "{\"conversations\": [", "{\"conversations\": []} x", "{conversations: []}", "x" })
-    void anUploadThatIsNoJsonIsRefused(String body) {
+    void anUploadThatIsNotJsonIsRefused(String body) {
         Caller caller = Caller.fresh();
 
         Response answer = caller.request().body(body).post("/api/chat/sync");
@@ -696,7 +696,7 @@ class SyncResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "GET", "POST" })
-    void withoutATokenNothingIsAnswered(String method) {
+    void aRequestWithoutATokenIsRefused(String method) {
         String body = "{\"conversations\": [" + LISBON + "]}";
 
         Response answer = RestAssured.given().contentType(ContentType.JSON).body(body).request(method, "/api/chat/sync");

@@ -148,7 +148,7 @@ class SyncUserConversationsTest extends SqlTest {
     }
 
     @Test
-    void nothingIsAnUploadToo() {
+    void anEmptyUploadIsAccepted() {
         JsonNode answer = sync("[]");
 
         assertThat(answer).isEqualTo(json("{'synced': 0, 'errors': 0, 'details': []}"));
@@ -219,7 +219,7 @@ class SyncUserConversationsTest extends SqlTest {
 
     @ParameterizedTest
     @ValueSource(strings = { "'title': null", "'title': ''", "'messages': []" })
-    void aConversationWithoutATitleIsANewChat(String members) {
+    void aConversationWithoutATitleIsCalledNewChat(String members) {
         sync("[" + conversation("c1", members) + "]");
 
         assertThat(user.<String> column("select title from public.chat_sessions")).containsExactly("New Chat");
@@ -236,7 +236,7 @@ class SyncUserConversationsTest extends SqlTest {
     }
 
     @Test
-    void aConversationIsNotRefusedForAMessageThatARefusedOneNamesToo() {
+    void aMessageIdInARefusedConversationDoesNotBlockAGoodOne() {
         sync("[{'id': 'earlier', 'messages': [{'id': 'taken', 'role': 'user', 'content': 'a'}]}]");
 
         JsonNode answer = sync(
@@ -249,7 +249,7 @@ class SyncUserConversationsTest extends SqlTest {
     }
 
     @Test
-    void aConversationIsNotRefusedForAMessageThatAMalformedOneNamesToo() {
+    void aMessageIdInAMalformedConversationDoesNotBlockAGoodOne() {
         JsonNode answer = sync(
                 """
                         [{'id': 'bad', 'messages': [{'id': 'm0', 'role': 'robot', 'content': 'a'}, {'id': 'm1', 'role': 'user', 'content': 'a'}]},
@@ -289,7 +289,7 @@ class SyncUserConversationsTest extends SqlTest {
     }
 
     @Test
-    void theLastOfTwoMessagesWithOneIdCounts() {
+    void ofTwoMessagesWithTheSameIdTheLastCounts() {
         JsonNode answer = sync("""
                 [{'id': 'c1', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'first', 'input_tokens': 1},
                                            {'id': 'm1', 'role': 'user', 'content': 'last', 'input_tokens': 2}]}]
@@ -339,7 +339,7 @@ class SyncUserConversationsTest extends SqlTest {
     }
 
     @Test
-    void uploadingAgainWithWhatTheServerSaysTouchesNothing() {
+    void uploadingWhatTheServerReturnedTouchesNothing() {
         sync(TWO_CONVERSATIONS);
         List<Map<String, Object>> before = versions();
         JsonNode download = user

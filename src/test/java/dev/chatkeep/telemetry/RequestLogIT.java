@@ -50,7 +50,7 @@ class RequestLogIT {
     }
 
     @Test
-    void aRequestHasOneLineWithoutWhatWasSaid() throws Exception {
+    void aRequestHasOneLineWithoutItsContent() throws Exception {
         Caller ann = service.newCaller();
         ann.hasSession("private-session", "private-title");
         long before = System.nanoTime();
@@ -76,7 +76,7 @@ class RequestLogIT {
     }
 
     @Test
-    void whatIsInAPathIsNotInItsRoute() throws Exception {
+    void theRouteDoesNotRepeatWhatIsInThePath() throws Exception {
         Caller ann = service.newCaller();
 
         ann.request().header("X-Request-Id", "client-2").get("/api/chat/streams/private-stream").then().statusCode(404);
@@ -86,7 +86,7 @@ class RequestLogIT {
     }
 
     @Test
-    void whatIsRefusedBeforeAnyResourceHasItsLineToo() throws Exception {
+    void requestsRefusedEarlyAreLoggedToo() throws Exception {
         service.given().header("X-Request-Id", "client-3").get("/api/chat/sessions").then().statusCode(401);
         service.given().header("X-Request-Id", "client-4").get("/private-nowhere").then().statusCode(404);
 
@@ -100,7 +100,7 @@ class RequestLogIT {
     }
 
     @Test
-    void anIdThatIsNoneIsReplaced() {
+    void anInvalidRequestIdIsReplaced() {
         Response none = service.given().get("/api/chat/sessions");
         Response bad = service.given().header("X-Request-Id", "a b\"c").get("/api/chat/sessions");
         Response tooLong = service.given().header("X-Request-Id", "x".repeat(129)).get("/api/chat/sessions");
@@ -111,7 +111,7 @@ class RequestLogIT {
     }
 
     @Test
-    void aStreamHasItsLineWhenItEnds() throws Exception {
+    void aStreamIsLoggedWhenItEnds() throws Exception {
         Caller ann = service.newCaller();
         String question = "How long? " + UUID.randomUUID();
         Duration pause = Duration.ofMillis(400);

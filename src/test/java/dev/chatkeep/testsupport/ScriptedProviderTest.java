@@ -171,7 +171,7 @@ class ScriptedProviderTest {
     }
 
     @Test
-    void whatArrivedIsKept() throws Exception {
+    void requestsAreRecorded() throws Exception {
         send(HttpRequest.newBuilder(URI.create(provider.baseUrl() + "/chat/completions"))
                 .header("Authorization", "Bearer key").header("X-Twice", "1").header("X-Twice", "2")
                 .POST(BodyPublishers.ofString("{\"messages\": [], \"n\": \"arrived\"}")).build());
@@ -187,7 +187,7 @@ class ScriptedProviderTest {
     }
 
     @Test
-    void largeRequestsAreReadWithAndWithoutALength() throws Exception {
+    void largeRequestsAreReadWithOrWithoutALength() throws Exception {
         provider.on("large-request", Script.whole("Read", 1, 1));
         byte[] body = ("{\"large-request\": \"" + "x".repeat(20 * MEGABYTE) + "\"}").getBytes(StandardCharsets.UTF_8);
 
@@ -270,7 +270,7 @@ class ScriptedProviderTest {
     }
 
     @Test
-    void whatWasWrittenBeforeTheEndOfTheConnectionArrives() throws Exception {
+    void everythingWrittenBeforeTheConnectionEndsArrives() throws Exception {
         provider.on("half", Script.streamed().delta("Hel").hangUp());
 
         assertThat(new String(exchange("half"), StandardCharsets.UTF_8)).contains("\"Hel\"").doesNotContain("\r\n0\r\n");
@@ -327,7 +327,7 @@ class ScriptedProviderTest {
     }
 
     @Test
-    void whoLeavesWithTheWholeAnswerHasNotHungUp() throws Exception {
+    void aClientThatLeavesAfterTheWholeAnswerHasNotHungUp() throws Exception {
         provider.on("done-and-gone", Script.streamed().delta("a").done().pause(Duration.ofMinutes(5)));
 
         try (Socket socket = connect("", "done-and-gone")) {

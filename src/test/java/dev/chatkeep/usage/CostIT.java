@@ -49,7 +49,7 @@ class CostIT {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource({ "questionsAndAnswers", "repetitions", "corrections", "failures", "prices" })
-    void whatWasUsedCostsThePriceOfItsTime(History history) {
+    void messagesCostThePriceOfTheirTime(History history) {
         // Given
         PricedChat chat = new PricedChat();
         history.given().accept(chat);

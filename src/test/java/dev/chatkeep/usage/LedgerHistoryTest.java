@@ -69,7 +69,7 @@ class LedgerHistoryTest {
 
     @ParameterizedTest
     @ValueSource(longs = { 1, 2, 3, 4, 5, 6, 7, 8 })
-    void aRandomHistoryComesToWhatItOughtTo(long seed) {
+    void aRandomHistoryAddsUpToWhatTheModelExpects(long seed) {
         random = new Random(seed);
         id = database.newUser();
         user = database.user(id);

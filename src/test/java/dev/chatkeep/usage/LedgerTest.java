@@ -41,7 +41,7 @@ class LedgerTest extends SqlTest {
     }
 
     @Test
-    void aMessageHasOneRowWithWhatItWasCharged() {
+    void aMessageHasOneRowWithItsCharge() {
         append("{'id': 'q1', 'role': 'user', 'content': 'a', 'input_tokens': 3}");
 
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b', 'model': 'cheap', 'output_tokens': 5, 'user_message_id': 'q1'}");
@@ -55,7 +55,7 @@ class LedgerTest extends SqlTest {
 
     @ParameterizedTest
     @ValueSource(booleans = { false, true })
-    void whatComesBackUnderADearerModelIsChargedAtItsPriceAndTheOldChargeIsTakenBack(boolean deleted) {
+    void aMessageThatComesBackUnderADearerModelIsChargedAtItsPriceInstead(boolean deleted) {
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b', 'model': 'cheap', 'output_tokens': 1000}");
         if (deleted) {
             user.rows("delete from public.chat_messages");

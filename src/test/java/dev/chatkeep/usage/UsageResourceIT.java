@@ -37,7 +37,7 @@ class UsageResourceIT {
              "sessions_created": 0, "active_minutes": 0, "estimated_cost": 0}""";
 
     @Test
-    void everyDayOfTheRangeIsAnsweredWithTheirSum() {
+    void everyDayOfTheRangeIsReportedWithTheSum() {
         Caller caller = known();
         insertDay(caller, "2025-03-02", 1);
         insertDay(caller, "2025-03-04", 10);
@@ -78,7 +78,7 @@ class UsageResourceIT {
     }
 
     @Test
-    void byDefaultTheRangeIsThirtyDaysUpToToday() {
+    void theDefaultRangeIsThirtyDaysUpToToday() {
         Caller caller = known();
         LocalDate before = today();
 
@@ -128,7 +128,7 @@ class UsageResourceIT {
     }
 
     @Test
-    void theFirstDaysThereAreHaveARangeAsWell() {
+    void theDefaultRangeMayBeginBeforeTheFirstPossibleDay() {
         Caller caller = known();
 
         Response answer = daily(caller, null, "1970-01-01");
@@ -178,7 +178,7 @@ class UsageResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "yesterday", "2026-02-30", "2026-13-01", "2026-00-01", "2026-9-1", "20260901",
             "2026-09-01T00:00:00Z", "2026-09-01 ", "1756684800", "' or 1=1", "\u0662\u0660\u0662\u0666-01-01" })
-    void whatIsNoDayIsRefused(String day) {
+    void aParameterThatIsNotADayIsRefused(String day) {
         Caller caller = known();
 
         Response answer = daily(caller, day, "2026-09-01");
@@ -189,7 +189,7 @@ class UsageResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "/api/usage/daily?to=tomorrow", "/api/usage/models?from=tomorrow", "/api/usage/models?to=tomorrow",
             "/api/usage/daily?from=2026-09-01%00" })
-    void whatIsNoDayIsRefusedWhereverItStands(String path) {
+    void aParameterThatIsNotADayIsRefusedOnEveryPath(String path) {
         Caller caller = known();
 
         Response answer = caller.request().urlEncodingEnabled(false).get(path);
@@ -198,7 +198,7 @@ class UsageResourceIT {
     }
 
     @Test
-    void othersAreNotSeen() {
+    void theUsageOfOthersIsNotShown() {
         Caller ada = known();
         Caller bob = known();
         insertDay(bob, "2025-03-02", 1);
@@ -212,7 +212,7 @@ class UsageResourceIT {
     }
 
     @Test
-    void whoHasNeverWrittenAnythingHasUsedNothing() {
+    void aUserWhoHasNeverWrittenAnythingHasNoUsage() {
         Caller caller = Caller.fresh();
 
         Response answer = daily(caller, "2025-03-02", "2025-03-02");
@@ -223,7 +223,7 @@ class UsageResourceIT {
     }
 
     @Test
-    void largeNumbersAreAnsweredAsTheyAre() {
+    void largeNumbersAreReportedExactly() {
         Caller caller = known();
         Sql.rows("""
                 insert into user_usage_daily (user_id, usage_date, input_tokens, output_tokens, total_tokens, estimated_cost)
@@ -240,7 +240,7 @@ class UsageResourceIT {
     }
 
     @Test
-    void theModelsOfARangeAreAnsweredTheMostExpensiveFirst() {
+    void theModelsOfARangeAreReportedMostExpensiveFirst() {
         Caller caller = known();
         insertModel(caller, "2025-03-01", "cheap", 100, "0.1");
         insertModel(caller, "2025-03-02", "cheap", 10, "0.0000000001");
@@ -271,7 +271,7 @@ class UsageResourceIT {
     }
 
     @Test
-    void theModelsOfARangeWithoutUsageAreNone() {
+    void aRangeWithoutUsageHasNoModels() {
         Caller caller = known();
 
         Response answer = models(caller, "2025-03-01", "2025-03-02");
@@ -313,7 +313,7 @@ class UsageResourceIT {
     }
 
     @Test
-    void theSummaryOfWhoHasNeverWrittenAnythingIsZero() {
+    void theSummaryOfANewUserIsZero() {
         Caller caller = Caller.fresh();
 
         Response answer = caller.request().get("/api/usage/summary");
@@ -327,7 +327,7 @@ class UsageResourceIT {
     }
 
     @Test
-    void theSummaryOfSomebodyElseIsNotSeen() {
+    void theSummaryOfSomebodyElseIsNotShown() {
         Caller ada = known();
         Caller bob = Chat.started();
         Chat.store(bob, Chat.question("q1", null, 5));
@@ -339,7 +339,7 @@ class UsageResourceIT {
     }
 
     @Test
-    void whatIsStoredIsCountedAtOnce() {
+    void messagesAreCountedAtOnce() {
         Caller caller = Chat.started();
         String model = Models.open("free", "0.01", "0.1");
         Chat.store(caller, Chat.question("q1", model, 3));
@@ -361,7 +361,7 @@ class UsageResourceIT {
     }
 
     @Test
-    void whatAMessageSaysOfItsTimeDoesNotMoveItsUsage() {
+    void theTimestampOfAMessageDoesNotMoveItsUsage() {
         Caller caller = Chat.started();
         LocalDate before = today();
 
@@ -373,7 +373,7 @@ class UsageResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "/api/usage/daily", "/api/usage/models", "/api/usage/summary" })
-    void withoutATokenNothingIsAnswered(String path) {
+    void aRequestWithoutATokenIsRefused(String path) {
         Response answer = RestAssured.given().get(path);
 
         assertProblem(answer, 401, "unauthorized");
@@ -391,7 +391,7 @@ class UsageResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "/api/usage", "/api/usage/weekly", "/api/usage/daily/2026" })
-    void whatIsNotThereIsNotFound(String path) {
+    void anUnknownPathIsNotFound(String path) {
         Caller caller = Caller.fresh();
 
         Response answer = caller.request().get(path);

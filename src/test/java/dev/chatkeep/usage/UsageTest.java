@@ -56,14 +56,14 @@ class UsageTest extends SqlTest {
     }
 
     @Test
-    void everythingButTheUserMayBeLeftOut() {
+    void onlyTheUserIsRequired() {
         user.rows("select public.track_user_usage(?)", id);
 
         assertThat(usage()).isEqualTo(new Usage(0, 0, 0, 0, 0, json("{}"), 0));
     }
 
     @Test
-    void nothingSaidCountsAsNothing() {
+    void nullsCountAsNothing() {
         user.rows("select public.track_user_usage(?, null, null, null, null, null, null, null)", id);
 
         assertThat(usage()).isEqualTo(new Usage(0, 0, 0, 0, 0, json("{}"), 0));
@@ -92,7 +92,7 @@ class UsageTest extends SqlTest {
 
     @ParameterizedTest
     @ValueSource(strings = { "p_messages_sent", "p_messages_received" })
-    void messagesCannotBeTakenBack(String parameter) {
+    void aNegativeNumberOfMessagesIsRefused(String parameter) {
         String state = user.state("select public.track_user_usage(?, " + parameter + " => -1)", id);
 
         assertThat(state).isEqualTo("22023");
@@ -187,7 +187,7 @@ class UsageTest extends SqlTest {
     }
 
     @Test
-    void usageOfNobodyIsRefused() {
+    void usageOfAnUnknownUserIsRefused() {
         String state = database.service().state("select public.track_user_usage(?, 1)", UUID.randomUUID());
 
         assertThat(state).isEqualTo("23503");
