@@ -42,18 +42,6 @@ class CacheTest {
         superuser.rows("delete from public.model_access");
     }
 
-    private static JsonNode cached(String key) {
-        return service.value("select chatkeep.cached(?)", key);
-    }
-
-    private static void cache(String key, String value, String lifetime) {
-        service.rows("select chatkeep.cache(?, ?::jsonb, ?::interval)", key, value, lifetime);
-    }
-
-    private static List<String> keys() {
-        return superuser.column("select cache_key from public.system_cache order by cache_key");
-    }
-
     @Test
     void aCachedValueIsFound() {
         cache("a", "{\"b\": [1]}", "1 hour");
@@ -196,6 +184,18 @@ class CacheTest {
 
         assertThat(models).containsExactly(Map.of("id", "gpt"));
         assertThat(keys()).isEmpty();
+    }
+
+    private static JsonNode cached(String key) {
+        return service.value("select chatkeep.cached(?)", key);
+    }
+
+    private static void cache(String key, String value, String lifetime) {
+        service.rows("select chatkeep.cache(?, ?::jsonb, ?::interval)", key, value, lifetime);
+    }
+
+    private static List<String> keys() {
+        return superuser.column("select cache_key from public.system_cache order by cache_key");
     }
 
     private static long version() {

@@ -128,20 +128,6 @@ class JacksonTypesTest {
         }
     }
 
-    private static Set<String> typesIn(Class<?> way) throws IOException, URISyntaxException {
-        Path directory = Path.of(JacksonTypesTest.class.getResource(".").toURI());
-        try (Stream<Path> files = Files.list(directory)) {
-            List<String> wanted = Stream
-                    .of(way, Written.class, Part.class, Element.class, Other.class, Base.class, Derived.class)
-                    .map(type -> "JacksonTypesTest$" + type.getSimpleName() + ".class").toList();
-            return JacksonTypes.in(files.filter(file -> wanted.contains(file.getFileName().toString())).toList());
-        }
-    }
-
-    private static String[] names(Class<?>... types) {
-        return Stream.of(types).map(Class::getName).toArray(String[]::new);
-    }
-
     @ParameterizedTest
     @ValueSource(classes = { Directly.class, ThroughAMethodOfAnyType.class, ThroughALambda.class, InACollection.class,
             AsAFieldOfAnyType.class, AsAClass.class, OneOfTwo.class })
@@ -165,5 +151,19 @@ class JacksonTypesTest {
         var found = typesIn(way);
 
         assertThat(found).isEmpty();
+    }
+
+    private static Set<String> typesIn(Class<?> way) throws IOException, URISyntaxException {
+        Path directory = Path.of(JacksonTypesTest.class.getResource(".").toURI());
+        try (Stream<Path> files = Files.list(directory)) {
+            List<String> wanted = Stream
+                    .of(way, Written.class, Part.class, Element.class, Other.class, Base.class, Derived.class)
+                    .map(type -> "JacksonTypesTest$" + type.getSimpleName() + ".class").toList();
+            return JacksonTypes.in(files.filter(file -> wanted.contains(file.getFileName().toString())).toList());
+        }
+    }
+
+    private static String[] names(Class<?>... types) {
+        return Stream.of(types).map(Class::getName).toArray(String[]::new);
     }
 }

@@ -38,6 +38,7 @@ class LibraryLinksTest {
     void whateverAsksForAMemberThatIsNotThereIsSubstituted() {
         JavaClasses library = new ClassFileImporter().importPackages(LIBRARY);
         Set<String> broken = new TreeSet<>();
+
         for (JavaClass type : library) {
             if (OPTIONAL.stream().noneMatch(type.getName()::contains)) {
                 type.getAccessesFromSelf().stream().filter(access -> !isThere(access))

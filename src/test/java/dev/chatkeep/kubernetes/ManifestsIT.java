@@ -1,7 +1,7 @@
 package dev.chatkeep.kubernetes;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import java.io.IOException;
 import java.time.Duration;
@@ -74,7 +74,9 @@ class ManifestsIT {
             object.set(field, value.matches("[{\"\\d].*|null") ? Json.of(value) : Json.of("\"%s\"", value));
         }
 
-        assertThatThrownBy(() -> Schema.check(resource)).isInstanceOf(AssertionError.class)
+        Throwable found = catchThrowable(() -> Schema.check(resource));
+
+        assertThat(found).isInstanceOf(AssertionError.class)
                 .hasMessageContaining(complaint);
     }
 
@@ -201,6 +203,7 @@ class ManifestsIT {
 
     @Test
     void whatBelongsToTheServiceSelectsItsPodsAndNoTask() throws IOException {
+        // When
         Manifest manifest = Manifest.read("kubernetes");
         JsonNode selector = Json.of("{\"app.kubernetes.io/name\": \"chatkeep\"}");
         List<JsonNode> selectors = List.of(
@@ -211,6 +214,7 @@ class ManifestsIT {
                 manifest.pods().get(0).at("/spec/topologySpreadConstraints/0/labelSelector/matchLabels"),
                 manifest.pods().get(0).at("/spec/topologySpreadConstraints/1/labelSelector/matchLabels"));
 
+        // Then
         assertThat(selectors).containsOnly(selector);
         assertThat(Manifest.list(manifest.pods().get(0).at("/spec/topologySpreadConstraints"))).hasSize(2);
         assertThat(name(manifest)).isEqualTo("chatkeep");
@@ -220,9 +224,11 @@ class ManifestsIT {
 
     @Test
     void theAutoscalerAloneSaysHowManyThereAre() throws IOException {
+        // When
         Manifest manifest = Manifest.read("kubernetes");
         JsonNode autoscaler = manifest.resource("HorizontalPodAutoscaler").path("spec");
 
+        // Then
         assertThat(manifest.resource("Deployment").path("spec").has("replicas")).isFalse();
         assertThat(autoscaler.path("scaleTargetRef"))
                 .isEqualTo(Json.of("{\"apiVersion\": \"apps/v1\", \"kind\": \"Deployment\", \"name\": \"chatkeep\"}"));
@@ -235,23 +241,27 @@ class ManifestsIT {
     /** While a version replaces another, as many may be ending as there are. */
     @Test
     void theirPoolsStayBelowWhatPostgresqlAllows() throws IOException {
+        // When
         int pool = Integer.parseInt(
                 Manifest.read("settings").resource("ConfigMap").at("/data/QUARKUS_DATASOURCE_REACTIVE_MAX_SIZE").textValue());
         int replicas = Manifest.read("kubernetes").resource("HorizontalPodAutoscaler").at("/spec/maxReplicas").intValue();
         String instances = Manifest.read("knative").pods().get(0).at("/metadata/annotations")
                 .path("autoscaling.knative.dev/max-scale").textValue();
 
+        // Then
         assertThat(2 * replicas * pool + 1).isLessThanOrEqualTo(CONNECTIONS);
         assertThat(instances).isEqualTo(Integer.toString(replicas));
     }
 
     @Test
     void onKnativeItScalesToZeroAndAnswersMayTakeTheirTime() throws IOException {
+        // When
         Manifest manifest = Manifest.read("knative");
         JsonNode template = manifest.pods().get(0);
         JsonNode annotations = template.at("/metadata/annotations");
         JsonNode probe = Json.of("{\"host\": \"\", \"port\": \"http1\"}");
 
+        // Then
         assertThat(annotations.path("autoscaling.knative.dev/min-scale").textValue()).isEqualTo("0");
         assertThat(annotations.path("autoscaling.knative.dev/target-utilization-percentage").textValue()).isEqualTo("70");
         assertThat(template.at("/spec/containerConcurrency").intValue()).isEqualTo(250);
@@ -277,8 +287,11 @@ class ManifestsIT {
 
     @Test
     void allStartTheSameImageAndKnowNothingOfWhereTheyWereBuilt() throws IOException {
+        // Given
         Set<String> images = new TreeSet<>();
         Set<String> annotations = new TreeSet<>();
+
+        // When
         for (Manifest manifest : Manifest.all()) {
             for (JsonNode resource : manifest.resources()) {
                 images.addAll(Manifest.texts(resource, "image"));
@@ -286,6 +299,7 @@ class ManifestsIT {
             }
         }
 
+        // Then
         assertThat(images).hasSize(1).allSatisfy(image -> assertThat(image).matches("(.+/)?chatkeep:[^:]+"));
         assertThat(annotations).containsExactly("app.quarkus.io/quarkus-version",
                 "autoscaling.knative.dev/max-scale", "autoscaling.knative.dev/min-scale",

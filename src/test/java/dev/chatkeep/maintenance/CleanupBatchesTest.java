@@ -54,38 +54,8 @@ class CleanupBatchesTest {
         superuser.rows("delete from public.user_activity_log");
     }
 
-    private static JsonNode batch(String function, String before, String from, int most) {
-        return service.value("select chatkeep." + function + "(?::timestamptz, ?::timestamptz, ?)", before, from, most);
-    }
-
-    /** How many rows each batch deletes, begun where the one before ended, to the one that says it is the last. */
-    private static List<Integer> batches(String function, String before, int most) {
-        List<Integer> deleted = new ArrayList<>();
-        String from = FROM_THE_OLDEST;
-        while (from != null) {
-            JsonNode batch = batch(function, before, from, most);
-            deleted.add(batch.get("deleted").intValue());
-            from = batch.get("last").textValue();
-            assertThat(deleted).as("batches that do not end").hasSizeLessThan(100);
-        }
-        return deleted;
-    }
-
     @Nested
     class OfTheActivityLog {
-
-        /** Entries of that many seconds before the year, not in the order of their times. */
-        private void entries(int most) {
-            superuser.rows("""
-                    insert into public.user_activity_log (user_id, action, timestamp)
-                    select ?, i, timestamptz '2026-01-01 00:00:00Z' - make_interval(secs => i)
-                      from generate_series(1, ?) i order by i % 7
-                    """, id, most);
-        }
-
-        private List<Integer> actions() {
-            return superuser.column("select action::int from public.user_activity_log order by action::int");
-        }
 
         @Test
         void aBatchTakesSoManyOfTheOldest() {
@@ -178,23 +148,23 @@ class CleanupBatchesTest {
             assertThat(batches("cleanup_activity_batch", NEW_YEAR, 1000)).last().isEqualTo(0);
             assertThat(actions()).isEmpty();
         }
+
+        /** Entries of that many seconds before the year, not in the order of their times. */
+        private void entries(int most) {
+            superuser.rows("""
+                    insert into public.user_activity_log (user_id, action, timestamp)
+                    select ?, i, timestamptz '2026-01-01 00:00:00Z' - make_interval(secs => i)
+                      from generate_series(1, ?) i order by i % 7
+                    """, id, most);
+        }
+
+        private List<Integer> actions() {
+            return superuser.column("select action::int from public.user_activity_log order by action::int");
+        }
     }
 
     @Nested
     class OfUsage {
-
-        private void usage(LocalDate day) {
-            superuser.rows("insert into public.user_usage_daily (user_id, usage_date, messages_sent) values (?, ?, 1)", id,
-                    day);
-        }
-
-        private void usageByModel(LocalDate day) {
-            superuser.rows("insert into chatkeep.usage_by_model (user_id, usage_date, model) values (?, ?, 'gpt')", id, day);
-        }
-
-        private List<LocalDate> days(String table) {
-            return superuser.column("select usage_date from " + table + " order by usage_date");
-        }
 
         @Test
         void aBatchTakesSoManyOfTheOldest() {
@@ -312,29 +282,23 @@ class CleanupBatchesTest {
             assertThat(superuser.<JsonNode> value("select usage_stats from public.profiles")).isEqualTo(totals);
             assertThat(totals.get("total_messages").intValue()).isEqualTo(3);
         }
+
+        private void usage(LocalDate day) {
+            superuser.rows("insert into public.user_usage_daily (user_id, usage_date, messages_sent) values (?, ?, 1)", id,
+                    day);
+        }
+
+        private void usageByModel(LocalDate day) {
+            superuser.rows("insert into chatkeep.usage_by_model (user_id, usage_date, model) values (?, ?, 'gpt')", id, day);
+        }
+
+        private List<LocalDate> days(String table) {
+            return superuser.column("select usage_date from " + table + " order by usage_date");
+        }
     }
 
     @Nested
     class OfConversations {
-
-        /** Of two messages each, the first the oldest. */
-        private void conversations(UUID owner, String... ids) {
-            int day = 1;
-            for (String conversation : ids) {
-                String at = "2025-12-%02dT12:00:00Z".formatted(day++);
-                database.user(owner).rows("select public.sync_user_conversations(?, ?::jsonb)", owner,
-                        json("""
-                                [{'id': 'ID', 'createdAt': 'AT', 'updatedAt': 'AT', 'messages': [
-                                    {'id': 'ID-1', 'role': 'user', 'content': 'a', 'input_tokens': 2, 'timestamp': 'AT'},
-                                    {'id': 'ID-2', 'role': 'assistant', 'content': 'b', 'model': 'gpt', 'output_tokens': 3, 'timestamp': 'AT'}]}]
-                                """
-                                .replace("ID", conversation).replace("AT", at)).toString());
-            }
-        }
-
-        private List<String> ids() {
-            return superuser.column("select id from public.chat_sessions order by updated_at, id");
-        }
 
         @Test
         void aBatchTakesTheOldestThatHaveSoManyMessagesTogether() {
@@ -423,15 +387,6 @@ class CleanupBatchesTest {
             assertThat(ids()).containsExactly("a", "b");
         }
 
-        private List<Map<String, Object>> usage() {
-            return superuser.rows("""
-                    select to_jsonb(d) - 'updated_at' as day, to_jsonb(m) as model, p.usage_stats as totals
-                      from public.user_usage_daily d
-                      join chatkeep.usage_by_model m using (user_id, usage_date)
-                      join public.profiles p on p.id = d.user_id
-                    """);
-        }
-
         @Test
         void usersWhoAreWritingAreLeftAndNotWaitedFor() throws SQLException {
             UUID writer = database.newUser();
@@ -479,6 +434,34 @@ class CleanupBatchesTest {
             batches("cleanup_conversations_batch", NEW_YEAR, 100);
 
             assertThat(ids()).containsExactly("a");
+        }
+
+        /** Of two messages each, the first the oldest. */
+        private void conversations(UUID owner, String... ids) {
+            int day = 1;
+            for (String conversation : ids) {
+                String at = "2025-12-%02dT12:00:00Z".formatted(day++);
+                database.user(owner).rows("select public.sync_user_conversations(?, ?::jsonb)", owner,
+                        json("""
+                                [{'id': 'ID', 'createdAt': 'AT', 'updatedAt': 'AT', 'messages': [
+                                    {'id': 'ID-1', 'role': 'user', 'content': 'a', 'input_tokens': 2, 'timestamp': 'AT'},
+                                    {'id': 'ID-2', 'role': 'assistant', 'content': 'b', 'model': 'gpt', 'output_tokens': 3, 'timestamp': 'AT'}]}]
+                                """
+                                .replace("ID", conversation).replace("AT", at)).toString());
+            }
+        }
+
+        private List<String> ids() {
+            return superuser.column("select id from public.chat_sessions order by updated_at, id");
+        }
+
+        private List<Map<String, Object>> usage() {
+            return superuser.rows("""
+                    select to_jsonb(d) - 'updated_at' as day, to_jsonb(m) as model, p.usage_stats as totals
+                      from public.user_usage_daily d
+                      join chatkeep.usage_by_model m using (user_id, usage_date)
+                      join public.profiles p on p.id = d.user_id
+                    """);
         }
     }
 
@@ -551,5 +534,22 @@ class CleanupBatchesTest {
 
             assertThat(superuser.<LocalDate> column("select usage_date from chatkeep.usage_by_model")).containsExactly(month);
         }
+    }
+
+    private static JsonNode batch(String function, String before, String from, int most) {
+        return service.value("select chatkeep." + function + "(?::timestamptz, ?::timestamptz, ?)", before, from, most);
+    }
+
+    /** How many rows each batch deletes, begun where the one before ended, to the one that says it is the last. */
+    private static List<Integer> batches(String function, String before, int most) {
+        List<Integer> deleted = new ArrayList<>();
+        String from = FROM_THE_OLDEST;
+        while (from != null) {
+            JsonNode batch = batch(function, before, from, most);
+            deleted.add(batch.get("deleted").intValue());
+            from = batch.get("last").textValue();
+            assertThat(deleted).as("batches that do not end").hasSizeLessThan(100);
+        }
+        return deleted;
     }
 }

@@ -40,10 +40,6 @@ class JobsTest {
         superuser.rows("delete from chatkeep.job_runs");
     }
 
-    private static boolean claim(String job, String dueAt) {
-        return service.value("select chatkeep.claim_job(?, ?::timestamptz)", job, dueAt);
-    }
-
     @RepeatedTest(5)
     void oneOfTwelveInstancesRunsAJob() throws Exception {
         List<Boolean> claims = MigratedDatabase.together(INSTANCES, instance -> () -> claim("retention", "2026-01-01 03:30Z"));
@@ -111,5 +107,9 @@ class JobsTest {
         service.rows("select chatkeep.finish_job('retention', '2026-01-01 03:30Z', '{}')");
 
         assertThat(superuser.rows("select from chatkeep.job_runs")).isEmpty();
+    }
+
+    private static boolean claim(String job, String dueAt) {
+        return service.value("select chatkeep.claim_job(?, ?::timestamptz)", job, dueAt);
     }
 }

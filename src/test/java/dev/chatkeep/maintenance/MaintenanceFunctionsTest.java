@@ -37,27 +37,6 @@ class MaintenanceFunctionsTest {
         service = database.service();
     }
 
-    /** Rows on both sides of 90 and of 30 days. */
-    private UUID userWithHistory() {
-        UUID id = database.newUser();
-        superuser.rows("delete from public.user_activity_log");
-        superuser.rows("""
-                insert into public.user_activity_log (user_id, action, timestamp)
-                select ?, days || ' days ago', now() - make_interval(days => days) + interval '1 hour'
-                  from unnest(array [0, 29, 30, 31, 89, 90, 91, 400]) days
-                """, id);
-        superuser.rows("""
-                insert into public.user_usage_daily (user_id, usage_date, messages_sent)
-                select ?, (now() at time zone 'UTC')::date - days, days from unnest(array [0, 29, 30, 31, 89, 90, 91, 400]) days
-                """, id);
-        superuser
-                .rows("""
-                        insert into public.system_cache (cache_key, cache_value, expires_at)
-                        values ('expired', '1', now() - interval '1 second'), ('fresh', '2', now() + interval '1 hour'), ('lasting', '3', null)
-                        """);
-        return id;
-    }
-
     @Test
     void cleaningUpDeletesWhatIsOlderThanNinetyDays() {
         userWithHistory();
@@ -219,6 +198,27 @@ class MaintenanceFunctionsTest {
 
         assertThat(health.findValuesAsText("index")).containsExactlyInAnyOrderElementsOf(indexes);
         assertThat(health).allSatisfy(index -> assertThat(index.get("scans").isIntegralNumber()).isTrue());
+    }
+
+    /** Rows on both sides of 90 and of 30 days. */
+    private UUID userWithHistory() {
+        UUID id = database.newUser();
+        superuser.rows("delete from public.user_activity_log");
+        superuser.rows("""
+                insert into public.user_activity_log (user_id, action, timestamp)
+                select ?, days || ' days ago', now() - make_interval(days => days) + interval '1 hour'
+                  from unnest(array [0, 29, 30, 31, 89, 90, 91, 400]) days
+                """, id);
+        superuser.rows("""
+                insert into public.user_usage_daily (user_id, usage_date, messages_sent)
+                select ?, (now() at time zone 'UTC')::date - days, days from unnest(array [0, 29, 30, 31, 89, 90, 91, 400]) days
+                """, id);
+        superuser
+                .rows("""
+                        insert into public.system_cache (cache_key, cache_value, expires_at)
+                        values ('expired', '1', now() - interval '1 second'), ('fresh', '2', now() + interval '1 hour'), ('lasting', '3', null)
+                        """);
+        return id;
     }
 
     private void conversation(UUID id) {

@@ -63,24 +63,6 @@ class RetentionOfConversationsTest {
         caller.signIn().then().statusCode(200);
     }
 
-    private void conversation(String id, int daysAgo) {
-        String at = Instant.now().minus(daysAgo, ChronoUnit.DAYS).truncatedTo(ChronoUnit.MILLIS).toString();
-        caller.upload(List.of(Map.of("id", id, "title", id, "createdAt", at, "updatedAt", at, "messages", List.of(
-                Map.of("id", id + "-1", "role", "user", "content", "Hello", "timestamp", at, "input_tokens", 2),
-                Map.of("id", id + "-2", "role", "assistant", "content", "Yes?", "timestamp", at, "model", "gpt",
-                        "output_tokens",
-                        3)))))
-                .then().statusCode(200);
-    }
-
-    private JsonNode run() {
-        return Json.of(retention.run(transaction.service()).await().atMost(PATIENCE)).path("deleted_records");
-    }
-
-    private List<String> conversations() {
-        return Json.texts(Json.of(caller.listSessions()).path("sessions"), "id");
-    }
-
     @Test
     void deletesConversationsWithoutActivitySinceAndKeepsTheirUsage() {
         conversation("c100", 100);
@@ -159,5 +141,23 @@ class RetentionOfConversationsTest {
         assertThat(
                 Sql.rows("select action from public.user_activity_log where user_id = ? and action like '%side'", caller.id()))
                 .containsExactly(Map.of("action", "inside"));
+    }
+
+    private void conversation(String id, int daysAgo) {
+        String at = Instant.now().minus(daysAgo, ChronoUnit.DAYS).truncatedTo(ChronoUnit.MILLIS).toString();
+        caller.upload(List.of(Map.of("id", id, "title", id, "createdAt", at, "updatedAt", at, "messages", List.of(
+                Map.of("id", id + "-1", "role", "user", "content", "Hello", "timestamp", at, "input_tokens", 2),
+                Map.of("id", id + "-2", "role", "assistant", "content", "Yes?", "timestamp", at, "model", "gpt",
+                        "output_tokens",
+                        3)))))
+                .then().statusCode(200);
+    }
+
+    private JsonNode run() {
+        return Json.of(retention.run(transaction.service()).await().atMost(PATIENCE)).path("deleted_records");
+    }
+
+    private List<String> conversations() {
+        return Json.texts(Json.of(caller.listSessions()).path("sessions"), "id");
     }
 }

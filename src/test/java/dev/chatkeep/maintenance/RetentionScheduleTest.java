@@ -60,10 +60,13 @@ class RetentionScheduleTest {
 
     @Test
     void theJobRunsOnceForEachTimeAtWhichItIsDue() {
+        // Given
         Sql.rows("delete from chatkeep.job_runs");
 
+        // When
         awaitThat("select count(finished_at) >= 3 from chatkeep.job_runs");
 
+        // Then
         assertThat(Sql.rows("""
                 select r.job, r.due_at = date_trunc('second', r.due_at) as whole_second,
                        (select count(*) from public.user_activity_log l

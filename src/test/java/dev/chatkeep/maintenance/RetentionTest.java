@@ -73,57 +73,6 @@ class RetentionTest {
         Sql.rows("delete from public.user_activity_log where user_id = ?", caller.id());
     }
 
-    private void activity(String age) {
-        Sql.rows("insert into public.user_activity_log (user_id, action, timestamp) values (?, ?, now() - ?::interval)",
-                caller.id(), age, age);
-    }
-
-    private void usage(int daysAgo) {
-        Sql.rows("insert into public.user_usage_daily (user_id, usage_date) values (?, ?)", caller.id(),
-                today().minusDays(daysAgo));
-    }
-
-    private static LocalDate today() {
-        return LocalDate.now(ZoneOffset.UTC);
-    }
-
-    private List<Object> activities() {
-        return column("select action from public.user_activity_log where user_id = ? order by timestamp", caller.id());
-    }
-
-    private List<Object> daysOfUsage() {
-        return column("select ?::date - usage_date from public.user_usage_daily where user_id = ? order by usage_date", today(),
-                caller.id());
-    }
-
-    private static List<Object> column(String sql, Object... parameters) {
-        return Sql.rows(sql, parameters).stream().map(row -> row.values().iterator().next()).toList();
-    }
-
-    private static List<Object> events() {
-        return column("select details::text from public.user_activity_log where user_id is null and action = 'retention_run'");
-    }
-
-    private static List<Map<String, Object>> runs() {
-        return Sql.rows("select job, finished_at is not null as finished from chatkeep.job_runs order by due_at");
-    }
-
-    private JsonNode run(int days) {
-        return Json.of(await(retention.run(transaction.service(), days)));
-    }
-
-    private static <T> T await(Uni<T> uni) {
-        return uni.await().atMost(PATIENCE);
-    }
-
-    private double deleted(String kind) {
-        return metrics.counter("chatkeep.retention.deleted", "kind", kind).count();
-    }
-
-    private double runs(String outcome) {
-        return metrics.counter("chatkeep.retention.runs", "outcome", outcome).count();
-    }
-
     @ParameterizedTest
     @CsvSource({ "1", "30", "90", "365" })
     void deletesWhatIsOlderThanTheDaysAndNothingElse(int days) {
@@ -348,6 +297,57 @@ class RetentionTest {
         assertThat(schedule).isEqualTo("off");
         assertThat(jobs).extracting(Trigger::getId).containsExactly("completions");
         assertThat(runs()).isEmpty();
+    }
+
+    private void activity(String age) {
+        Sql.rows("insert into public.user_activity_log (user_id, action, timestamp) values (?, ?, now() - ?::interval)",
+                caller.id(), age, age);
+    }
+
+    private void usage(int daysAgo) {
+        Sql.rows("insert into public.user_usage_daily (user_id, usage_date) values (?, ?)", caller.id(),
+                today().minusDays(daysAgo));
+    }
+
+    private static LocalDate today() {
+        return LocalDate.now(ZoneOffset.UTC);
+    }
+
+    private List<Object> activities() {
+        return column("select action from public.user_activity_log where user_id = ? order by timestamp", caller.id());
+    }
+
+    private List<Object> daysOfUsage() {
+        return column("select ?::date - usage_date from public.user_usage_daily where user_id = ? order by usage_date", today(),
+                caller.id());
+    }
+
+    private static List<Object> column(String sql, Object... parameters) {
+        return Sql.rows(sql, parameters).stream().map(row -> row.values().iterator().next()).toList();
+    }
+
+    private static List<Object> events() {
+        return column("select details::text from public.user_activity_log where user_id is null and action = 'retention_run'");
+    }
+
+    private static List<Map<String, Object>> runs() {
+        return Sql.rows("select job, finished_at is not null as finished from chatkeep.job_runs order by due_at");
+    }
+
+    private JsonNode run(int days) {
+        return Json.of(await(retention.run(transaction.service(), days)));
+    }
+
+    private static <T> T await(Uni<T> uni) {
+        return uni.await().atMost(PATIENCE);
+    }
+
+    private double deleted(String kind) {
+        return metrics.counter("chatkeep.retention.deleted", "kind", kind).count();
+    }
+
+    private double runs(String outcome) {
+        return metrics.counter("chatkeep.retention.runs", "outcome", outcome).count();
     }
 
     private static void whileUsageCannotBeDeleted(Runnable work) {

@@ -47,43 +47,6 @@ class ErasureTest extends SqlTest {
         fill(id);
     }
 
-    private void fill(UUID id) {
-        SqlCaller user = database.user(id);
-        user.rows("select public.sync_user_conversations(?, ?::jsonb)", id, json("""
-                [{'id': 's1', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a', 'input_tokens': 2},
-                     {'id': 'm2', 'role': 'assistant', 'content': 'b', 'model': 'gpt', 'output_tokens': 3}]},
-                 {'id': 's2', 'messages': [{'id': 'm3', 'role': 'user', 'content': 'c'}]}]
-                """).toString());
-        user.rows("delete from public.chat_sessions where id = 's2'");
-    }
-
-    /** The caller with a token that was issued at that time, in seconds or anything else that JSON has. */
-    private SqlCaller withTokenOf(String issuedAt) {
-        return database.as("authenticated", json("{'sub': '%s', 'role': 'authenticated', 'email': '%s@example.org', 'iat': %s}"
-                .formatted(id, id, issuedAt)).toString());
-    }
-
-    private long erasedAt(UUID id) {
-        return superuser.<Instant> value("""
-                select max(requested_at) from chatkeep.data_requests
-                 where kind = 'erasure' and account = sha256(convert_to(?, 'UTF8'))
-                """, id.toString()).getEpochSecond();
-    }
-
-    private List<String> mentions(String text) {
-        List<String> tables = superuser
-                .column("""
-                        select c.oid::regclass::text from pg_class c
-                         where c.relkind = 'r' and c.relnamespace in ('public'::regnamespace, 'chatkeep'::regnamespace, 'auth'::regnamespace)
-                        """);
-        List<String> mentions = new ArrayList<>();
-        for (String table : tables) {
-            superuser.rows("select from " + table + " t where strpos(lower(t::text), ?) > 0", text)
-                    .forEach(row -> mentions.add(table));
-        }
-        return mentions;
-    }
-
     @Test
     void nothingIsLeftThatNamesTheUser() {
         List<String> before = mentions(id.toString());
@@ -315,6 +278,43 @@ class ErasureTest extends SqlTest {
         } finally {
             executor.shutdownNow();
         }
+    }
+
+    private void fill(UUID id) {
+        SqlCaller user = database.user(id);
+        user.rows("select public.sync_user_conversations(?, ?::jsonb)", id, json("""
+                [{'id': 's1', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a', 'input_tokens': 2},
+                     {'id': 'm2', 'role': 'assistant', 'content': 'b', 'model': 'gpt', 'output_tokens': 3}]},
+                 {'id': 's2', 'messages': [{'id': 'm3', 'role': 'user', 'content': 'c'}]}]
+                """).toString());
+        user.rows("delete from public.chat_sessions where id = 's2'");
+    }
+
+    /** The caller with a token that was issued at that time, in seconds or anything else that JSON has. */
+    private SqlCaller withTokenOf(String issuedAt) {
+        return database.as("authenticated", json("{'sub': '%s', 'role': 'authenticated', 'email': '%s@example.org', 'iat': %s}"
+                .formatted(id, id, issuedAt)).toString());
+    }
+
+    private long erasedAt(UUID id) {
+        return superuser.<Instant> value("""
+                select max(requested_at) from chatkeep.data_requests
+                 where kind = 'erasure' and account = sha256(convert_to(?, 'UTF8'))
+                """, id.toString()).getEpochSecond();
+    }
+
+    private List<String> mentions(String text) {
+        List<String> tables = superuser
+                .column("""
+                        select c.oid::regclass::text from pg_class c
+                         where c.relkind = 'r' and c.relnamespace in ('public'::regnamespace, 'chatkeep'::regnamespace, 'auth'::regnamespace)
+                        """);
+        List<String> mentions = new ArrayList<>();
+        for (String table : tables) {
+            superuser.rows("select from " + table + " t where strpos(lower(t::text), ?) > 0", text)
+                    .forEach(row -> mentions.add(table));
+        }
+        return mentions;
     }
 
     private void untilSomebodyWaits() {

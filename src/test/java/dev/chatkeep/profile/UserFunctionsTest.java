@@ -269,11 +269,6 @@ class UserFunctionsTest extends SqlTest {
     @Nested
     class Preferences {
 
-        private JsonNode update(String type, String preferences) {
-            return user.value("select public.update_user_preferences(?, ?, ?::jsonb)", id, type,
-                    preferences == null ? null : json(preferences).toString());
-        }
-
         @ParameterizedTest
         @CsvSource({ "ui, ui_preferences", "session, session_preferences" })
         void mergeIntoTheStoredOnes(String type, String column) {
@@ -403,6 +398,11 @@ class UserFunctionsTest extends SqlTest {
                       from generate_series(0, 11) i
                     """));
         }
+
+        private JsonNode update(String type, String preferences) {
+            return user.value("select public.update_user_preferences(?, ?, ?::jsonb)", id, type,
+                    preferences == null ? null : json(preferences).toString());
+        }
     }
 
     @Nested
@@ -521,6 +521,13 @@ class UserFunctionsTest extends SqlTest {
             assertThat(export.get("conversations").findValuesAsText("content")).containsExactly("first", "second", "third");
         }
 
+        @Test
+        void isNullForAnUnknownUser() {
+            Object export = database.service().value("select public.export_user_data(?)", UUID.randomUUID());
+
+            assertThat(export).isNull();
+        }
+
         /** It leaves usage of a model of that name, and the memory of what was counted. */
         private void deletedConversation(UUID owner, String name) {
             SqlCaller caller = database.user(owner);
@@ -528,13 +535,6 @@ class UserFunctionsTest extends SqlTest {
                     [{'id': 'NAME', 'messages': [{'id': 'NAME', 'role': 'assistant', 'content': 'a', 'model': 'NAME'}]}]
                     """.replace("NAME", name)).toString());
             caller.rows("delete from public.chat_sessions where id = ?", name);
-        }
-
-        @Test
-        void isNullForAnUnknownUser() {
-            Object export = database.service().value("select public.export_user_data(?)", UUID.randomUUID());
-
-            assertThat(export).isNull();
         }
     }
 

@@ -143,10 +143,6 @@ class FunctionRightsTest {
         return calls(allFunctions(), Who.WITHOUT_CLAIMS, Who.WITHOUT_A_ROLE, Who.ANON);
     }
 
-    private static Stream<Arguments> calls(Stream<String> functions, Who... callers) {
-        return functions.flatMap(sql -> Stream.of(callers).map(who -> Arguments.of(who, sql)));
-    }
-
     /** What users may call besides: about nobody but the caller, or tested in {@link RowLevelSecurityTest}. */
     private static final Set<String> OTHERS = Set.of("claims", "caller_role", "is_service", "is_admin", "require_caller",
             "require_admin", "require_account", "actor", "iso", "tier_rank", "schema_version", "json_bytes",
@@ -302,6 +298,10 @@ class FunctionRightsTest {
                 """);
 
         assertThat(granted).containsExactlyInAnyOrderElementsOf(tested);
+    }
+
+    private static Stream<Arguments> calls(Stream<String> functions, Who... callers) {
+        return functions.flatMap(sql -> Stream.of(callers).map(who -> Arguments.of(who, sql)));
     }
 
     /** How the call about the user ends. */

@@ -201,19 +201,6 @@ class MigrationTest {
         }
     }
 
-    /** Migrates and, as an administrator, does what refusals ask for, until there is none or one repeats itself. */
-    private static void doWhatIsAsked(PostgresServer server, MigratedDatabase database) throws SQLException {
-        Set<String> done = new HashSet<>();
-        Throwable refusal;
-        while ((refusal = catchThrowable(database::migrate)) != null) {
-            Matcher advice = Pattern.compile("Run once as an administrator: (.*)").matcher(refusal.getMessage());
-            if (!advice.find() || !done.add(advice.group(1))) {
-                return;
-            }
-            asSuperuser(server, advice.group(1));
-        }
-    }
-
     @ParameterizedTest
     @ValueSource(strings = { "superuser", "bypassrls" })
     void refusesALoginThatNoPolicyWouldBind(String attribute) throws Exception {
@@ -237,6 +224,19 @@ class MigrationTest {
 
         assertThat(result.migrationsExecuted).isEqualTo(migrations);
         assertThat(database.superuser().<String> column("select name from public.guests")).containsExactly("Ada");
+    }
+
+    /** Migrates and, as an administrator, does what refusals ask for, until there is none or one repeats itself. */
+    private static void doWhatIsAsked(PostgresServer server, MigratedDatabase database) throws SQLException {
+        Set<String> done = new HashSet<>();
+        Throwable refusal;
+        while ((refusal = catchThrowable(database::migrate)) != null) {
+            Matcher advice = Pattern.compile("Run once as an administrator: (.*)").matcher(refusal.getMessage());
+            if (!advice.find() || !done.add(advice.group(1))) {
+                return;
+            }
+            asSuperuser(server, advice.group(1));
+        }
     }
 
     private static void asSuperuser(PostgresServer server, String script) throws SQLException {

@@ -260,19 +260,6 @@ class CallerTransactionTest {
                 + "|on");
     }
 
-    private static Caller userWithMessage() {
-        Caller caller = Caller.fresh();
-        caller.createSession("s1", "A title").then().statusCode(201);
-        caller.post("s1", Map.of("id", "m1", "role", "user", "content", "Hello")).then().statusCode(201);
-        return caller;
-    }
-
-    /** What a request with a token of that user does before it reaches a resource. */
-    private void actAs(Caller caller) {
-        currentIdentity.setIdentity(identities.authenticateBlocking(
-                new TokenAuthenticationRequest(new JsonWebTokenCredential(caller.token()))));
-    }
-
     /** What the pool adds to its connections reaches into the client, and would be left out without a word. */
     @Test
     void statementsOfOneTurnAreSentTogether() {
@@ -287,6 +274,19 @@ class CallerTransactionTest {
         } finally {
             await(uni(connection::close));
         }
+    }
+
+    private static Caller userWithMessage() {
+        Caller caller = Caller.fresh();
+        caller.createSession("s1", "A title").then().statusCode(201);
+        caller.post("s1", Map.of("id", "m1", "role", "user", "content", "Hello")).then().statusCode(201);
+        return caller;
+    }
+
+    /** What a request with a token of that user does before it reaches a resource. */
+    private void actAs(Caller caller) {
+        currentIdentity.setIdentity(identities.authenticateBlocking(
+                new TokenAuthenticationRequest(new JsonWebTokenCredential(caller.token()))));
     }
 
     /** Role, claims and whatever else a transaction sets, of all connections that the pool may have, held at the same time. */

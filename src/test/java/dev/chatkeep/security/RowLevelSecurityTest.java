@@ -57,21 +57,6 @@ class RowLevelSecurityTest {
         fill(bobId, "Bob");
     }
 
-    /** Leaves the user with rows in every table. */
-    private static void fill(UUID id, String name) {
-        SqlCaller user = database.user(id);
-        user.rows("select public.sync_user_conversations(?, ?::jsonb)", id, """
-                [{"id": "s1", "title": "Of NAME", "messages": [{"id": "m1", "role": "user", "content": "NAME asks"},
-                     {"id": "m2", "role": "assistant", "content": "NAME is answered", "model": "gpt", "output_tokens": 3}]},
-                 {"id": "s2", "title": "Deleted by NAME", "messages": [{"id": "m3", "role": "user", "content": "Deleted"}]}]
-                """.replace("NAME", name));
-        user.rows("delete from public.chat_sessions where id = 's2'");
-        user.rows("select chatkeep.begin_completion(?, '{\"id\": \"r1\", \"model\": \"gpt\", \"lease_seconds\": 3600,"
-                + " \"prompt_tokens\": 0}')", id);
-        database.service().rows("select chatkeep.checkpoint_completions(jsonb_build_array(jsonb_build_object("
-                + "'user_id', ?::uuid, 'id', 'r1', 'position', 0, 'content', ?::text)), 3600)", id, name + " is");
-    }
-
     @ParameterizedTest
     @CsvSource({
             "public.profiles, id",
@@ -376,6 +361,21 @@ class RowLevelSecurityTest {
         List<Map<String, Object>> rows = database.user(id).rows("select * from public.chat_messages");
 
         assertThat(rows).isEmpty();
+    }
+
+    /** Leaves the user with rows in every table. */
+    private static void fill(UUID id, String name) {
+        SqlCaller user = database.user(id);
+        user.rows("select public.sync_user_conversations(?, ?::jsonb)", id, """
+                [{"id": "s1", "title": "Of NAME", "messages": [{"id": "m1", "role": "user", "content": "NAME asks"},
+                     {"id": "m2", "role": "assistant", "content": "NAME is answered", "model": "gpt", "output_tokens": 3}]},
+                 {"id": "s2", "title": "Deleted by NAME", "messages": [{"id": "m3", "role": "user", "content": "Deleted"}]}]
+                """.replace("NAME", name));
+        user.rows("delete from public.chat_sessions where id = 's2'");
+        user.rows("select chatkeep.begin_completion(?, '{\"id\": \"r1\", \"model\": \"gpt\", \"lease_seconds\": 3600,"
+                + " \"prompt_tokens\": 0}')", id);
+        database.service().rows("select chatkeep.checkpoint_completions(jsonb_build_array(jsonb_build_object("
+                + "'user_id', ?::uuid, 'id', 'r1', 'position', 0, 'content', ?::text)), 3600)", id, name + " is");
     }
 
     private static List<Map<String, Object>> rowsOf(SqlCaller user) {

@@ -117,7 +117,9 @@ class VerifiedTokensTest {
         VerifiedTokens tokens = tokens(0, Duration.ofMinutes(1));
         String token = keep(tokens, clock.instant().plusSeconds(60));
 
-        assertThat(known(tokens, token)).isNull();
+        SecurityIdentity identity = known(tokens, token);
+
+        assertThat(identity).isNull();
     }
 
     private static SecurityIdentity known(VerifiedTokens tokens, String token) {

@@ -24,11 +24,6 @@ class SessionFunctionsTest extends SqlTest {
     @Nested
     class RecentSessions {
 
-        private void session(String sessionId, String updatedAt, String lastMessageAt) {
-            superuser.rows("insert into public.chat_sessions (user_id, id, updated_at, last_message_timestamp)"
-                    + " values (?, ?, ?::timestamptz, ?::timestamptz)", id, sessionId, updatedAt, lastMessageAt);
-        }
-
         @Test
         void comeNewestFirst() {
             session("older", "2026-01-01Z", null);
@@ -81,6 +76,11 @@ class SessionFunctionsTest extends SqlTest {
                     .rows("select to_jsonb(r) as row from public.get_user_recent_sessions(?) r", id);
 
             assertThat(sessions).isEqualTo(user.rows("select to_jsonb(s) - 'user_id' as row from public.chat_sessions s"));
+        }
+
+        private void session(String sessionId, String updatedAt, String lastMessageAt) {
+            superuser.rows("insert into public.chat_sessions (user_id, id, updated_at, last_message_timestamp)"
+                    + " values (?, ?, ?::timestamptz, ?::timestamptz)", id, sessionId, updatedAt, lastMessageAt);
         }
     }
 

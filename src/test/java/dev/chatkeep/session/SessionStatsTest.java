@@ -76,17 +76,6 @@ class SessionStatsTest extends SqlTest {
         assertThat(stats).isEqualTo(Stats.EMPTY);
     }
 
-    /** Messages m1 and m2 count, m3 has failed. */
-    private void threeMessages() {
-        user.rows("""
-                insert into public.chat_messages
-                       (user_id, session_id, id, role, content, message_timestamp, total_tokens, model, error_message)
-                values (auth.uid(), 's1', 'm1', 'assistant', 'first', '2026-01-01 10:01Z', 5, 'a', null),
-                       (auth.uid(), 's1', 'm2', 'user', 'second', '2026-01-01 10:02Z', 7, null, null),
-                       (auth.uid(), 's1', 'm3', 'assistant', 'third', '2026-01-01 10:03Z', 11, 'b', 'failed')
-                """);
-    }
-
     @Test
     void theMessagesOfABulkInsertAreCountedUnlessTheyFailed() {
         threeMessages();
@@ -317,28 +306,6 @@ class SessionStatsTest extends SqlTest {
         assertThat(read.get(1)).isEqualTo(read.get(0)).isLessThan(10);
     }
 
-    private void fill(String session, int messages) {
-        user.rows("""
-                insert into public.chat_messages (user_id, session_id, id, role, content, message_timestamp, model)
-                select auth.uid(), ?, ? || i, 'user', 'a', '2026-01-01Z'::timestamptz + i * interval '1 second', 'gpt'
-                  from generate_series(1, ?) i
-                """, session, session, messages);
-    }
-
-    /** How many messages the append of one more reads. */
-    private long readByAppendingTo(String session) throws SQLException {
-        try (Connection connection = database.superuser().begin()) {
-            Sql.rows(connection, """
-                    insert into public.chat_messages (user_id, session_id, id, role, content, model)
-                    values (?, ?, 'new', 'user', 'a', 'gpt')
-                    """, id, session);
-            return (Long) only(connection, """
-                    select seq_tup_read + coalesce(idx_tup_fetch, 0)
-                      from pg_stat_xact_user_tables where relname = 'chat_messages'
-                    """);
-        }
-    }
-
     @ParameterizedTest
     @ValueSource(longs = { 1, 20, 300, 4_000, 50_000 })
     void anyHistoryOfChangesLeavesExactStats(long seed) throws SQLException {
@@ -392,6 +359,39 @@ class SessionStatsTest extends SqlTest {
 
         assertThat(states).containsOnly(SqlCaller.SUCCESS);
         assertThat(stored()).isEqualTo(recounted()).extracting(session -> session.get("message_count")).containsOnly(480);
+    }
+
+    /** Messages m1 and m2 count, m3 has failed. */
+    private void threeMessages() {
+        user.rows("""
+                insert into public.chat_messages
+                       (user_id, session_id, id, role, content, message_timestamp, total_tokens, model, error_message)
+                values (auth.uid(), 's1', 'm1', 'assistant', 'first', '2026-01-01 10:01Z', 5, 'a', null),
+                       (auth.uid(), 's1', 'm2', 'user', 'second', '2026-01-01 10:02Z', 7, null, null),
+                       (auth.uid(), 's1', 'm3', 'assistant', 'third', '2026-01-01 10:03Z', 11, 'b', 'failed')
+                """);
+    }
+
+    private void fill(String session, int messages) {
+        user.rows("""
+                insert into public.chat_messages (user_id, session_id, id, role, content, message_timestamp, model)
+                select auth.uid(), ?, ? || i, 'user', 'a', '2026-01-01Z'::timestamptz + i * interval '1 second', 'gpt'
+                  from generate_series(1, ?) i
+                """, session, session, messages);
+    }
+
+    /** How many messages the append of one more reads. */
+    private long readByAppendingTo(String session) throws SQLException {
+        try (Connection connection = database.superuser().begin()) {
+            Sql.rows(connection, """
+                    insert into public.chat_messages (user_id, session_id, id, role, content, model)
+                    values (?, ?, 'new', 'user', 'a', 'gpt')
+                    """, id, session);
+            return (Long) only(connection, """
+                    select seq_tup_read + coalesce(idx_tup_fetch, 0)
+                      from pg_stat_xact_user_tables where relname = 'chat_messages'
+                    """);
+        }
     }
 
     /** A statement that inserts, updates, moves or deletes some of forty messages in three sessions. */

@@ -82,21 +82,6 @@ class SyncResourceIT {
         caller.clearAll().then().statusCode(200);
     }
 
-    private static JsonNode find(JsonNode conversations, String id) {
-        for (JsonNode conversation : conversations) {
-            if (conversation.path("id").textValue().equals(id)) {
-                return conversation;
-            }
-        }
-        throw new AssertionError("There is no " + id);
-    }
-
-    private static List<String> fieldNames(JsonNode object) {
-        List<String> names = new ArrayList<>();
-        object.fieldNames().forEachRemaining(names::add);
-        return names;
-    }
-
     @Test
     void anUploadReportsWhatBecameOfEachConversation() {
         Caller caller = Caller.fresh();
@@ -438,16 +423,19 @@ class SyncResourceIT {
 
     @Test
     void aConversationOfAnotherUserIsReportedAndNeverWritten() {
+        // Given
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
-        upload(ada, LISBON).then().statusCode(200);
+        granted(upload(ada, LISBON));
         String before = Stored.versions(ada);
 
+        // When
         Response answer = upload(bob, """
                 {"id": "s1", "title": "Taken over", "userId": "%s", "messages": [
                   {"id": "m1", "role": "user", "content": "Taken over"}]}
                 """.formatted(ada.id()), "{\"id\": \"s2\"}");
 
+        // Then
         assertThat(Json.of(answer).path("results")).isEqualTo(Json.of("""
                 {"synced": 1, "errors": 1, "details": [
                   {"conversationId": "s1", "error": "The conversation belongs to another user."},
@@ -753,5 +741,20 @@ class SyncResourceIT {
             }
             return answers;
         };
+    }
+
+    private static JsonNode find(JsonNode conversations, String id) {
+        for (JsonNode conversation : conversations) {
+            if (conversation.path("id").textValue().equals(id)) {
+                return conversation;
+            }
+        }
+        throw new AssertionError("There is no " + id);
+    }
+
+    private static List<String> fieldNames(JsonNode object) {
+        List<String> names = new ArrayList<>();
+        object.fieldNames().forEachRemaining(names::add);
+        return names;
     }
 }

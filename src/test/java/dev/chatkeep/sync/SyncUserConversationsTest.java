@@ -91,16 +91,6 @@ class SyncUserConversationsTest extends SqlTest {
                 new Bad("[]", null, "A conversation must be an object."));
     }
 
-    private static Bad message(String members) {
-        return new Bad(
-                conversation("bad", "'messages': [{'id': 'b0', 'role': 'user', 'content': 'Good'}, {%s}]".formatted(members)),
-                "bad", MALFORMED);
-    }
-
-    private static String conversation(String conversationId, String members) {
-        return "{'id': '%s', %s}".formatted(conversationId, members);
-    }
-
     @Test
     void conversationsAreStoredWithTheirMessages() {
         JsonNode answer = sync(
@@ -273,11 +263,6 @@ class SyncUserConversationsTest extends SqlTest {
 
         assertThat(answer.get("details")).containsExactly(synced(sessionId, 1));
         assertThat(user.<String> column("select id from public.chat_messages")).containsExactly(messageId);
-    }
-
-    /** 255 characters of four bytes each that compression does nothing for. */
-    private static String longestId(Random random) {
-        return random.ints(255, 0x10000, 0x10FFFE).mapToObj(Character::toString).collect(Collectors.joining());
     }
 
     @Test
@@ -510,6 +495,21 @@ class SyncUserConversationsTest extends SqlTest {
                        sum(sessions_created)::bigint as sessions
                   from public.user_usage_daily""")).containsExactly(
                 Map.of("sent", 1L, "received", 1L, "tokens", 12L, "answers", 1L, "sessions", 2L));
+    }
+
+    private static Bad message(String members) {
+        return new Bad(
+                conversation("bad", "'messages': [{'id': 'b0', 'role': 'user', 'content': 'Good'}, {%s}]".formatted(members)),
+                "bad", MALFORMED);
+    }
+
+    private static String conversation(String conversationId, String members) {
+        return "{'id': '%s', %s}".formatted(conversationId, members);
+    }
+
+    /** 255 characters of four bytes each that compression does nothing for. */
+    private static String longestId(Random random) {
+        return random.ints(255, 0x10000, 0x10FFFE).mapToObj(Character::toString).collect(Collectors.joining());
     }
 
     private JsonNode sync(String conversations) {

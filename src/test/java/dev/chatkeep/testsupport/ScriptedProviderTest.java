@@ -149,9 +149,11 @@ class ScriptedProviderTest {
 
     @Test
     void withoutAScriptTheLastMessageIsEchoed() throws Exception {
+        // When
         List<String> data = data(ask("one two  three", true).body());
         JsonNode whole = Json.of(ask("four five", false).body());
 
+        // Then
         assertThat(data.stream().limit(3).map(ScriptedProviderTest::delta)).containsExactly("one ", "two  ", "three");
         assertThat(Json.of(data.get(4)).path("usage").path("prompt_tokens").intValue()).isEqualTo(11);
         assertThat(Json.of(data.get(4)).path("usage").path("completion_tokens").intValue()).isEqualTo(3);

@@ -154,8 +154,9 @@ class LedgerTest extends SqlTest {
         call("r1");
         finish("{'id': 'r1', 'state': 'complete'}");
 
-        assertThat(user.rows("select daily, monthly from chatkeep.answers_used(?, 'cheap')", id))
-                .containsExactly(Map.of("daily", 1L, "monthly", 1L));
+        List<Map<String, Object>> used = user.rows("select daily, monthly from chatkeep.answers_used(?, 'cheap')", id);
+
+        assertThat(used).containsExactly(Map.of("daily", 1L, "monthly", 1L));
     }
 
     // Answers that are uploaded while they are on their way
