@@ -45,21 +45,27 @@ class ModelFunctionsTest extends SqlTest {
             admin      | for-admin,for-all,for-enterprise,for-pro
             """)
     void aTierSeesWhatIsBelowItTooButNothingThatIsGone(String tier, String expected) {
+        // Given
         UUID member = database.newUser(tier);
 
+        // When
         List<String> models = database.user(member)
                 .column("select model_id from public.get_user_allowed_models(?) order by model_id", member);
 
+        // Then
         assertThat(models).containsExactly(expected.split(","));
     }
 
     @Test
     void aModelOfTwoTiersIsOneRowWithTheLimitsOfTheHigherOne() {
+        // Given
         UUID pro = database.newUser("pro");
 
+        // When
         List<JsonNode> rows = database.user(pro).column(
                 "select to_jsonb(m) from public.get_user_allowed_models(?) m where model_id = 'for-all'", pro);
 
+        // Then
         assertThat(rows).containsExactly(
                 json("""
                         {'model_id': 'for-all', 'model_name': 'For all', 'model_description': 'Small', 'model_tags': ['fast', 'cheap'],
@@ -70,17 +76,21 @@ class ModelFunctionsTest extends SqlTest {
 
     @Test
     void aModelHasTheLimitsOfTheTier() {
+        // When
         List<Map<String, Object>> rows = user
                 .rows("select daily_limit, monthly_limit from public.get_user_allowed_models(?)", id);
 
+        // Then
         assertThat(rows).containsExactly(Map.of("daily_limit", 10, "monthly_limit", 100));
     }
 
     @Test
     void anUnknownUserCountsAsFree() {
+        // When
         List<String> models = database.service().column("select model_id from public.get_user_allowed_models(?)",
                 UUID.randomUUID());
 
+        // Then
         assertThat(models).containsExactly("for-all");
     }
 
@@ -91,18 +101,23 @@ class ModelFunctionsTest extends SqlTest {
             "enterprise, for-enterprise, true", "enterprise, for-admin, false", "admin, for-admin, true",
             "admin, for-all, true", "admin, gone, false" })
     void aUserMayUseTheModelsOfTheTier(String tier, String model, boolean expected) {
+        // Given
         UUID member = database.newUser(tier);
 
+        // When
         boolean may = database.user(member).value("select public.can_user_use_model(?, ?)", member, model);
 
+        // Then
         assertThat(may).isEqualTo(expected);
     }
 
     @ParameterizedTest
     @CsvSource({ "for-all, true", "for-pro, false" })
     void anUnknownUserMayUseWhatIsFree(String model, boolean expected) {
+        // When
         boolean may = database.service().value("select public.can_user_use_model(?, ?)", UUID.randomUUID(), model);
 
+        // Then
         assertThat(may).isEqualTo(expected);
     }
 }

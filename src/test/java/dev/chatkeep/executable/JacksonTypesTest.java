@@ -132,24 +132,30 @@ class JacksonTypesTest {
     @ValueSource(classes = { Directly.class, ThroughAMethodOfAnyType.class, ThroughALambda.class, InACollection.class,
             AsAFieldOfAnyType.class, AsAClass.class, OneOfTwo.class })
     void aTypeIsFoundWithAllThatItConsistsOf(Class<?> way) throws Exception {
+        // When
         var found = typesIn(way);
 
+        // Then
         assertThat(found).containsExactly(names(Element.class, Part.class, Written.class));
     }
 
     @ParameterizedTest
     @ValueSource(classes = WithASuperclass.class)
     void whatItInheritsIsFound(Class<?> way) throws Exception {
+        // When
         var found = typesIn(way);
 
+        // Then
         assertThat(found).containsExactly(names(Base.class, Derived.class, Part.class));
     }
 
     @ParameterizedTest
     @ValueSource(classes = OnlyItsText.class)
     void aTypeThatDoesNotGetThereIsNot(Class<?> way) throws Exception {
+        // When
         var found = typesIn(way);
 
+        // Then
         assertThat(found).isEmpty();
     }
 

@@ -35,8 +35,10 @@ class ManifestsIT {
     @ParameterizedTest
     @FieldSource("FILES")
     void eachResourceIsWhatKubernetesKnows(String file) throws IOException {
+        // When
         List<JsonNode> resources = Manifest.read(file).resources();
 
+        // Then
         assertThat(resources).isNotEmpty().allSatisfy(Schema::check);
     }
 
@@ -66,6 +68,7 @@ class ManifestsIT {
             "knative, Service, /spec/template/spec/containers/0/readinessProbe/tcpSocket, port, `\"8080\"`, '8080' is a name" })
     void aMistakeIsFound(String file, String kind, String path, String field, String value, String complaint)
             throws IOException {
+        // Given
         JsonNode resource = Manifest.read(file).resource(kind);
         ObjectNode object = (ObjectNode) resource.at(path);
         if (value.equals("absent")) {
@@ -74,8 +77,10 @@ class ManifestsIT {
             object.set(field, value.matches("[{\"\\d].*|null") ? Json.of(value) : Json.of("\"%s\"", value));
         }
 
+        // When
         Throwable found = catchThrowable(() -> Schema.check(resource));
 
+        // Then
         assertThat(found).isInstanceOf(AssertionError.class)
                 .hasMessageContaining(complaint);
     }
@@ -89,10 +94,12 @@ class ManifestsIT {
             "knative, Service chatkeep",
             "retention, CronJob chatkeep-cleanup" })
     void eachFileHasWhatItSays(String file, String resources) throws IOException {
+        // When
         List<String> names = Manifest.read(file).resources().stream()
                 .map(resource -> resource.path("kind").textValue() + " " + resource.at("/metadata/name").textValue()).sorted()
                 .toList();
 
+        // Then
         assertThat(names).containsExactly(resources.split(";"));
     }
 
@@ -103,8 +110,10 @@ class ManifestsIT {
             "readinessProbe, /q/health/ready, 0, 5, 5, 3" })
     void healthIsAskedOnThePortForIt(String probe, String path, int delay, int period, int timeout, int failures)
             throws IOException {
+        // When
         JsonNode container = Manifest.read("kubernetes").container();
 
+        // Then
         assertThat(container.path(probe)).isEqualTo(Json.of("""
                 {"httpGet": {"path": "%s", "port": 9000, "scheme": "HTTP"}, "initialDelaySeconds": %d, "periodSeconds": %d,
                  "timeoutSeconds": %d, "successThreshold": 1, "failureThreshold": %d}""", path, delay, period, timeout,
@@ -116,8 +125,10 @@ class ManifestsIT {
 
     @Test
     void theServiceOpensTheRequestsAlone() throws IOException {
+        // When
         JsonNode service = Manifest.read("kubernetes").resource("Service");
 
+        // Then
         assertThat(service.path("spec")).isEqualTo(Json.of("""
                 {"type": "ClusterIP", "selector": {"app.kubernetes.io/name": "chatkeep"},
                  "ports": [{"name": "http", "port": 80, "targetPort": 8080, "protocol": "TCP"}]}"""));
@@ -158,10 +169,12 @@ class ManifestsIT {
 
     @Test
     void secretsAreNamedAndOnlyTheMigrationHasThoseOfTheOwner() throws IOException {
+        // Given
         Map<String, List<String>> secrets = new TreeMap<>();
         Set<String> values = new TreeSet<>();
         Set<String> kinds = new TreeSet<>();
 
+        // When
         for (Manifest manifest : Manifest.all()) {
             for (JsonNode resource : manifest.resources()) {
                 kinds.add(resource.path("kind").textValue());
@@ -176,6 +189,7 @@ class ManifestsIT {
             }
         }
 
+        // Then
         assertThat(kinds).isNotEmpty().doesNotContain("Secret");
         assertThat(secrets).isEqualTo(Map.of(
                 "migration", List.of("chatkeep-owner"),
@@ -189,13 +203,16 @@ class ManifestsIT {
 
     @Test
     void aPodHasTimeToEnd() throws IOException {
+        // Given
         Manifest manifest = Manifest.read("kubernetes");
         JsonNode pod = manifest.pods().get(0).path("spec");
 
+        // When
         long reachable = seconds(manifest, "QUARKUS_SHUTDOWN_DELAY");
         long answers = seconds(manifest, "QUARKUS_SHUTDOWN_TIMEOUT");
         int stored = 5;
 
+        // Then
         assertThat(reachable).isEqualTo(5);
         assertThat(answers).isEqualTo(600);
         assertThat(pod.path("terminationGracePeriodSeconds").longValue()).isGreaterThan(reachable + answers + stored);
@@ -278,8 +295,10 @@ class ManifestsIT {
 
     @Test
     void theRetentionRunsEveryNightInUtcAndNeverTwiceAtOnce() throws IOException {
+        // When
         JsonNode job = Manifest.read("retention").resource("CronJob").path("spec");
 
+        // Then
         assertThat(job.path("schedule").textValue()).isEqualTo("30 3 * * *");
         assertThat(job.path("timeZone").textValue()).isEqualTo("Etc/UTC");
         assertThat(job.path("concurrencyPolicy").textValue()).isEqualTo("Forbid");

@@ -42,8 +42,10 @@ class JobsTest {
 
     @RepeatedTest(5)
     void oneOfTwelveInstancesRunsAJob() throws Exception {
+        // When
         List<Boolean> claims = MigratedDatabase.together(INSTANCES, instance -> () -> claim("retention", "2026-01-01 03:30Z"));
 
+        // Then
         assertThat(claims).hasSize(INSTANCES).containsOnlyOnce(true);
         assertThat(superuser.rows("select job, due_at, finished_at is null as running, result is null as open"
                 + " from chatkeep.job_runs"))
@@ -53,11 +55,14 @@ class JobsTest {
 
     @Test
     void aJobThatHasRunIsNotRunAgainForTheSameTime() {
+        // Given
         claim("retention", "2026-01-01 03:30Z");
         service.rows("select chatkeep.finish_job('retention', '2026-01-01 03:30Z', '{}')");
 
+        // When
         boolean mine = claim("retention", "2026-01-01 03:30Z");
 
+        // Then
         assertThat(mine).isFalse();
     }
 
@@ -68,31 +73,40 @@ class JobsTest {
             another job at the same time            | backup    | 2026-01-01 03:30Z   | true
             """)
     void aJobMayBeTakenOnceForEachTime(String name, String job, String dueAt, boolean expected) {
+        // Given
         claim("retention", "2026-01-01 03:30Z");
 
+        // When
         boolean mine = claim(job, dueAt);
 
+        // Then
         assertThat(mine).isEqualTo(expected);
     }
 
     @Test
     void aClaimThatIsRolledBackDoesNotCount() throws Exception {
+        // Given
         try (var connection = service.begin()) {
             SqlCaller.read(connection, "select chatkeep.claim_job('retention', '2026-01-01 03:30Z')");
         }
 
+        // When
         boolean mine = claim("retention", "2026-01-01 03:30Z");
 
+        // Then
         assertThat(mine).isTrue();
     }
 
     @Test
     void finishingWritesTheResultOfThatRunAlone() {
+        // Given
         claim("retention", "2026-01-01 03:30Z");
         claim("retention", "2026-01-02 03:30Z");
 
+        // When
         service.rows("select chatkeep.finish_job('retention', '2026-01-02 03:30Z', '{\"deleted\": 5}')");
 
+        // Then
         assertThat(superuser.<JsonNode> column("""
                 select jsonb_build_object('day', extract(day from due_at at time zone 'UTC'), 'result', result,
                                           'in_order', finished_at >= started_at)
@@ -104,8 +118,10 @@ class JobsTest {
 
     @Test
     void aJobThatNobodyHasTakenCannotBeFinished() {
+        // When
         service.rows("select chatkeep.finish_job('retention', '2026-01-01 03:30Z', '{}')");
 
+        // Then
         assertThat(superuser.rows("select from chatkeep.job_runs")).isEmpty();
     }
 

@@ -39,10 +39,13 @@ class MaintenanceFunctionsTest {
 
     @Test
     void cleaningUpDeletesWhatIsOlderThanNinetyDays() {
+        // Given
         userWithHistory();
 
+        // When
         JsonNode result = service.value("select public.cleanup_old_data()");
 
+        // Then
         assertThat(result.get("success")).isEqualTo(json("true"));
         assertThat(result.get("deleted_records"))
                 .isEqualTo(json("{'activity_logs': 2, 'usage_records': 2, 'cache_entries': 1}"));
@@ -58,10 +61,13 @@ class MaintenanceFunctionsTest {
 
     @Test
     void cleaningUpDeletesWhatIsOlderThanAskedFor() {
+        // Given
         userWithHistory();
 
+        // When
         JsonNode result = service.value("select public.cleanup_old_data(30) -> 'deleted_records'");
 
+        // Then
         assertThat(result).isEqualTo(json("{'activity_logs': 5, 'usage_records': 5, 'cache_entries': 1}"));
         assertThat(superuser.<Long> column("select messages_sent from public.user_usage_daily order by usage_date"))
                 .containsExactly(30L, 29L, 0L);
@@ -69,47 +75,59 @@ class MaintenanceFunctionsTest {
 
     @Test
     void cleaningUpLeavesConversationsAndTotals() {
+        // Given
         UUID id = userWithHistory();
         conversation(id);
         superuser.rows("update public.chat_messages set message_timestamp = now() - interval '3 years'");
         JsonNode totals = superuser.value("select usage_stats from public.profiles");
 
+        // When
         service.rows("select public.cleanup_old_data(1)");
 
+        // Then
         assertThat(superuser.<String> column("select id from public.chat_messages")).containsExactly("m1");
         assertThat(superuser.<JsonNode> value("select usage_stats from public.profiles")).isEqualTo(totals);
     }
 
     @Test
     void cleaningUpTwiceDeletesOnce() {
+        // Given
         userWithHistory();
         service.rows("select public.cleanup_old_data()");
 
+        // When
         JsonNode result = service.value("select public.cleanup_old_data() -> 'deleted_records'");
 
+        // Then
         assertThat(result).isEqualTo(json("{'activity_logs': 0, 'usage_records': 0, 'cache_entries': 0}"));
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "0", "-1", "null" })
     void cleaningUpKeepsADayAtLeast(String days) {
+        // Given
         userWithHistory();
 
+        // When
         String state = service.state("select public.cleanup_old_data(" + days + ")");
 
+        // Then
         assertThat(state).isEqualTo("22023");
         assertThat(superuser.rows("select from public.user_usage_daily")).hasSize(8);
     }
 
     @Test
     void cleaningUpWritesTheFiguresOfTheDay() {
+        // Given
         UUID id = database.newUser();
         conversation(id);
         UUID idle = database.newUser();
         superuser.rows("update public.profiles set created_at = now() - interval '2 days' where id = ?", idle);
 
+        // When
         service.rows("select public.cleanup_old_data()");
 
+        // Then
         assertThat(superuser
                 .rows("""
                         select stat_date = (created_at at time zone 'UTC')::date as today, total_users, active_users_today, new_users_today,
@@ -123,49 +141,63 @@ class MaintenanceFunctionsTest {
 
     @Test
     void cleaningUpAgainBringsTheFiguresOfTheDayUpToDate() {
+        // Given
         service.rows("select public.cleanup_old_data()");
         conversation(database.newUser());
 
+        // When
         service.rows("select public.cleanup_old_data()");
 
+        // Then
         assertThat(superuser.rows("select total_users, total_messages from public.system_stats"))
                 .containsExactly(Map.of("total_users", 1L, "total_messages", 1L));
     }
 
     @Test
     void theOwnerOfTheSchemaMayCleanUpToo() {
+        // When
         JsonNode success = database.login("chatkeep_owner").value("select public.cleanup_old_data() -> 'success'");
 
+        // Then
         assertThat(success).isEqualTo(json("true"));
     }
 
     @Test
     void administratorsMayCleanUpToo() {
+        // Given
         userWithHistory();
 
+        // When
         JsonNode result = database.admin(database.newUser()).value("select public.cleanup_old_data() -> 'deleted_records'");
 
+        // Then
         assertThat(result).isEqualTo(json("{'activity_logs': 2, 'usage_records': 2, 'cache_entries': 1}"));
     }
 
     @Test
     void usersMayNotCleanUp() {
+        // Given
         UUID id = userWithHistory();
 
+        // When
         String state = database.user(id).state("select public.cleanup_old_data()");
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
         assertThat(superuser.rows("select from public.user_usage_daily")).hasSize(8);
     }
 
     @Test
     void healthTellsTheTotals() {
+        // Given
         conversation(database.newUser());
         UUID idle = database.newUser();
         superuser.rows("update public.profiles set last_active = now() - interval '8 days' where id = ?", idle);
 
+        // When
         JsonNode health = service.value("select public.analyze_database_health()");
 
+        // Then
         assertThat(health.get("totals")).isEqualTo(json("{'users': 2, 'sessions': 1, 'messages': 1, 'tokens': 5}"));
         assertThat(health.get("active_users_7_days")).isEqualTo(json("1"));
         assertThat(health.get("database_size_bytes").longValue()).isPositive();
@@ -175,10 +207,13 @@ class MaintenanceFunctionsTest {
 
     @Test
     void healthTellsTheSizeAndRowsOfEachTable() {
+        // Given
         conversation(database.newUser());
 
+        // When
         JsonNode tables = service.value("select public.analyze_database_health() -> 'tables'");
 
+        // Then
         assertThat(tables.findValuesAsText("table")).containsExactly("chat_messages", "chat_sessions", "model_access",
                 "profiles",
                 "system_cache", "system_stats", "user_activity_log", "user_usage_daily");
@@ -191,11 +226,14 @@ class MaintenanceFunctionsTest {
 
     @Test
     void healthTellsTheUseOfEachIndex() {
+        // Given
         List<String> indexes = superuser
                 .column("select indexname::text from pg_indexes where schemaname = 'public' order by indexname");
 
+        // When
         JsonNode health = service.value("select public.analyze_database_health() -> 'indexes'");
 
+        // Then
         assertThat(health.findValuesAsText("index")).containsExactlyInAnyOrderElementsOf(indexes);
         assertThat(health).allSatisfy(index -> assertThat(index.get("scans").isIntegralNumber()).isTrue());
     }

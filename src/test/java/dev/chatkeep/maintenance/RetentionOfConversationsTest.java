@@ -65,6 +65,7 @@ class RetentionOfConversationsTest {
 
     @Test
     void deletesConversationsWithoutActivitySinceAndKeepsTheirUsage() {
+        // Given
         conversation("c100", 100);
         conversation("c31", 31);
         conversation("c29", 29);
@@ -73,8 +74,10 @@ class RetentionOfConversationsTest {
         JsonNode totals = Stored.of(caller, "profile").path("usage_stats");
         double before = metrics.counter("chatkeep.retention.deleted", "kind", "conversations").count();
 
+        // When
         JsonNode deleted = run();
 
+        // Then
         assertThat(deleted.path("conversations").longValue()).isEqualTo(2);
         assertThat(conversations()).containsExactly("c0", "c29");
         assertThat(Json.texts(Stored.of(caller, "messages"), "id")).containsExactly("c0-1", "c0-2", "c29-1", "c29-2");
@@ -86,6 +89,7 @@ class RetentionOfConversationsTest {
 
     @Test
     void theLastActivityCountsToTheMoment() {
+        // Given
         Sql.rows(
                 """
                         insert into public.chat_sessions (user_id, id, updated_at)
@@ -93,25 +97,31 @@ class RetentionOfConversationsTest {
                         """
                         .replace("?1", "'" + caller.id() + "'"));
 
+        // When
         run();
 
+        // Then
         assertThat(conversations()).containsExactly("inside");
     }
 
     @Test
     void aDeviceThatBringsAConversationBackCountsNothing() {
+        // Given
         conversation("c100", 100);
         run();
         JsonNode usage = Stored.of(caller, "usage");
 
+        // When
         conversation("c100", 100);
 
+        // Then
         assertThat(conversations()).containsExactly("c100");
         assertThat(Stored.of(caller, "usage")).isEqualTo(usage);
     }
 
     @Test
     void deletesTheConversationsOfAllUsersInManyBatches() {
+        // Given
         List<String> kept = new ArrayList<>();
         for (int user = 0; user < 3; user++) {
             Caller one = Caller.fresh();
@@ -122,8 +132,10 @@ class RetentionOfConversationsTest {
             kept.add(one.id().toString());
         }
 
+        // When
         JsonNode deleted = run();
 
+        // Then
         assertThat(deleted.path("conversations").longValue()).isEqualTo(750);
         assertThat(Sql.rows("select user_id::text, id from public.chat_sessions")).extracting(row -> row.get("user_id"))
                 .containsExactlyInAnyOrderElementsOf(kept);
@@ -131,12 +143,15 @@ class RetentionOfConversationsTest {
 
     @Test
     void daysOfTheirOwnHoldForEverythingElse() {
+        // Given
         Sql.rows("insert into public.user_activity_log (user_id, action, timestamp)"
                 + " values (?1, 'outside', now() - interval '60 days 1 second'), (?1, 'inside', now() - interval '60 days -1 hour')"
                         .replace("?1", "'" + caller.id() + "'"));
 
+        // When
         JsonNode deleted = run();
 
+        // Then
         assertThat(deleted.path("activity_logs").longValue()).isEqualTo(1);
         assertThat(
                 Sql.rows("select action from public.user_activity_log where user_id = ? and action like '%side'", caller.id()))

@@ -40,20 +40,25 @@ class RetentionScheduleTest {
 
     @Test
     void theJobIsScheduled() {
+        // When
         List<Trigger> jobs = scheduler.getScheduledJobs();
 
+        // Then
         assertThat(jobs).extracting(Trigger::getId).containsExactlyInAnyOrder("retention", "completions");
     }
 
     @Test
     void theJobDeletesWhatHasGrownOld() {
+        // Given
         Caller caller = Caller.fresh();
         caller.hasSignedIn();
 
+        // When
         Sql.rows(
                 "insert into public.user_activity_log (user_id, action, timestamp) values (?, 'old', now() - interval '91 days')",
                 caller.id());
 
+        // Then
         awaitThat("select not exists (select from public.user_activity_log where action = 'old' and user_id = '" + caller.id()
                 + "')");
     }

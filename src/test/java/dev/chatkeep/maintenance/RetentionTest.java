@@ -76,6 +76,7 @@ class RetentionTest {
     @ParameterizedTest
     @CsvSource({ "1", "30", "90", "365" })
     void deletesWhatIsOlderThanTheDaysAndNothingElse(int days) {
+        // Given
         activity(days + " days 1 second");
         activity(days + " days -1 hour");
         activity("0 days");
@@ -83,8 +84,10 @@ class RetentionTest {
         usage(days);
         usage(0);
 
+        // When
         JsonNode answer = run(days);
 
+        // Then
         assertThat(answer.path("success").booleanValue()).isTrue();
         assertThat(answer.path("deleted_records")).isEqualTo(Json.of("""
                 {"activity_logs": 1, "usage_records": 1, "cache_entries": 0, "conversations": 0}
@@ -95,13 +98,16 @@ class RetentionTest {
 
     @Test
     void withoutAnArgumentItKeepsTheDaysOfTheSettings() {
+        // Given
         activity("90 days 1 second");
         activity("90 days -1 hour");
         usage(91);
         usage(90);
 
+        // When
         JsonNode answer = Json.of(await(retention.run(transaction.service())));
 
+        // Then
         assertThat(answer.path("deleted_records")).isEqualTo(Json.of("""
                 {"activity_logs": 1, "usage_records": 1, "cache_entries": 0, "conversations": 0}
                 """));
@@ -111,6 +117,7 @@ class RetentionTest {
 
     @Test
     void deletesMoreThanOneBatchHolds() {
+        // Given
         Sql.rows("insert into public.user_activity_log (user_id, action, timestamp)"
                 + " select ?, 'old', now() - make_interval(days => 91, secs => i % 7) from generate_series(1, 2500) i",
                 caller.id());
@@ -118,8 +125,10 @@ class RetentionTest {
                 "insert into public.user_usage_daily (user_id, usage_date) select ?, ?::date - i from generate_series(91, 1590) i",
                 caller.id(), today());
 
+        // When
         JsonNode answer = run(90);
 
+        // Then
         assertThat(answer.path("deleted_records")).isEqualTo(Json.of("""
                 {"activity_logs": 2500, "usage_records": 1500, "cache_entries": 0, "conversations": 0}
                 """));
@@ -129,6 +138,7 @@ class RetentionTest {
 
     @Test
     void theCountersGrowByWhatIsDeleted() {
+        // Given
         IntStream.range(0, 3).forEach(entry -> activity("91 days"));
         usage(91);
         usage(92);
@@ -139,8 +149,10 @@ class RetentionTest {
         double cacheEntries = deleted("cache_entries");
         double successes = runs("success");
 
+        // When
         run(90);
 
+        // Then
         assertThat(deleted("activity_logs") - activityLogs).isEqualTo(3);
         assertThat(deleted("usage_records") - usageRecords).isEqualTo(2);
         assertThat(deleted("cache_entries") - cacheEntries).isEqualTo(1);
@@ -149,10 +161,13 @@ class RetentionTest {
 
     @Test
     void aRunIsLoggedAsASystemEventAndInNoUsersLog() {
+        // Given
         activity("91 days");
 
+        // When
         run(90);
 
+        // Then
         assertThat(events()).singleElement().satisfies(details -> assertThat(Json.of((String) details)).isEqualTo(Json.of("""
                 {"activity_logs": 1, "usage_records": 0, "cache_entries": 0, "conversations": 0,
                  "actor": {"role": "service_role", "id": null}}
@@ -163,32 +178,41 @@ class RetentionTest {
 
     @Test
     void aRunWritesTheFiguresOfTheDay() {
+        // Given
         Sql.rows("delete from public.system_stats");
         long users = Sql.value("select count(*) from public.profiles");
 
+        // When
         run(90);
 
+        // Then
         assertThat(Sql.rows("select stat_date::text, total_users from public.system_stats"))
                 .containsExactly(Map.of("stat_date", today().toString(), "total_users", users));
     }
 
     @Test
     void conversationsAreKeptForEver() {
+        // Given
         Sql.rows("insert into public.chat_sessions (user_id, id, updated_at) values (?, 's1', now() - interval '10 years')",
                 caller.id());
 
+        // When
         run(1);
 
+        // Then
         assertThat(column("select id from public.chat_sessions where user_id = ?", caller.id())).containsExactly("s1");
     }
 
     @Test
     void theJobRecordsWhatItDid() {
+        // Given
         activity("91 days");
         usage(91);
 
+        // When
         await(job.run(DUE));
 
+        // Then
         List<Map<String, Object>> rows = Sql.rows("""
                 select job, due_at = ?::timestamptz as due, finished_at >= started_at as finished, result::text
                   from chatkeep.job_runs
@@ -204,22 +228,28 @@ class RetentionTest {
 
     @Test
     void theSameDueTimeRunsOnce() {
+        // Given
         await(job.run(DUE));
         activity("91 days");
 
+        // When
         await(job.run(DUE));
 
+        // Then
         assertThat(activities()).containsExactly("91 days");
         assertThat(events()).hasSize(1);
     }
 
     @Test
     void fourInstancesStartedAtTheSameTimeRunItOnce() {
+        // Given
         IntStream.range(0, 50).forEach(entry -> activity("91 days"));
         double before = deleted("activity_logs");
 
+        // When
         await(Uni.join().all(IntStream.range(0, 4).mapToObj(instance -> job.run(DUE)).toList()).andFailFast());
 
+        // Then
         assertThat(runs()).containsExactly(Map.of("job", "retention", "finished", true));
         assertThat(events()).hasSize(1);
         assertThat(deleted("activity_logs") - before).isEqualTo(50);
@@ -228,11 +258,14 @@ class RetentionTest {
 
     @Test
     void aRunTakenByAnotherInstanceIsLeftToIt() {
+        // Given
         Sql.rows("select chatkeep.claim_job('retention', ?)", DUE);
         activity("91 days");
 
+        // When
         await(job.run(DUE));
 
+        // Then
         assertThat(activities()).containsExactly("91 days");
         assertThat(runs()).containsExactly(Map.of("job", "retention", "finished", false));
         assertThat(events()).isEmpty();
@@ -240,23 +273,29 @@ class RetentionTest {
 
     @Test
     void theNextDueTimeRunsAgain() {
+        // Given
         await(job.run(DUE));
         activity("91 days");
 
+        // When
         await(job.run(DUE.plusDays(1)));
 
+        // Then
         assertThat(activities()).isEmpty();
         assertThat(runs()).hasSize(2).allMatch(run -> run.get("finished").equals(true));
     }
 
     @Test
     void aRunThatFailsKeepsWhatItHasDoneAndIsNotFinished() {
+        // Given
         activity("91 days");
         usage(91);
         double failures = runs("failure");
 
+        // When
         whileUsageCannotBeDeleted(() -> await(job.run(DUE)));
 
+        // Then
         assertThat(activities()).isEmpty();
         assertThat(daysOfUsage()).containsExactly(91);
         assertThat(runs()).containsExactly(Map.of("job", "retention", "finished", false));
@@ -266,11 +305,14 @@ class RetentionTest {
 
     @Test
     void theRunAfterOneThatFailedDoesTheRest() {
+        // Given
         usage(91);
         whileUsageCannotBeDeleted(() -> await(job.run(DUE)));
 
+        // When
         await(job.run(DUE.plusDays(1)));
 
+        // Then
         assertThat(daysOfUsage()).isEmpty();
         assertThat(runs()).containsExactly(Map.of("job", "retention", "finished", false),
                 Map.of("job", "retention", "finished", true));
@@ -279,21 +321,27 @@ class RetentionTest {
 
     @Test
     void aRunThatWasCutOffCanBeDoneAgainByHand() {
+        // Given
         Sql.rows("select chatkeep.claim_job('retention', ?)", DUE);
         activity("91 days");
 
+        // When
         JsonNode answer = run(90);
 
+        // Then
         assertThat(answer.at("/deleted_records/activity_logs").longValue()).isEqualTo(1);
         assertThat(activities()).isEmpty();
     }
 
     @Test
     void noJobIsScheduledWhenItIsTurnedOff() {
+        // Given
         String schedule = config.schedule();
 
+        // When
         List<Trigger> jobs = scheduler.getScheduledJobs();
 
+        // Then
         assertThat(schedule).isEqualTo("off");
         assertThat(jobs).extracting(Trigger::getId).containsExactly("completions");
         assertThat(runs()).isEmpty();

@@ -49,10 +49,13 @@ class ErasureTest extends SqlTest {
 
     @Test
     void nothingIsLeftThatNamesTheUser() {
+        // Given
         List<String> before = mentions(id.toString());
 
+        // When
         user.rows("select chatkeep.erase_account(?)", id);
 
+        // Then
         assertThat(before).contains("profiles", "user_activity_log", "chat_sessions", "chat_messages", "user_usage_daily",
                 "chatkeep.usage_by_model", "chatkeep.counted_sessions", "chatkeep.charges", "auth.users");
         assertThat(mentions(id.toString())).isEmpty();
@@ -60,8 +63,10 @@ class ErasureTest extends SqlTest {
 
     @Test
     void theAnswerSaysHowManyRowsOfWhatWereDeleted() {
+        // When
         JsonNode answer = user.value("select chatkeep.erase_account(?)", id);
 
+        // Then
         assertThat(answer.get("success")).isEqualTo(json("true"));
         assertThat(answer.get("deleted")).isEqualTo(json(
                 "{'profiles': 1, 'sessions': 1, 'messages': 2, 'activity_logs': 1, 'usage_records': 1, 'accounts': 1}"));
@@ -70,8 +75,10 @@ class ErasureTest extends SqlTest {
 
     @Test
     void theRegisterHoldsAHashOfTheIdAndTheCounts() {
+        // When
         JsonNode answer = user.value("select chatkeep.erase_account(?)", id);
 
+        // Then
         assertThat(database.service().<Object> column("""
                 select records from chatkeep.data_requests
                  where kind = 'erasure' and encode(account, 'hex') = encode(sha256(convert_to(?, 'UTF8')), 'hex')
@@ -80,18 +87,22 @@ class ErasureTest extends SqlTest {
 
     @Test
     void otherUsersKeepEverything() {
+        // Given
         UUID otherId = database.newUser();
         fill(otherId);
         List<String> before = mentions(otherId.toString());
 
+        // When
         user.rows("select chatkeep.erase_account(?)", id);
 
+        // Then
         assertThat(mentions(otherId.toString())).isEqualTo(before);
     }
 
     @ParameterizedTest
     @CsvSource({ "lower", "upper" })
     void theLogsOfOthersNoLongerSayWhoActed(String spelling) {
+        // Given
         UUID otherId = database.newUser();
         String sub = spelling.equals("upper") ? id.toString().toUpperCase() : id.toString();
         SqlCaller admin = database.as("authenticated", json(
@@ -99,8 +110,10 @@ class ErasureTest extends SqlTest {
         admin.rows("select public.update_user_tier(?, 'pro')", otherId);
         UUID event = admin.value("select chatkeep.log_system_event('tested', null, null, '{\"a\": 1}')");
 
+        // When
         user.rows("select chatkeep.erase_account(?)", id);
 
+        // Then
         assertThat(superuser.<Object> column("select details from public.user_activity_log"
                 + " where user_id = ? and action = 'tier_updated' or id = ? order by action", otherId, event)).containsExactly(
                         json("{'a': 1, 'actor': {'role': 'admin', 'id': null}}"),
@@ -110,30 +123,38 @@ class ErasureTest extends SqlTest {
 
     @Test
     void theLogsOfOthersStillSayWhoElseActed() {
+        // Given
         UUID otherId = database.newUser();
         UUID adminId = database.newUser();
         database.admin(adminId).rows("select public.update_user_tier(?, 'pro')", otherId);
 
+        // When
         user.rows("select chatkeep.erase_account(?)", id);
 
+        // Then
         assertThat(superuser.<String> column("select details -> 'actor' ->> 'id' from public.user_activity_log"
                 + " where user_id = ? and action = 'tier_updated'", otherId)).containsExactly(adminId.toString());
     }
 
     @Test
     void theServiceErasesForAUser() {
+        // When
         JsonNode answer = database.service().value("select chatkeep.erase_account(?)", id);
 
+        // Then
         assertThat(answer.at("/deleted/profiles").intValue()).isEqualTo(1);
         assertThat(mentions(id.toString())).isEmpty();
     }
 
     @Test
     void nobodyErasesAnother() {
+        // Given
         SqlCaller other = database.user(database.newUser());
 
+        // When
         String state = other.state("select chatkeep.erase_account(?)", id);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
         assertThat(mentions(id.toString())).isNotEmpty();
     }
@@ -146,11 +167,14 @@ class ErasureTest extends SqlTest {
             "select chatkeep.create_session('%s', 's1', 'A title')",
             "select chatkeep.erase_account('%s')" })
     void aTokenFromBeforeIsRefused(String sql) {
+        // Given
         user.rows("select chatkeep.erase_account(?)", id);
         SqlCaller caller = withTokenOf(Long.toString(erasedAt(id) - 1));
 
+        // When
         String state = caller.state(sql.formatted(id));
 
+        // Then
         assertThat(state).isEqualTo(REFUSED);
         assertThat(mentions(id.toString())).isEmpty();
     }
@@ -158,27 +182,34 @@ class ErasureTest extends SqlTest {
     @ParameterizedTest
     @CsvSource({ "-1, PT401", "0, PT401", "1, 00000", "60, 00000" })
     void aTokenIsRefusedUpToTheSecondOfTheErasure(int secondsAfter, String state) {
+        // Given
         user.rows("select chatkeep.erase_account(?)", id);
         SqlCaller caller = withTokenOf(Long.toString(erasedAt(id) + secondsAfter));
 
+        // When
         String actual = caller.state("select chatkeep.require_account()");
 
+        // Then
         assertThat(actual).isEqualTo(state);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "null", "0" })
     void aTokenThatDoesNotSayWhenItWasIssuedIsRefused(String issuedAt) {
+        // Given
         user.rows("select chatkeep.erase_account(?)", id);
 
+        // When
         String state = withTokenOf(issuedAt).state("select chatkeep.require_account()");
 
+        // Then
         assertThat(state).isEqualTo(REFUSED);
     }
 
     @ParameterizedTest
     @CsvSource({ "-0.001, PT401", "0.001, 00000" })
     void fractionsOfSecondsAreReadWhereAnIssuerWritesThem(double secondsAfter, String state) {
+        // Given
         user.rows("select chatkeep.erase_account(?)", id);
         double erasedAt = superuser.value("""
                 select extract(epoch from requested_at)::float8 from chatkeep.data_requests
@@ -186,45 +217,59 @@ class ErasureTest extends SqlTest {
                 """, id.toString());
         SqlCaller caller = withTokenOf("%.6f".formatted(erasedAt + secondsAfter));
 
+        // When
         String actual = caller.state("select chatkeep.require_account()");
 
+        // Then
         assertThat(actual).isEqualTo(state);
     }
 
     @Test
     void theTokensOfOthersAreAsGoodAsBefore() {
+        // Given
         user.rows("select chatkeep.erase_account(?)", id);
 
+        // When
         String state = database.user(database.newUser()).state("select chatkeep.require_account()");
 
+        // Then
         assertThat(state).isEqualTo(SUCCESS);
     }
 
     @Test
     void theServiceNeedsNoAccount() {
+        // Given
         user.rows("select chatkeep.erase_account(?)", id);
 
+        // When
         String state = database.service().state("select chatkeep.require_account()");
 
+        // Then
         assertThat(state).isEqualTo(SUCCESS);
     }
 
     @Test
     void anExportRefusesNoToken() {
+        // Given
         user.rows("select chatkeep.record_export(?)", id);
 
+        // When
         String state = withTokenOf("0").state("select chatkeep.require_account()");
 
+        // Then
         assertThat(state).isEqualTo(SUCCESS);
     }
 
     @Test
     void whoComesBackWithANewTokenStartsAfresh() {
+        // Given
         user.rows("select chatkeep.erase_account(?)", id);
         SqlCaller back = withTokenOf(Long.toString(erasedAt(id) + 1));
 
+        // When
         back.rows("select chatkeep.create_session(?, 's1', 'Again')", id);
 
+        // Then
         assertThat(back.rows("select s.id, s.message_count, p.usage_stats - 'last_reset' as totals"
                 + " from public.chat_sessions s join public.profiles p on p.id = s.user_id")).containsExactly(
                         Map.of("id", "s1", "message_count", 0, "totals",
@@ -234,25 +279,31 @@ class ErasureTest extends SqlTest {
 
     @Test
     void whoComesBackCanBeErasedAgain() {
+        // Given
         user.rows("select chatkeep.erase_account(?)", id);
         SqlCaller back = withTokenOf(Long.toString(erasedAt(id) + 1));
         back.rows("select chatkeep.create_session(?, 's1', 'Again')", id);
 
+        // When
         JsonNode answer = back.value("select chatkeep.erase_account(?) -> 'deleted'", id);
 
+        // Then
         assertThat(answer).isEqualTo(json(
                 "{'profiles': 1, 'sessions': 1, 'messages': 0, 'activity_logs': 1, 'usage_records': 1, 'accounts': 1}"));
     }
 
     @Test
     void anErasureThatIsRolledBackIsNone() throws Exception {
+        // Given
         List<String> before = mentions(id.toString());
         try (Connection connection = user.begin()) {
             SqlCaller.read(connection, "select chatkeep.erase_account(?)", id);
         }
 
+        // When
         String state = user.state("select chatkeep.require_account()");
 
+        // Then
         assertThat(state).isEqualTo(SUCCESS);
         assertThat(mentions(id.toString())).isEqualTo(before);
     }
@@ -264,6 +315,7 @@ class ErasureTest extends SqlTest {
             "select chatkeep.put_user_data('%s', '{\"ui\": {\"theme\": \"dark\"}}')",
             "select chatkeep.erase_account('%s')" })
     void aCallThatWaitedForTheErasureIsRefusedAndBringsNothingBack(String sql) throws Exception {
+        // Given
         long before = superuser.<Instant> value("select now()").getEpochSecond() - 1;
         ExecutorService executor = Executors.newSingleThreadExecutor();
         try (Connection erasing = user.begin()) {
@@ -271,8 +323,10 @@ class ErasureTest extends SqlTest {
             Future<String> waiting = executor.submit(() -> withTokenOf(Long.toString(before)).state(sql.formatted(id)));
             untilSomebodyWaits();
 
+            // When
             erasing.commit();
 
+            // Then
             assertThat(waiting.get()).isEqualTo(REFUSED);
             assertThat(mentions(id.toString())).isEmpty();
         } finally {

@@ -34,9 +34,11 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void writesAnEntryAndReturnsItsId() {
+            // When
             UUID entry = user.value("select public.log_user_activity(?, 'exported', 'profile', 'p1', '{\"format\": \"json\"}')",
                     id);
 
+            // Then
             assertThat(user.rows("select user_id, action, resource_type, resource_id, details from public.user_activity_log"
                     + " where id = ?", entry))
                     .containsExactly(
@@ -46,8 +48,10 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void needsAnActionOnly() {
+            // When
             UUID entry = user.value("select public.log_user_activity(?, 'exported')", id);
 
+            // Then
             assertThat(user.<Object> column(
                     "select jsonb_build_array(resource_type, resource_id, details) from public.user_activity_log"
                             + " where id = ?",
@@ -56,8 +60,10 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void treatsMissingDetailsAsEmpty() {
+            // When
             UUID entry = user.value("select public.log_user_activity(?, 'exported', null, null, null)", id);
 
+            // Then
             assertThat(user.<Object> column("select details from public.user_activity_log where id = ?", entry))
                     .containsExactly(json("{}"));
         }
@@ -68,18 +74,23 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void saysWhenThereIsNothingToDo() {
+            // When
             JsonNode result = user.value("select public.sync_profile_from_auth(?)", id);
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': true, 'updated': false, 'changes': {}}"));
         }
 
         @Test
         void bringsTheProfileToWhatTheUserIs() {
+            // Given
             superuser.rows("update auth.users set raw_user_meta_data = '{\"full_name\": \"Ada\"}' where id = ?", id);
             superuser.rows("update public.profiles set full_name = 'Old', email = 'old@example.org' where id = ?", id);
 
+            // When
             JsonNode result = user.value("select public.sync_profile_from_auth(?)", id);
 
+            // Then
             assertThat(result).isEqualTo(json("""
                     {'success': true, 'updated': true, 'changes': {
                         'full_name': {'old': 'Old', 'new': 'Ada'},
@@ -91,18 +102,23 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void makesAProfileThatIsMissing() {
+            // Given
             superuser.rows("delete from public.profiles where id = ?", id);
 
+            // When
             JsonNode result = user.value("select public.sync_profile_from_auth(?)", id);
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': true, 'updated': true, 'changes': {}}"));
             assertThat(user.<String> column("select action from public.user_activity_log")).containsExactly("profile_created");
         }
 
         @Test
         void saysThatThereIsNoSuchUser() {
+            // When
             JsonNode result = database.service().value("select public.sync_profile_from_auth(?)", UUID.randomUUID());
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': false, 'error': 'There is no such user.'}"));
         }
     }
@@ -112,36 +128,44 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void makesTheUserFromTheClaims() {
+            // Given
             UUID newId = UUID.randomUUID();
             SqlCaller newcomer = database.as("authenticated", json("""
                     {'sub': '%s', 'role': 'authenticated', 'email': 'new@example.org',
                      'user_metadata': {'full_name': 'New', 'avatar_url': 'https://example.org/new.png'}}
                     """.formatted(newId)).toString());
 
+            // When
             newcomer.rows("select chatkeep.sign_in()");
 
+            // Then
             assertThat(newcomer.rows("select id, email, full_name, avatar_url from public.profiles")).containsExactly(Map.of(
                     "id", newId, "email", "new@example.org", "full_name", "New", "avatar_url", "https://example.org/new.png"));
         }
 
         @Test
         void keepsWhatTheClaimsDoNotSay() {
+            // Given
             UUID newId = UUID.randomUUID();
             database.as("authenticated", json("""
                     {'sub': '%s', 'role': 'authenticated', 'email': 'new@example.org', 'user_metadata': {'full_name': 'New'}}
                     """.formatted(newId)).toString()).rows("select chatkeep.sign_in()");
             SqlCaller newcomer = database.user(newId);
 
+            // When
             newcomer.rows("select chatkeep.sign_in()");
 
+            // Then
             assertThat(newcomer.rows("select email, full_name from public.profiles"))
                     .containsExactly(Map.of("email", "new@example.org", "full_name", "New"));
         }
 
         @Test
         void startsTheTotalsAtZero() {
+            // When
             List<JsonNode> totals = user.column("select usage_stats from public.profiles");
 
+            // Then
             assertThat(totals).containsExactly(superuser.<JsonNode> value(
                     """
                             select jsonb_build_object('total_messages', 0, 'total_tokens', 0, 'sessions_created', 0, 'last_reset', updated_at)
@@ -156,10 +180,13 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void answersWithTheTierBefore() {
+            // Given
             UUID pro = database.newUser("pro");
 
+            // When
             JsonNode result = database.service().value("select public.update_user_tier(?, 'enterprise')", pro);
 
+            // Then
             assertThat(result).isEqualTo(superuser.value("select jsonb_build_object('success', true, 'old_tier', 'pro',"
                     + " 'new_tier', 'enterprise', 'updated_at', updated_at) from public.profiles where id = ?", pro));
             assertThat(database.user(pro).<String> value("select subscription_tier from public.profiles"))
@@ -168,8 +195,10 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void isLogged() {
+            // When
             database.service().rows("select public.update_user_tier(?, 'pro')", id);
 
+            // Then
             assertThat(user.rows("select details from public.user_activity_log where action = 'tier_updated'"))
                     .containsExactly(Map.of("details", json("""
                             {'old_tier': 'free', 'new_tier': 'pro', 'actor': {'role': 'service_role', 'id': null}}
@@ -178,10 +207,13 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void namesTheAdministratorInTheLog() {
+            // Given
             UUID adminId = database.newUser();
 
+            // When
             database.admin(adminId).rows("select public.update_user_tier(?, 'pro')", id);
 
+            // Then
             assertThat(user.rows("select details from public.user_activity_log where action = 'tier_updated'"))
                     .containsExactly(Map.of("details", json("""
                             {'old_tier': 'free', 'new_tier': 'pro', 'actor': {'role': 'admin', 'id': '%s'}}
@@ -190,42 +222,53 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void mayLeaveTheTierAsItIs() {
+            // When
             JsonNode result = database.service().value("select public.update_user_tier(?, 'free') - 'updated_at'", id);
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': true, 'old_tier': 'free', 'new_tier': 'free'}"));
         }
 
         @ParameterizedTest
         @ValueSource(strings = { "gold", "", "Pro", "pro " })
         void refusesAnUnknownTier(String tier) {
+            // When
             JsonNode result = database.service().value("select public.update_user_tier(?, ?)", id, tier);
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': false, 'error': 'There is no such tier.'}"));
             assertThat(user.<String> value("select subscription_tier from public.profiles")).isEqualTo("free");
         }
 
         @Test
         void refusesAMissingTier() {
+            // When
             JsonNode result = database.service().value("select public.update_user_tier(?, null)", id);
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': false, 'error': 'There is no such tier.'}"));
         }
 
         @Test
         void refusesAnUnknownUser() {
+            // When
             JsonNode result = database.service().value("select public.update_user_tier(?, 'pro')", UUID.randomUUID());
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': false, 'error': 'There is no such user.'}"));
         }
 
         @Test
         void showsEachOfTwelveConcurrentCallsTheTierBefore() throws Exception {
+            // Given
             List<String> tiers = List.of("free", "pro", "enterprise");
 
+            // When
             List<JsonNode> results = MigratedDatabase.together(12,
                     thread -> () -> database.service().value("select public.update_user_tier(?, ?)", id,
                             tiers.get(thread % 3)));
 
+            // Then
             assertThat(results).extracting(result -> result.get("new_tier").textValue()).containsExactlyInAnyOrder(
                     "free", "free", "free", "free", "pro", "pro", "pro", "pro", "enterprise", "enterprise", "enterprise",
                     "enterprise");
@@ -260,9 +303,11 @@ class UserFunctionsTest extends SqlTest {
             null                      | [1]                  | [1]
             """)
     void objectsMergeAndAnythingElseReplaces(String a, String b, String merged) {
+        // When
         JsonNode result = user.value("select public.jsonb_deep_merge(?::jsonb, ?::jsonb)",
                 a == null ? null : json(a).toString(), b == null ? null : json(b).toString());
 
+        // Then
         assertThat(result).isEqualTo(json(merged));
     }
 
@@ -272,10 +317,13 @@ class UserFunctionsTest extends SqlTest {
         @ParameterizedTest
         @CsvSource({ "ui, ui_preferences", "session, session_preferences" })
         void mergeIntoTheStoredOnes(String type, String column) {
+            // Given
             update(type, "{'theme': {'name': 'dark', 'contrast': 'high'}, 'panes': [1, 2]}");
 
+            // When
             JsonNode result = update(type, "{'theme': {'name': 'light'}, 'panes': [3], 'size': 12}");
 
+            // Then
             JsonNode merged = json("{'theme': {'name': 'light', 'contrast': 'high'}, 'panes': [3], 'size': 12}");
             assertThat(result).isEqualTo(
                     json("{'success': true, 'preference_type': '%s', 'preferences': %s}".formatted(type, merged)));
@@ -284,19 +332,24 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void ofOneTypeLeaveTheOtherAlone() {
+            // Given
             update("ui", "{'a': 1}");
 
+            // When
             update("session", "{'a': 2}");
 
+            // Then
             assertThat(user.rows("select ui_preferences, session_preferences from public.profiles")).containsExactly(
                     Map.of("ui_preferences", json("{'a': 1}"), "session_preferences", json("{'a': 2}")));
         }
 
         @Test
         void ofTheModelAreColumns() {
+            // When
             JsonNode result = update("model",
                     "{'default_model': 'gpt', 'temperature': 1.25, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt', 'b']}");
 
+            // Then
             assertThat(result).isEqualTo(
                     json("""
                             {'success': true, 'preference_type': 'model', 'preferences': {
@@ -309,11 +362,14 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void ofTheModelThatAreLeftOutStay() {
+            // Given
             update("model",
                     "{'default_model': 'gpt', 'temperature': 1.25, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt']}");
 
+            // When
             JsonNode result = update("model", "{'temperature': 0.5}");
 
+            // Then
             assertThat(result.get("preferences")).isEqualTo(json("""
                     {'default_model': 'gpt', 'temperature': 0.50, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt']}
                     """));
@@ -321,10 +377,13 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void ofTheModelThatAreNullAreCleared() {
+            // Given
             update("model", "{'default_model': 'gpt', 'system_prompt': 'Be brief.', 'allowed_models': ['gpt']}");
 
+            // When
             JsonNode result = update("model", "{'default_model': null, 'system_prompt': null, 'allowed_models': null}");
 
+            // Then
             assertThat(result.get("preferences")).isEqualTo(json("""
                     {'default_model': null, 'temperature': 0.70, 'system_prompt': null, 'allowed_models': null}
                     """));
@@ -338,16 +397,20 @@ class UserFunctionsTest extends SqlTest {
                 {'allowed_models': 'gpt'}   | 22023
                 """)
         void ofTheModelMustMakeSense(String preferences, String expected) {
+            // When
             String state = user.state("select public.update_user_preferences(?, 'model', ?::jsonb)", id,
                     json(preferences).toString());
 
+            // Then
             assertThat(state).isEqualTo(expected);
         }
 
         @Test
         void areLoggedByTheirNamesAlone() {
+            // When
             update("ui", "{'theme': 'a secret', 'size': 12}");
 
+            // Then
             assertThat(user.rows("select details from public.user_activity_log where action = 'preferences_updated'"))
                     .containsExactly(Map.of("details", json("{'preference_type': 'ui', 'keys': ['size', 'theme']}")));
         }
@@ -355,16 +418,20 @@ class UserFunctionsTest extends SqlTest {
         @ParameterizedTest
         @ValueSource(strings = { "colour", "", "UI" })
         void areRefusedForAnUnknownType(String type) {
+            // When
             JsonNode result = update(type, "{'a': 1}");
 
+            // Then
             assertThat(result)
                     .isEqualTo(json("{'success': false, 'error': 'Preferences are of type ui, session or model.'}"));
         }
 
         @Test
         void areRefusedWithoutAType() {
+            // When
             JsonNode result = update(null, "{'a': 1}");
 
+            // Then
             assertThat(result)
                     .isEqualTo(json("{'success': false, 'error': 'Preferences are of type ui, session or model.'}"));
         }
@@ -372,26 +439,32 @@ class UserFunctionsTest extends SqlTest {
         @ParameterizedTest
         @ValueSource(strings = { "[]", "5", "null", "'text'" })
         void mustBeAnObject(String preferences) {
+            // When
             JsonNode result = update("ui", preferences);
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': false, 'error': 'Preferences must be an object.'}"));
         }
 
         @Test
         void areRefusedForAnUnknownUser() {
+            // When
             JsonNode result = database.service().value("select public.update_user_preferences(?, 'ui', '{}')",
                     UUID.randomUUID());
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': false, 'error': 'There is no such user.'}"));
         }
 
         @Test
         void ofDifferentKeysFromTwelveConnectionsAreAllKept() throws Exception {
+            // When
             List<String> states = MigratedDatabase.together(12, thread -> () -> {
                 update("ui", "{'key%d': %d, 'deep': {'key%d': %d}}".formatted(thread, thread, thread, thread));
                 return SUCCESS;
             });
 
+            // Then
             assertThat(states).hasSize(12);
             assertThat(user.<JsonNode> value("select ui_preferences from public.profiles")).isEqualTo(user.value("""
                     select jsonb_object_agg('key' || i, i) || jsonb_build_object('deep', jsonb_object_agg('key' || i, i))
@@ -410,6 +483,7 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void saysWhoTheUserIsAndWhatTheyPrefer() {
+            // Given
             superuser.rows("delete from public.model_access");
             superuser.rows("""
                     insert into public.model_access (model_id, tier, model_name, model_tags, daily_limit)
@@ -425,8 +499,10 @@ class UserFunctionsTest extends SqlTest {
                             """,
                     id);
 
+            // When
             JsonNode profile = user.value("select public.get_user_complete_profile(?) - 'usage_stats' - 'timestamps'", id);
 
+            // Then
             assertThat(profile).isEqualTo(
                     json("""
                             {'id': '%s', 'email': 'ada@example.org', 'full_name': 'Ada', 'avatar_url': 'https://example.org/ada.png',
@@ -445,12 +521,15 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void saysWhatTheUserUsedTodayInSevenDaysAndInAll() {
+            // Given
             usageOfDaysAgo(0, 100);
             usageOfDaysAgo(6, 106);
             usageOfDaysAgo(7, 107);
 
+            // When
             JsonNode usage = user.value("select public.get_user_complete_profile(?) -> 'usage_stats'", id);
 
+            // Then
             assertThat(usage.get("today").get("total_tokens").intValue()).isEqualTo(100);
             assertThat(usage.get("recent").findValuesAsText("total_tokens")).containsExactly("100", "106");
             assertThat(usage.get("total")).isEqualTo(user.value("select usage_stats from public.profiles"));
@@ -459,9 +538,11 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void saysSoWhenTheUserHasUsedNothing() {
+            // When
             JsonNode usage = user.value("select public.get_user_complete_profile(?) -> 'usage_stats' #- '{total,last_reset}'",
                     id);
 
+            // Then
             assertThat(usage).isEqualTo(json("""
                     {'today': null, 'recent': [], 'total': {'total_messages': 0, 'total_tokens': 0, 'sessions_created': 0}}
                     """));
@@ -469,8 +550,10 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void saysWhenTheUserSignedUpAndWasActive() {
+            // When
             JsonNode timestamps = user.value("select public.get_user_complete_profile(?) -> 'timestamps'", id);
 
+            // Then
             assertThat(timestamps)
                     .isEqualTo(user.value("select jsonb_build_object('created_at', created_at, 'updated_at', updated_at,"
                             + " 'last_active', last_active) from public.profiles"));
@@ -478,8 +561,10 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void isNullForAnUnknownUser() {
+            // When
             Object profile = database.service().value("select public.get_user_complete_profile(?)", UUID.randomUUID());
 
+            // Then
             assertThat(profile).isNull();
         }
     }
@@ -489,6 +574,7 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void holdsEverythingOfTheUser() {
+            // Given
             storeConversation();
             deletedConversation(id, "mine");
             UUID otherId = database.newUser();
@@ -496,8 +582,10 @@ class UserFunctionsTest extends SqlTest {
             deletedConversation(otherId, "theirs");
             JsonNode account = superuser.value("select to_jsonb(u) from auth.users u where u.id = ?", id);
 
+            // When
             JsonNode export = user.value("select public.export_user_data(?) - 'exported_at'", id);
 
+            // Then
             assertThat(export).isEqualTo(user.value(
                     """
                             select jsonb_build_object(
@@ -523,8 +611,10 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void isNullForAnUnknownUser() {
+            // When
             Object export = database.service().value("select public.export_user_data(?)", UUID.randomUUID());
 
+            // Then
             assertThat(export).isNull();
         }
 
@@ -543,6 +633,7 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void addsUpSessionsAndUsage() {
+            // Given
             storeConversation();
             superuser.rows("delete from public.user_usage_daily where user_id = ?", id);
             usageOfDaysAgo(0, 100);
@@ -551,9 +642,11 @@ class UserFunctionsTest extends SqlTest {
             usageOfDaysAgo(29, 129);
             usageOfDaysAgo(30, 130);
 
+            // When
             List<JsonNode> rows = user.column(
                     "select to_jsonb(s) - 'last_active' - 'last_session_at' from public.api_user_summary s");
 
+            // Then
             assertThat(rows).containsExactly(json("""
                     {'user_id': '%s', 'email': '%s@example.org', 'full_name': null, 'subscription_tier': 'free', 'credits': 0,
                      'session_count': 1, 'message_count': 3, 'session_tokens': 12,
@@ -564,49 +657,62 @@ class UserFunctionsTest extends SqlTest {
 
         @Test
         void saysWhenTheUserWasActiveLast() {
+            // Given
             storeConversation();
 
+            // When
             List<Map<String, Object>> rows = user.rows("select last_active, last_session_at from public.api_user_summary");
 
+            // Then
             assertThat(rows).isEqualTo(user.rows("select p.last_active, s.updated_at as last_session_at"
                     + " from public.profiles p, public.chat_sessions s"));
         }
 
         @Test
         void isZeroForANewUser() {
+            // When
             List<JsonNode> rows = user.column("""
                     select jsonb_build_array(session_count, message_count, session_tokens, last_session_at, messages_7_days,
                                              tokens_7_days, messages_30_days, tokens_30_days, cost_30_days)
                       from public.api_user_summary
                     """);
 
+            // Then
             assertThat(rows).containsExactly(json("[0, 0, 0, null, 0, 0, 0, 0, 0]"));
         }
 
         @Test
         void showsUsersThemselvesAlone() {
+            // Given
             database.newUser();
 
+            // When
             List<UUID> users = user.column("select user_id from public.api_user_summary");
 
+            // Then
             assertThat(users).containsExactly(id);
         }
 
         @Test
         void showsTheServiceEverybody() {
+            // Given
             UUID otherId = database.newUser();
 
+            // When
             List<UUID> users = database.service().column("select user_id from public.api_user_summary where user_id in (?, ?)",
                     id,
                     otherId);
 
+            // Then
             assertThat(users).containsExactlyInAnyOrder(id, otherId);
         }
 
         @Test
         void isReadOnly() {
+            // When
             String state = user.state("delete from public.api_user_summary");
 
+            // Then
             assertThat(state).isIn("55000", INSUFFICIENT_PRIVILEGE);
         }
     }

@@ -157,10 +157,13 @@ class FunctionRightsTest {
     @ParameterizedTest
     @MethodSource("functionsOfAUser")
     void noUserActsForAnother(String sql) {
+        // Given
         Map<String, Object> before = rowsOf(bobId);
 
+        // When
         String state = ann.state(sql, bobId);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
         assertThat(rowsOf(bobId)).isEqualTo(before);
     }
@@ -168,28 +171,36 @@ class FunctionRightsTest {
     @ParameterizedTest
     @MethodSource("functionsOfAUser")
     void aMissingUserIsNotTakenForTheCaller(String sql) {
+        // Given
         SqlCaller nobody = database.as("authenticated", "{}");
 
+        // When
         String state = nobody.state(sql, (Object) null);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
     @MethodSource("allowedCalls")
     void thoseWhomAFunctionIsForMayCallIt(Who who, String sql) {
+        // When
         String state = state(who.caller(this), sql, bobId);
 
+        // Then
         assertThat(state).isEqualTo(SUCCESS);
     }
 
     @ParameterizedTest
     @MethodSource("functionsOfAdministrators")
     void usersMayNotCallFunctionsOfAdministrators(String sql) {
+        // Given
         Map<String, Object> before = rowsOf(annId);
 
+        // When
         String state = ann.state(sql.formatted(annId));
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
         assertThat(rowsOf(annId)).isEqualTo(before);
     }
@@ -197,26 +208,33 @@ class FunctionRightsTest {
     @ParameterizedTest
     @MethodSource("functionsOfAdministrators")
     void theTierNamedAdminDoesNotMakeAnAdministrator(String sql) {
+        // Given
         UUID id = database.newUser("admin");
 
+        // When
         String state = database.user(id).state(sql.formatted(id));
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
     @MethodSource("internalCalls")
     void nobodyMayCallInternalFunctions(Who who, String sql) {
+        // When
         String state = state(who.caller(this), sql, annId);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
     @MethodSource("callsByNobody")
     void aCallerWithoutAnIdentityMayCallNothing(Who who, String sql) {
+        // When
         String state = who.caller(this).state(with(sql, bobId));
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
@@ -228,32 +246,41 @@ class FunctionRightsTest {
             "select chatkeep.checkpoint_completions('[]', 60)",
             "select chatkeep.recover_completions(1)" })
     void cacheAndRunningCallsAreForTheServiceAlone(String sql) {
+        // Given
         List<SqlCaller> callers = List.of(ann, database.admin(annId), database.as("authenticated", ""), database.service());
 
+        // When
         List<String> states = callers.stream().map(caller -> caller.state(sql)).toList();
 
+        // Then
         assertThat(states).containsExactly(INSUFFICIENT_PRIVILEGE, INSUFFICIENT_PRIVILEGE, INSUFFICIENT_PRIVILEGE, SUCCESS);
     }
 
     @Test
     void nobodyIsShownTheDataOfAnother() {
+        // When
         Object data = ann.value("select chatkeep.user_data(?)", bobId);
 
+        // Then
         assertThat(data).isNull();
     }
 
     @Test
     void nobodyIsShownTheCallsOfAnother() {
+        // Given
         database.service().rows("select chatkeep.begin_completion(?, '{\"id\": \"r1\", \"model\": \"gpt\","
                 + " \"lease_seconds\": 60, \"prompt_tokens\": 0}')", bobId);
 
+        // When
         Object call = ann.value("select chatkeep.completion(?, 'r1')", bobId);
 
+        // Then
         assertThat(call).isNull();
     }
 
     @Test
     void nobodyRecognisesTheAnswersOfAnother() {
+        // Given
         SqlCaller bob = database.user(bobId);
         bob.rows("select chatkeep.begin_completion(?, ?::jsonb)", bobId, json("""
                 {'id': 'r1', 'model': 'gpt', 'lease_seconds': 60, 'prompt_tokens': 0, 'session_id': 's1',
@@ -264,6 +291,7 @@ class FunctionRightsTest {
                 """).toString());
         Map<String, Object> before = rowsOf(bobId);
 
+        // When
         List<String> ids = ann.column(
                 """
                         select r.id from unnest(chatkeep.recognise_answers(?, array(select m from chatkeep.read_messages(1, 's1',
@@ -271,32 +299,38 @@ class FunctionRightsTest {
                         """,
                 bobId);
 
+        // Then
         assertThat(ids).containsExactly("a1");
         assertThat(rowsOf(bobId)).isEqualTo(before);
     }
 
     @Test
     void usersCannotMakeThemselvesAdministratorsThroughPreferences() {
+        // When
         JsonNode data = ann.value("""
                 select chatkeep.put_user_data(?, '{"model": {"subscription_tier": "admin", "credits": 1000}}') -> 'profile'
                 """, annId);
 
+        // Then
         assertThat(data.get("subscription_tier")).isEqualTo(json("'free'"));
         assertThat(data.get("credits")).isEqualTo(json("0"));
     }
 
     @Test
     void everyFunctionThatUsersMayCallIsAmongThoseTestedHere() {
+        // Given
         Set<String> tested = Stream.of(functionsOfAUser(), functionsOfAdministrators()).flatMap(List::stream)
                 .filter(sql -> sql.contains("chatkeep.")).map(FunctionRightsTest::name)
                 .collect(Collectors.toSet());
         tested.addAll(OTHERS);
 
+        // When
         List<String> granted = database.superuser().column("""
                 select distinct proname::text from pg_proc
                  where pronamespace = 'chatkeep'::regnamespace and has_function_privilege('authenticated', oid, 'execute')
                 """);
 
+        // Then
         assertThat(granted).containsExactlyInAnyOrderElementsOf(tested);
     }
 

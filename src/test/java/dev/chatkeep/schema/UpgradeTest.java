@@ -65,12 +65,15 @@ class UpgradeTest {
     @ParameterizedTest
     @ValueSource(ints = { 15, 16, 17, OlderPostgres.NEWEST })
     void anUpgradeKeepsEverything(int majorVersion) throws IOException {
+        // Given
         MigratedDatabase database = ofTheOldVersion(majorVersion);
         fill(database);
         Map<String, String> before = content(database);
 
+        // When
         MigrateResult result = database.migrate();
 
+        // Then
         assertThat(result.success).isTrue();
         assertThat(content(database)).isEqualTo(before).hasSize(11)
                 .allSatisfy((table, rows) -> assertThat(rows).isNotEqualTo("[]"));
@@ -80,11 +83,13 @@ class UpgradeTest {
     @ParameterizedTest
     @ValueSource(ints = { 15, OlderPostgres.NEWEST })
     void whoWasThereBeforeGoesOnAsBefore(int majorVersion) throws IOException {
+        // Given
         MigratedDatabase database = ofTheOldVersion(majorVersion);
         UUID id = fill(database);
         SqlCaller user = database.user(id);
         database.migrate();
 
+        // When
         user.rows("select public.sync_user_conversations(?, ?::jsonb)", id, json("""
                 [{'id': 's1', 'messages': [
                     {'id': 'm1', 'role': 'user', 'content': 'a', 'input_tokens': 5},
@@ -92,6 +97,7 @@ class UpgradeTest {
                  {'id': 's0', 'messages': [{'id': 'gone', 'role': 'user', 'content': 'Back', 'input_tokens': 1}]}]
                 """).toString());
 
+        // Then
         assertThat(user
                 .rows("select messages_sent, messages_received, output_tokens, sessions_created from public.user_usage_daily"))
                 .containsExactly(
@@ -108,11 +114,14 @@ class UpgradeTest {
     @ParameterizedTest
     @ValueSource(ints = { 15, OlderPostgres.NEWEST })
     void theNewTablesAreEmptyButForTheVersionOfTheCatalogue(int majorVersion) throws IOException {
+        // Given
         MigratedDatabase database = ofTheOldVersion(majorVersion);
         fill(database);
 
+        // When
         database.migrate();
 
+        // Then
         assertThat(database.superuser().<Object> value("""
                 select array [(select count(*) from chatkeep.usage_by_model), (select count(*) from chatkeep.data_requests),
                               (select count(*) from chatkeep.job_runs), (select count(*) from chatkeep.catalog_version)]

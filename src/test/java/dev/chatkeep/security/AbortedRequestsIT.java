@@ -34,6 +34,7 @@ class AbortedRequestsIT {
 
     @Test
     void thousandsOfAbortedRequestsLeaveThePoolWhole() throws Exception {
+        // Given
         Caller caller = Caller.fresh();
         caller.hasSession("s1", "A title");
         List<Callable<Integer>> requests = new ArrayList<>();
@@ -42,9 +43,11 @@ class AbortedRequestsIT {
             requests.add(() -> askAndHangUp(request));
         }
 
+        // When
         allAtOnce(8, requests);
         awaitTurn(caller);
 
+        // Then
         List<Callable<Integer>> afterwards = new ArrayList<>();
         for (int number = 0; number < POOL_SIZE * 3; number++) {
             String id = "after-" + number;

@@ -95,10 +95,13 @@ class AdministratorsIT {
 
     @Test
     void thisTestKnowsEveryCall() {
+        // Given
         List<String> described = new ArrayList<>();
 
+        // When
         JsonNode paths = Json.of(RestAssured.given().get("/q/openapi?format=json")).path("paths");
 
+        // Then
         paths.fields().forEachRemaining(path -> path.getValue().fieldNames().forEachRemaining(method -> {
             if (path.getKey().startsWith("/api/admin")) {
                 described.add(method.toUpperCase() + " " + path.getKey());
@@ -111,11 +114,14 @@ class AdministratorsIT {
     @ParameterizedTest(name = "{0}: {2}")
     @MethodSource("callsOfThoseWhoMay")
     void administratorsAndTheServiceMayMakeTheCall(String who, String token, Call call) {
+        // Given
         Caller user = known();
         String row = Models.open(Models.freshId(), "free", "0", "0");
 
+        // When
         Response answer = call.send("Bearer " + token, user, row, Models.freshId());
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(call.status());
     }
 
@@ -130,14 +136,17 @@ class AdministratorsIT {
     @ParameterizedTest(name = "{0}: {1}")
     @MethodSource("callsOfThoseWhoMayNot")
     void nobodyElseMayMakeTheCallOrChangeAnything(Intruder intruder, Call call) {
+        // Given
         Caller user = known();
         String model = Models.freshId();
         String row = Models.open(model, "free", "0", "0");
         String newModel = Models.freshId();
         String before = versions(user, model, newModel);
 
+        // When
         Response answer = call.send(intruder.authorization().apply(user), user, row, newModel);
 
+        // Then
         assertProblem(answer, intruder.status(), intruder.code());
         assertThat(versions(user, model, newModel)).isEqualTo(before);
     }
@@ -214,10 +223,13 @@ class AdministratorsIT {
     @ParameterizedTest(name = "{0}")
     @MethodSource("tokensOfOthers")
     void noOtherTokenMakesAnAdministrator(String name, String token, int status, String code) {
+        // Given
         Caller user = known();
 
+        // When
         Response answer = giveCredits(token, user);
 
+        // Then
         assertProblem(answer, status, code);
         assertThat(credits(user)).isZero();
     }
@@ -225,15 +237,18 @@ class AdministratorsIT {
     @ParameterizedTest(name = "{0}")
     @MethodSource("ordinaryTokens")
     void theDatabaseAcceptsNoOtherClaimAsAnAdministrator(String name, String token) throws Exception {
+        // Given
         String claims = new String(Base64.getUrlDecoder().decode(token.split("\\.")[1]), StandardCharsets.UTF_8);
         try (var connection = Sql.connect()) {
             connection.setAutoCommit(false);
             Sql.rows(connection, "select set_config('role', 'authenticated', true), set_config('request.jwt.claims', ?, true)",
                     claims);
 
+            // When
             List<Map<String, Object>> answer = Sql.rows(connection,
                     "select chatkeep.is_admin() or chatkeep.is_service() as may");
 
+            // Then
             assertThat(answer).containsExactly(Map.of("may", false));
             connection.rollback();
         }
@@ -241,11 +256,14 @@ class AdministratorsIT {
 
     @Test
     void theHighestTierDoesNotMakeAnAdministrator() {
+        // Given
         Caller user = known();
         Administrator.service().setTier(user, "admin");
 
+        // When
         Response answer = user.request().get("/api/admin/users");
 
+        // Then
         assertProblem(answer, 403, "forbidden");
     }
 
@@ -328,10 +346,13 @@ class AdministratorsIT {
     @ParameterizedTest(name = "{0}")
     @MethodSource("goodTokens")
     void aTokenOfAnAdministratorOpensTheAdministration(String name, String token) {
+        // Given
         Caller user = known();
 
+        // When
         Response answer = giveCredits(token, user);
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(credits(user)).isEqualTo(5);
     }
@@ -366,43 +387,55 @@ class AdministratorsIT {
     @ParameterizedTest
     @MethodSource("ordinaryCalls")
     void aKeyWithoutAUserHasNoDataOfItsOwn(Call call) {
+        // Given
         String authorization = "Bearer " + Administrator.service().token();
 
+        // When
         Response answer = call.send(authorization, Caller.fresh(), "", "");
 
+        // Then
         assertProblem(answer, 403, "forbidden");
     }
 
     @Test
     void aKeyWithoutAUserCannotSignIn() {
+        // Given
         String token = Administrator.service().token();
 
+        // When
         Response answer = RestAssured.given().auth().oauth2(token).post("/api/auth/session");
 
+        // Then
         assertProblem(answer, 403, "forbidden");
     }
 
     @Test
     void anAdministratorIsAUserLikeAnyOtherInTheChat() {
+        // Given
         Administrator administrator = Administrator.fresh();
         Caller ada = Caller.fresh();
         ada.hasSession("s1", "Ada's");
 
+        // When
         Response answer = administrator.request().get("/api/chat/sessions");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(Json.of(answer).path("sessions")).isEmpty();
     }
 
     @Test
     void anErasedAdministratorIsRefused() {
+        // Given
         Administrator administrator = Administrator.fresh();
         administrator.asUser().hasSignedIn();
         Caller user = known();
         Sql.rows("select chatkeep.erase_account(?)", administrator.id());
 
+        // When
         Response answer = administrator.change(user, "{\"credits\": 5}");
 
+        // Then
         assertProblem(answer, 401, "account_erased");
         assertThat(credits(user)).isZero();
     }
@@ -411,21 +444,27 @@ class AdministratorsIT {
     @ValueSource(strings = { "/api/admin/users/", "/api/admin/users;x=1", "/api/admin/models/", "/api/admin/health/",
             "/api/admin/users?role=admin", "/api/admin/users/../users", "/api/%61dmin/users" })
     void noSpellingOfAPathGetsAroundTheRule(String path) {
+        // Given
         Caller user = Caller.fresh();
 
+        // When
         Response answer = user.request().urlEncodingEnabled(false).get(path);
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isIn(403, 404);
         assertThat(answer.asString()).doesNotContain("\"users\":", "\"models\":", "\"tables\":");
     }
 
     @Test
     void aRoleClaimedInAHeaderIsIgnored() {
+        // Given
         Caller user = Caller.fresh();
 
+        // When
         Response answer = user.request().header("X-Role", "service_role").header("apikey", Administrator.service().token())
                 .get("/api/admin/users");
 
+        // Then
         assertProblem(answer, 403, "forbidden");
     }
 

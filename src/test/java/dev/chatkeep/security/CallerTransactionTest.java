@@ -64,27 +64,33 @@ class CallerTransactionTest {
     @ParameterizedTest
     @ValueSource(strings = { "profiles", "user_activity_log", "chat_sessions", "chat_messages", "user_usage_daily" })
     void aQueryWithoutAUserConditionReturnsTheCallersRowsOnly(String table) {
+        // Given
         Caller ada = userWithMessage();
         userWithMessage();
         actAs(ada);
 
+        // When
         String rows = text(transaction.read("select count(*)::text from public." + table + " where $1::uuid is not null"));
 
+        // Then
         assertThat(rows).isEqualTo("1");
         assertThat(Sql.<Long> value("select count(*) from public." + table)).isGreaterThan(1);
     }
 
     @Test
     void aWriteWithoutAUserConditionChangesTheCallersRowsOnly() {
+        // Given
         Caller ada = userWithMessage();
         Caller bob = userWithMessage();
         String before = Stored.versions(bob);
         actAs(ada);
 
+        // When
         String rows = value(
                 transaction.writing().run("with changed as (update public.chat_sessions set title = 'Changed' returning 1)"
                         + " select count(*)::text from changed where $1::uuid is not null"));
 
+        // Then
         assertThat(rows).isEqualTo("1");
         assertThat(Stored.versions(bob)).isEqualTo(before);
         assertThat(Json.texts(Stored.of(ada, "sessions"), "title")).containsExactly("Changed");
@@ -93,14 +99,17 @@ class CallerTransactionTest {
     @ParameterizedTest
     @ValueSource(strings = { "chat_messages", "chat_sessions" })
     void aDeletionWithoutAUserConditionDeletesTheCallersRowsOnly(String table) {
+        // Given
         Caller ada = userWithMessage();
         Caller bob = userWithMessage();
         String before = Stored.versions(bob);
         actAs(ada);
 
+        // When
         String rows = value(transaction.writing().run("with deleted as (delete from public." + table + " returning 1)"
                 + " select count(*)::text from deleted where $1::uuid is not null"));
 
+        // Then
         assertThat(rows).isEqualTo("1");
         assertThat(Stored.versions(bob)).isEqualTo(before);
         assertThat(Stored.of(ada, "messages")).isEmpty();
@@ -124,13 +133,16 @@ class CallerTransactionTest {
             "select public.sync_user_conversations('%1$s', '[]')::text where $1::uuid is not null",
             "select email::text from auth.users where $1::uuid is not null limit 1" })
     void whatIsNotTheCallersToDoIsForbidden(String sql) {
+        // Given
         Caller ada = userWithMessage();
         Caller bob = userWithMessage();
         String before = Stored.versions(ada) + Stored.versions(bob);
         actAs(ada);
 
+        // When
         Throwable failure = catchThrowable(() -> await(transaction.writing().run(sql.formatted(bob.id()))));
 
+        // Then
         assertThat(failure).isInstanceOf(HttpProblem.class);
         assertThat(((HttpProblem) failure).getStatusCode()).isEqualTo(403);
         assertThat(((HttpProblem) failure).getParameters()).containsEntry("code", "forbidden");
@@ -148,16 +160,20 @@ class CallerTransactionTest {
             "select public.cleanup_old_data()", "set role postgres", "set role chatkeep_owner", "set role anon",
             "set session authorization postgres", "create table public.x (x int)" })
     void forgettingTheRoleIsAnError(String sql) {
+        // Given
         userWithMessage();
 
+        // When
         Throwable failure = catchThrowable(() -> await(uni(() -> pool.query(sql).execute())));
 
+        // Then
         assertThat(failure).isInstanceOf(PgException.class);
         assertThat(((PgException) failure).getSqlState()).isEqualTo("42501");
     }
 
     @Test
     void pooledConnectionsCarryNothingOver() throws Exception {
+        // Given
         Caller ada = userWithMessage();
         List<Callable<Integer>> requests = new ArrayList<>();
         for (int number = 0; number < POOL_SIZE * 2; number++) {
@@ -171,14 +187,17 @@ class CallerTransactionTest {
         }
         List<Integer> statuses = allAtOnce(POOL_SIZE * 2, requests);
 
+        // When
         List<String> states = stateOfEveryConnection();
 
+        // Then
         assertThat(statuses).containsOnly(200, 201, 404);
         assertThat(states).hasSize(POOL_SIZE).containsOnly("chatkeep_app|none||");
     }
 
     @Test
     void aConnectionWhoseTransactionFailedCarriesNothingOver() {
+        // Given
         actAs(Caller.fresh());
         for (int number = 0; number < POOL_SIZE * 2; number++) {
             catchThrowable(() -> await(transaction.write("select (1 / 0)::text where $1::uuid is not null")));
@@ -186,19 +205,24 @@ class CallerTransactionTest {
             catchThrowable(() -> await(transaction.asService("select 1 / 0 as x")));
         }
 
+        // When
         List<String> states = stateOfEveryConnection();
 
+        // Then
         assertThat(states).hasSize(POOL_SIZE).containsOnly("chatkeep_app|none||");
     }
 
     @Test
     void aStatementThatFailsAfterItWroteLeavesNothing() {
+        // Given
         Caller caller = Caller.fresh();
         actAs(caller);
 
+        // When
         Throwable failure = catchThrowable(() -> await(transaction.write(
                 "select (1 / s.message_count)::text from chatkeep.create_session($1, 's1', 'A title') s")));
 
+        // Then
         assertThat(((HttpProblem) failure).getStatusCode()).isEqualTo(422);
         assertThat(Stored.versions(caller)).isNull();
         assertThat(Sql.rows("select from auth.users where id = ?", caller.id())).isEmpty();
@@ -206,56 +230,71 @@ class CallerTransactionTest {
 
     @Test
     void aReadCannotWrite() {
+        // Given
         Caller caller = userWithMessage();
         String before = Stored.versions(caller);
         actAs(caller);
 
+        // When
         Throwable failure = catchThrowable(() -> await(transaction.reading().run(
                 "with changed as (update public.chat_sessions set title = 'Changed' where user_id = $1 returning id)"
                         + " select id from changed")));
 
+        // Then
         assertThat(failure).isInstanceOf(HttpProblem.class);
         assertThat(Stored.versions(caller)).isEqualTo(before);
     }
 
     @Test
     void aStatementThatDoesNotUseTheCallersIdFails() {
+        // Given
         actAs(userWithMessage());
 
+        // When
         Throwable failure = catchThrowable(() -> await(transaction.read("select count(*)::text from public.chat_sessions")));
 
+        // Then
         assertThat(failure).isNotNull();
     }
 
     @Test
     void aStatementWithoutARowReturnsNull() {
+        // Given
         actAs(Caller.fresh());
 
+        // When
         String row = text(transaction.read("select s.id from public.chat_sessions s where s.user_id = $1"));
 
+        // Then
         assertThat(row).isNull();
     }
 
     @Test
     void theServiceSeesTheRowsOfEverybody() {
+        // Given
         Caller ada = userWithMessage();
         Caller bob = userWithMessage();
 
+        // When
         Row row = await(transaction.asService("select count(*) as users, min(current_user::text) as role"
                 + " from public.profiles where id in ($1, $2)", ada.id(), bob.id()));
 
+        // Then
         assertThat(row.getLong("users")).isEqualTo(2);
         assertThat(row.getString("role")).isEqualTo("service_role");
     }
 
     @Test
     void policiesReadTheClaimsOfTheCaller() {
+        // Given
         Caller caller = Caller.fresh();
         actAs(caller);
 
+        // When
         String seen = text(transaction.read("select concat_ws('|', current_user, session_user, auth.uid(), auth.role(),"
                 + " auth.jwt() ->> 'email', current_setting('transaction_read_only')) where $1::uuid is not null"));
 
+        // Then
         assertThat(seen).isEqualTo("authenticated|chatkeep_app|" + caller.id() + "|authenticated|" + Tokens.email(caller.id())
                 + "|on");
     }
@@ -263,13 +302,16 @@ class CallerTransactionTest {
     /** What the pool adds to its connections reaches into the client, and would be left out without a word. */
     @Test
     void statementsOfOneTurnAreSentTogether() {
+        // Given
         SqlConnection connection = await(uni(() -> pool.getConnection()));
         try {
             SocketConnectionBase socket = (SocketConnectionBase) ((SqlConnectionInternal) connection).unwrap().unwrap();
 
+            // When
             List<String> handlers = socket.socket().channelHandlerContext().pipeline().toMap().values().stream()
                     .map(handler -> handler.getClass().getSimpleName()).toList();
 
+            // Then
             assertThat(handlers).first().isEqualTo("FlushConsolidationHandler");
         } finally {
             await(uni(connection::close));

@@ -73,18 +73,23 @@ class JwksIT {
     @ParameterizedTest
     @EnumSource(Source.class)
     void aGoodTokenOfEachAlgorithmOpensTheApi(Source source) {
+        // Given
         String token = sign(source, claims());
 
+        // When
         Response answer = get(token);
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
     }
 
     @ParameterizedTest(name = "{0}")
     @MethodSource({ "tokensWithWrongClaims", "tokensWithWrongKeys", "tokensSignedWithAPublishedKeyAsSecret" })
     void aTokenThatIsNotTheIssuersIsRefused(String name, String token) {
+        // When
         Response answer = get(token);
 
+        // Then
         assertProblem(answer, 401, "invalid_token");
     }
 
@@ -126,16 +131,20 @@ class JwksIT {
 
     @Test
     void aTokenSignedWithTheSecretMayNameAPublishedKey() {
+        // Given
         String token = RawToken.sign("{\"alg\":\"HS256\",\"kid\":\"rsa-1\"}", payload());
 
+        // When
         Response answer = get(token);
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "jwk", "jku", "x5u", "x5c" })
     void aTokenThatBringsItsOwnKeyIsRefused(String header) {
+        // Given
         JwksServer attacker = new JwksServer();
         KeyPair own = JwksServer.rsa();
         attacker.publish("rsa-1", "RS256", own.getPublic());
@@ -147,8 +156,10 @@ class JwksIT {
         };
         String token = claims().jws().keyId("rsa-1").header(header, value).sign(own.getPrivate());
 
+        // When
         Response answer = get(token);
 
+        // Then
         attacker.close();
         assertProblem(answer, 401, "invalid_token");
         assertThat(attacker.requests()).isZero();
@@ -156,25 +167,31 @@ class JwksIT {
 
     @Test
     void keysAreNotFetchedForAlgorithmsThatAreNeverAccepted() {
+        // Given
         granted(get(sign(Source.RS256, claims())));
         int before = issuer.requests();
 
+        // When
         Response answer = get(RawToken.encode("{\"alg\":\"none\",\"kid\":\"rsa-9\"}") + "." + RawToken.encode(payload()) + ".");
 
+        // Then
         assertProblem(answer, 401, "invalid_token");
         assertThat(issuer.requests()).isEqualTo(before);
     }
 
     @Test
     void manyTokensWithUnknownKeyIdsDoNotFloodTheIssuer() {
+        // Given
         granted(get(sign(Source.RS256, claims())));
         int before = issuer.requests();
         Instant began = Instant.now();
 
+        // When
         for (int number = 0; number < 50; number++) {
             get(claims().jws().keyId("unknown-" + number).sign(RSA.getPrivate())).then().statusCode(401);
         }
 
+        // Then
         // One a minute.
         assertThat(issuer.requests() - before)
                 .isLessThanOrEqualTo(1 + (int) Duration.between(began, Instant.now()).toMinutes());

@@ -71,13 +71,16 @@ class RowLevelSecurityTest {
             "chatkeep.completion_parts, user_id",
             "public.api_user_summary, user_id" })
     void usersSeeTheirRowsAlone(String table, String owner) {
+        // When
         List<UUID> owners = ann.column("select distinct " + owner + " from " + table);
 
+        // Then
         assertThat(owners).containsExactly(annId);
     }
 
     @Test
     void everyTableOfAUserIsAmongThoseTestedHere() {
+        // When
         List<String> tables = database.superuser().column("""
                 select a.attrelid::regclass::text
                   from pg_attribute a
@@ -85,6 +88,7 @@ class RowLevelSecurityTest {
                  where a.attname = 'user_id' and c.relnamespace in ('public'::regnamespace, 'chatkeep'::regnamespace)
                 """);
 
+        // Then
         assertThat(tables).containsExactlyInAnyOrder("user_activity_log", "chat_sessions", "chat_messages", "user_usage_daily",
                 "api_user_summary", "chatkeep.charges", "chatkeep.counted_sessions", "chatkeep.usage_by_model",
                 "chatkeep.completions",
@@ -101,10 +105,13 @@ class RowLevelSecurityTest {
             "update chatkeep.completions set output_cost = 1 returning user_id",
             "delete from chatkeep.completion_parts returning user_id" })
     void usersChangeTheirRowsAlone(String sql) {
+        // Given
         List<Map<String, Object>> before = rowsOf(bob);
 
+        // When
         List<UUID> owners = ann.column(sql);
 
+        // Then
         assertThat(owners).containsOnly(annId);
         assertThat(rowsOf(bob)).isEqualTo(before);
     }
@@ -119,16 +126,20 @@ class RowLevelSecurityTest {
             "select chatkeep.store_messages(?, array[jsonb_populate_record(null::chatkeep.incoming_message,"
                     + " '{\"session_id\": \"s1\", \"id\": \"new\", \"role\": \"user\", \"content\": \"Planted\"}')])" })
     void usersCannotPlantRowsAtOthers(String sql) {
+        // Given
         List<Map<String, Object>> before = rowsOf(bob);
 
+        // When
         String state = ann.state(sql, bobId);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
         assertThat(rowsOf(bob)).isEqualTo(before);
     }
 
     @Test
     void twoUsersHoldTheSameIds() {
+        // When
         List<Map<String, Object>> rows = database.superuser().rows("""
                 select s.title, m.content
                   from public.chat_sessions s
@@ -137,6 +148,7 @@ class RowLevelSecurityTest {
                  order by s.title
                 """, annId, bobId);
 
+        // Then
         assertThat(rows).containsExactly(
                 Map.of("title", "Of Ann", "content", "Ann asks"),
                 Map.of("title", "Of Bob", "content", "Bob asks"));
@@ -144,8 +156,10 @@ class RowLevelSecurityTest {
 
     @Test
     void aUserSeesTheModelsInUseAlone() {
+        // When
         List<String> models = ann.column("select model_id from public.model_access");
 
+        // Then
         assertThat(models).containsExactly("gpt");
     }
 
@@ -155,15 +169,19 @@ class RowLevelSecurityTest {
             "public.user_usage_daily", "chatkeep.charges", "chatkeep.counted_sessions", "chatkeep.usage_by_model",
             "chatkeep.completions", "chatkeep.completion_parts", "public.api_user_summary" })
     void withoutClaimsThereIsNothingToSee(String table) {
+        // Given
         SqlCaller nobody = database.as("authenticated", "");
 
+        // When
         List<Map<String, Object>> rows = nobody.rows("select * from " + table);
 
+        // Then
         assertThat(rows).isEmpty();
     }
 
     @Test
     void theLoginMayTouchNoTableWithoutTakingOnARole() {
+        // Given
         SqlCaller login = database.login(PostgresServer.LOGIN);
         List<String> statements = database.superuser().column("""
                 select s.statement || n.nspname || '.' || c.relname || s.rest
@@ -174,16 +192,20 @@ class RowLevelSecurityTest {
                  where n.nspname in ('public', 'chatkeep', 'auth')
                 """);
 
+        // When
         List<String> states = statements.stream().map(login::state).toList();
 
+        // Then
         assertThat(states).hasSizeGreaterThan(36).containsOnly(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
     @ValueSource(booleans = { true, false })
     void roleAndClaimsEndWithTheTransaction(boolean commits) throws SQLException {
+        // Given
         List<Map<String, Object>> after;
 
+        // When
         try (Connection connection = ann.begin()) {
             if (commits) {
                 connection.commit();
@@ -194,6 +216,7 @@ class RowLevelSecurityTest {
                     "select current_user::text as role, current_setting('request.jwt.claims', true) as claims");
         }
 
+        // Then
         assertThat(after).containsExactly(Map.of("role", PostgresServer.LOGIN, "claims", ""));
     }
 
@@ -228,10 +251,13 @@ class RowLevelSecurityTest {
     @ParameterizedTest
     @MethodSource("functionsOfAUser")
     void noFunctionLetsOneUserActForAnother(String sql) {
+        // Given
         List<Map<String, Object>> before = rowsOf(bob);
 
+        // When
         String state = ann.state(sql, bobId);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
         assertThat(rowsOf(bob)).isEqualTo(before);
     }
@@ -239,68 +265,89 @@ class RowLevelSecurityTest {
     @ParameterizedTest
     @MethodSource("functionsOfAUser")
     void noFunctionWorksWithoutTakingOnARole(String sql) {
+        // Given
         SqlCaller login = database.login(PostgresServer.LOGIN);
 
+        // When
         String state = login.state(sql, bobId);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
     @MethodSource("functionsOfAUser")
     void noFunctionWorksWithoutClaims(String sql) {
+        // Given
         SqlCaller nobody = database.as("authenticated", "");
 
+        // When
         String state = nobody.state(sql, bobId);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
     @MethodSource("functionsOfAUser")
     void noFunctionTakesAMissingUserForTheCaller(String sql) {
+        // Given
         SqlCaller nobody = database.as("authenticated", "{}");
 
+        // When
         String state = nobody.state(sql, (Object) null);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
     @MethodSource("publicFunctions")
     void administratorsMayActForAUser(String sql) {
+        // Given
         SqlCaller admin = database.admin(annId);
 
+        // When
         String state = admin.state(sql, bobId);
 
+        // Then
         assertThat(state).isEqualTo(SUCCESS);
     }
 
     @Test
     void anAdministratorReadsTheRecentSessionsOfAUser() {
+        // Given
         SqlCaller admin = database.admin(annId);
 
+        // When
         List<String> titles = admin.column("select title from public.get_user_recent_sessions(?)", bobId);
 
+        // Then
         assertThat(titles).containsExactly("Of Bob");
     }
 
     @Test
     void anAdministratorReadsASessionOfAUser() {
+        // Given
         SqlCaller admin = database.admin(annId);
 
+        // When
         String title = admin.value("select public.get_session_with_messages('s1', ?) ->> 'title'", bobId);
 
+        // Then
         assertThat(title).isEqualTo("Of Bob");
     }
 
     @ParameterizedTest
     @MethodSource("functionsOfAUser")
     void theServiceMayActForAUser(String sql) {
+        // Given
         SqlCaller service = database.service();
 
+        // When
         String state = service.state(sql, bobId);
 
+        // Then
         assertThat(state).isEqualTo(SUCCESS);
     }
 
@@ -314,17 +361,22 @@ class RowLevelSecurityTest {
             "select chatkeep.sync_profile('%s', 'a@example.org', '{}')",
             "select public.handle_user_profile_sync()" })
     void usersMayNotCallWhatIsForTheService(String sql) {
+        // When
         String state = ann.state(sql.formatted(annId));
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @Test
     void anAdministratorMayChangeATier() {
+        // Given
         SqlCaller admin = database.admin(annId);
 
+        // When
         JsonNode result = admin.value("select public.update_user_tier(?, 'enterprise') - 'updated_at'", bobId);
 
+        // Then
         assertThat(result).isEqualTo(json("{'success': true, 'old_tier': 'free', 'new_tier': 'enterprise'}"));
     }
 
@@ -338,28 +390,37 @@ class RowLevelSecurityTest {
             "{'sub': '%s', 'role': 'authenticated', 'app_metadata': 'admin'}",
             "{'sub': '%s', 'role': 'authenticated', 'app_metadata': null}" })
     void nobodyElseIsAnAdministrator(String claims) {
+        // Given
         SqlCaller caller = database.as("authenticated", json(claims.formatted(annId)).toString());
 
+        // When
         String state = caller.state("select public.update_user_tier(?, 'admin')", annId);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @Test
     void theTierNamedAdminMakesNobodyAnAdministrator() {
+        // Given
         UUID id = database.newUser("admin");
 
+        // When
         String state = database.user(id).state("select public.update_user_tier(?, 'pro')", annId);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @Test
     void theTierNamedAdminShowsNobodyElsesRows() {
+        // Given
         UUID id = database.newUser("admin");
 
+        // When
         List<Map<String, Object>> rows = database.user(id).rows("select * from public.chat_messages");
 
+        // Then
         assertThat(rows).isEmpty();
     }
 

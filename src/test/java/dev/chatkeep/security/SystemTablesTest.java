@@ -48,55 +48,70 @@ class SystemTablesTest {
 
     @Test
     void usersSeeTheirCostsAlone() {
+        // When
         List<UUID> owners = database.user(annId).column("select user_id from chatkeep.usage_by_model");
 
+        // Then
         assertThat(owners).containsExactly(annId);
     }
 
     @Test
     void administratorsSeeNobodyElsesCostsInTheTable() {
+        // When
         List<UUID> owners = database.admin(annId).column("select user_id from chatkeep.usage_by_model");
 
+        // Then
         assertThat(owners).containsExactly(annId);
     }
 
     @Test
     void withoutClaimsThereAreNoCostsToSee() {
+        // When
         List<UUID> owners = database.as("authenticated", "").column("select user_id from chatkeep.usage_by_model");
 
+        // Then
         assertThat(owners).isEmpty();
     }
 
     @Test
     void theServiceSeesTheCostsOfAll() {
+        // When
         List<UUID> owners = database.service()
                 .column("select user_id from chatkeep.usage_by_model where user_id in (?, ?)", annId, bobId);
 
+        // Then
         assertThat(owners).containsExactlyInAnyOrder(annId, bobId);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "chatkeep.data_requests", "chatkeep.job_runs", "chatkeep.catalog_version" })
     void neitherUsersNorAdministratorsSeeTheSystemsOwn(String table) {
+        // Given
         List<SqlCaller> callers = List.of(database.user(annId), database.admin(annId), database.as("authenticated", ""));
 
+        // When
         List<String> states = callers.stream().map(caller -> caller.state("select from " + table)).toList();
 
+        // Then
         assertThat(states).containsOnly(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
     @CsvSource({ "chatkeep.data_requests, kind, export", "chatkeep.job_runs, job, backup" })
     void theServiceSeesTheRegisterAndTheRuns(String table, String column, String value) {
+        // When
         List<String> values = database.service().column("select distinct " + column + " from " + table);
 
+        // Then
         assertThat(values).containsExactly(value);
     }
 
     @Test
     void notEvenTheServiceSeesTheVersionOfTheCatalogue() {
+        // When
         String state = database.service().state("select from chatkeep.catalog_version");
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
@@ -120,10 +135,13 @@ class SystemTablesTest {
     @ParameterizedTest
     @MethodSource("writes")
     void theyAreWrittenThroughFunctionsOnly(String sql) {
+        // Given
         List<SqlCaller> callers = List.of(database.user(annId), database.admin(annId), database.service());
 
+        // When
         List<String> states = callers.stream().map(caller -> caller.state(sql)).toList();
 
+        // Then
         assertThat(states).containsOnly(INSUFFICIENT_PRIVILEGE);
     }
 
@@ -131,17 +149,22 @@ class SystemTablesTest {
     @ValueSource(strings = { "chatkeep.usage_by_model", "chatkeep.data_requests", "chatkeep.job_runs",
             "chatkeep.catalog_version" })
     void anonSeesNoneOfThem(String table) {
+        // Given
         SqlCaller anon = new SqlCaller(database.server(), database.name(), "postgres", "anon", "{\"role\": \"anon\"}");
 
+        // When
         String state = anon.state("select from " + table);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @Test
     void systemEventsAreInNoUsersLog() {
+        // When
         UUID event = database.service().value("select chatkeep.log_system_event('tested', 'system', 'a', '{\"b\": 1}')");
 
+        // Then
         assertThat(database.service().rows("select user_id, action, resource_type, resource_id, details"
                 + " from public.user_activity_log where id = ?", event).get(0).values())
                 .containsExactly(null, "tested", "system", "a",
@@ -152,18 +175,23 @@ class SystemTablesTest {
 
     @Test
     void eventsThatAnAdministratorCausesNameThem() {
+        // When
         UUID event = database.admin(annId).value("select chatkeep.log_system_event('tested', null, null, '{}')");
 
+        // Then
         assertThat(database.service().<Object> value("select details from public.user_activity_log where id = ?", event))
                 .isEqualTo(json("{'actor': {'role': 'admin', 'id': '" + annId + "'}}"));
     }
 
     @Test
     void anExportIsInTheLogAndWithoutANameInTheRegister() {
+        // Given
         UUID id = database.newUser();
 
+        // When
         database.user(id).rows("select chatkeep.record_export(?)", id);
 
+        // Then
         assertThat(database.user(id).rows("select action, resource_type, resource_id from public.user_activity_log"
                 + " where action = 'data_exported'"))
                 .containsExactly(Map.of("action", "data_exported", "resource_type", "profile", "resource_id", id.toString()));
@@ -174,8 +202,10 @@ class SystemTablesTest {
 
     @Test
     void anExportOfAnUnknownUserIsNotFound() {
+        // When
         String state = database.service().state("select chatkeep.record_export(?)", UUID.randomUUID());
 
+        // Then
         assertThat(state).isEqualTo("PT404");
     }
 }

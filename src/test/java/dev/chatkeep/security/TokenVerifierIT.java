@@ -73,30 +73,39 @@ class TokenVerifierIT {
     @ParameterizedTest(name = "{0}")
     @MethodSource("goodTokens")
     void aGoodTokenOpensTheApi(String name, String token) {
+        // Given
         String authorization = "Bearer " + token;
 
+        // When
         Response answer = service.given().header("Authorization", authorization).get("/api/chat/sessions");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
     }
 
     /** Made last of all: it is good for the rest of the skew alone. */
     @Test
     void aTokenThatExpiredWithinTheClockSkewOpensTheApi() {
+        // Given
         String token = good(claims -> claims.issuedAt(now() - 3600).expiresAt(now() - 1));
 
+        // When
         Response answer = service.given().auth().oauth2(token).get("/api/chat/sessions");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "Bearer", "bearer", "BEARER" })
     void theSchemeMayBeWrittenInAnyCase(String scheme) {
+        // Given
         String authorization = scheme + " " + Tokens.of(USER);
 
+        // When
         Response answer = service.given().header("Authorization", authorization).get("/api/chat/sessions");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
     }
 
@@ -206,10 +215,13 @@ class TokenVerifierIT {
     @ParameterizedTest(name = "{0}")
     @MethodSource("badTokens")
     void aBadTokenIsRefusedBeforeTheDatabaseIsAsked(String name, String token) {
+        // Given
         String before = service.text("select clock_timestamp()::text");
 
+        // When
         Response answer = service.given().header("Authorization", "Bearer " + token).get("/api/chat/sessions");
 
+        // Then
         assertProblem(answer, 401, "invalid_token");
         assertThat(answer.header("WWW-Authenticate")).isEqualTo("Bearer error=\"invalid_token\"");
         assertThat(statementsSince(before)).isZero();
@@ -218,11 +230,14 @@ class TokenVerifierIT {
     @ParameterizedTest
     @ValueSource(strings = { "Basic YWRhOmFkYQ==", "Digest username=\"ada\"", "Token %s", "%s", "Bearer", "BearerToken %s" })
     void withoutABearerTokenTheDatabaseIsNotAsked(String authorization) {
+        // Given
         String before = service.text("select clock_timestamp()::text");
 
+        // When
         Response answer = service.given().header("Authorization", authorization.replace("%s", Tokens.of(USER)))
                 .get("/api/chat/sessions");
 
+        // Then
         assertProblem(answer, 401, "unauthorized");
         assertThat(answer.header("WWW-Authenticate")).isEqualTo("Bearer");
         assertThat(statementsSince(before)).isZero();
@@ -230,13 +245,16 @@ class TokenVerifierIT {
 
     @Test
     void aTokenOutsideTheHeaderIsIgnored() {
+        // Given
         String token = Tokens.of(USER);
         String before = service.text("select clock_timestamp()::text");
 
+        // When
         Response answer = service.given().queryParam("access_token", token).queryParam("token", token)
                 .cookie("Bearer", token).cookie("access_token", token).header("X-Authorization", "Bearer " + token)
                 .get("/api/chat/sessions");
 
+        // Then
         assertProblem(answer, 401, "unauthorized");
         assertThat(answer.header("WWW-Authenticate")).isEqualTo("Bearer");
         assertThat(statementsSince(before)).isZero();
@@ -244,24 +262,30 @@ class TokenVerifierIT {
 
     @Test
     void aBadTokenIsRefusedBeforeTheRequestIsRead() {
+        // Given
         String before = service.text("select clock_timestamp()::text");
 
+        // When
         Response answer = service.given().header("Authorization", "Bearer garbage").contentType("application/json")
                 .body("{\"conversations\": [").post("/api/chat/sync");
 
+        // Then
         assertProblem(answer, 401, "invalid_token");
         assertThat(statementsSince(before)).isZero();
     }
 
     @Test
     void policiesReadTheClaimsOfTheToken() {
+        // Given
         Caller caller = service.newCaller();
         String token = Tokens.claims(caller.id())
                 .claim("user_metadata", Map.of("full_name", "\u00C4d\u00E2 \uD83D\uDE00 'x' \\ \""))
                 .sign(Tokens.secretKey());
 
+        // When
         Response answer = service.given().auth().oauth2(token).post("/api/auth/session");
 
+        // Then
         assertThat(Json.of(answer).path("full_name").textValue()).isEqualTo("\u00C4d\u00E2 \uD83D\uDE00 'x' \\ \"");
     }
 

@@ -61,11 +61,14 @@ class VerifiedTokensTest {
 
     @Test
     void aCachedTokenIsRecognisedOnlyAsAWhole() throws Exception {
+        // Given
         VerifiedTokens tokens = tokens(10, Duration.ofMinutes(1));
         String token = keep(tokens, clock.instant().plusSeconds(60));
 
+        // When
         SecurityIdentity identity = known(tokens, token);
 
+        // Then
         assertThat(identity.getPrincipal()).isInstanceOfSatisfying(VerifiedToken.class,
                 verified -> assertThat(verified.userId()).isEqualTo(USER));
         assertThat(identity.getRoles()).isEmpty();
@@ -75,16 +78,20 @@ class VerifiedTokensTest {
 
     @Test
     void onlyBearerTokensAreLookedUp() throws Exception {
+        // Given
         VerifiedTokens tokens = tokens(10, Duration.ofMinutes(1));
         String token = keep(tokens, clock.instant().plusSeconds(60));
 
+        // When
         TokenAuthenticationRequest other = new TokenAuthenticationRequest(new TokenCredential(token, "other"));
 
+        // Then
         assertThat(tokens.authenticate(other, null).await().indefinitely()).isNull();
     }
 
     @Test
     void noTokenOutlivesItsExpiryAndTheSkewThatIsAllowed() throws Exception {
+        // Given
         VerifiedTokens tokens = tokens(10, Duration.ofMinutes(10));
         // An exp has whole seconds.
         Instant expiry = clock.instant().plusSeconds(2).truncatedTo(ChronoUnit.SECONDS).minus(TokenVerifier.CLOCK_SKEW);
@@ -92,8 +99,10 @@ class VerifiedTokensTest {
         clock.advance(Duration.between(clock.instant(), expiry.plus(TokenVerifier.CLOCK_SKEW)).minus(MOMENT));
         boolean knownBefore = known(tokens, token) != null;
 
+        // When
         clock.advance(MOMENT);
 
+        // Then
         assertThat(knownBefore).isTrue();
         assertThat(known(tokens, token)).isNull();
         assertThat(known(tokens, keep(tokens, clock.instant().minusSeconds(61)))).isNull();
@@ -101,24 +110,30 @@ class VerifiedTokensTest {
 
     @Test
     void afterAWhileATokenIsVerifiedAgain() throws Exception {
+        // Given
         VerifiedTokens tokens = tokens(10, Duration.ofSeconds(30));
         String token = keep(tokens, clock.instant().plusSeconds(60));
         clock.advance(Duration.ofSeconds(30).minus(MOMENT));
         boolean knownBefore = known(tokens, token) != null;
 
+        // When
         clock.advance(MOMENT);
 
+        // Then
         assertThat(knownBefore).isTrue();
         assertThat(known(tokens, token)).isNull();
     }
 
     @Test
     void aCacheOfSizeZeroKeepsNoToken() throws Exception {
+        // Given
         VerifiedTokens tokens = tokens(0, Duration.ofMinutes(1));
         String token = keep(tokens, clock.instant().plusSeconds(60));
 
+        // When
         SecurityIdentity identity = known(tokens, token);
 
+        // Then
         assertThat(identity).isNull();
     }
 

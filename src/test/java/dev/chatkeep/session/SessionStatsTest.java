@@ -71,17 +71,22 @@ class SessionStatsTest extends SqlTest {
 
     @Test
     void aSessionWithoutMessagesIsEmpty() {
+        // When
         Stats stats = stats("s1");
 
+        // Then
         assertThat(stats).isEqualTo(Stats.EMPTY);
     }
 
     @Test
     void theMessagesOfABulkInsertAreCountedUnlessTheyFailed() {
+        // Given
         threeMessages();
 
+        // When
         Stats stats = stats("s1");
 
+        // Then
         assertThat(stats).isEqualTo(new Stats(2, 12, "a", "second", Instant.parse("2026-01-01T10:02:00Z")));
     }
 
@@ -119,10 +124,13 @@ class SessionStatsTest extends SqlTest {
             set content = 'edited' where id = 'm9'                          | 2 | 12  | a | second | 10:02
             """)
     void updatesLeaveExactStats(String change, int count, long tokens, String model, String preview, String newest) {
+        // Given
         threeMessages();
 
+        // When
         user.rows("update public.chat_messages " + change);
 
+        // Then
         assertThat(stats("s1")).isEqualTo(new Stats(count, tokens, model, preview, at(newest)));
     }
 
@@ -137,10 +145,13 @@ class SessionStatsTest extends SqlTest {
             """)
     void movedMessagesCountInTheirNewSession(String change, int count, long tokens, String model, String preview,
             String newest) {
+        // Given
         threeMessages();
 
+        // When
         user.rows("update public.chat_messages " + change);
 
+        // Then
         assertThat(stats("s2")).isEqualTo(new Stats(count, tokens, model, preview, at(newest)));
     }
 
@@ -155,10 +166,13 @@ class SessionStatsTest extends SqlTest {
             false              | 2 | 12 | a | second | 10:02
             """)
     void deletesLeaveExactStats(String which, int count, long tokens, String model, String preview, String newest) {
+        // Given
         threeMessages();
 
+        // When
         user.rows("delete from public.chat_messages where " + which);
 
+        // Then
         assertThat(stats("s1")).isEqualTo(new Stats(count, tokens, model, preview, at(newest)));
     }
 
@@ -179,8 +193,10 @@ class SessionStatsTest extends SqlTest {
             'm3', 'again', '2026-01-01 10:04Z', 1, 'd', null    | 3 | 13 | d | again  | 10:04
             """)
     void insertsAndUpsertsLeaveExactStats(String row, int count, long tokens, String model, String preview, String newest) {
+        // Given
         threeMessages();
 
+        // When
         user.rows("""
                 insert into public.chat_messages
                        (user_id, session_id, role, id, content, message_timestamp, total_tokens, model, error_message)
@@ -190,26 +206,32 @@ class SessionStatsTest extends SqlTest {
                         total_tokens = excluded.total_tokens, error_message = excluded.error_message
                 """.formatted(row));
 
+        // Then
         assertThat(stats("s1")).isEqualTo(new Stats(count, tokens, model, preview, at(newest)));
     }
 
     @Test
     void aStatementThatDeletesAndInsertsLeavesExactStats() {
+        // Given
         threeMessages();
 
+        // When
         user.rows("""
                 with gone as (delete from public.chat_messages where id = 'm2' returning *)
                 insert into public.chat_messages (user_id, session_id, id, role, content, message_timestamp, total_tokens)
                 select user_id, session_id, 'm4', role, 'instead', message_timestamp - interval '30 seconds', 1 from gone
                 """);
 
+        // Then
         assertThat(stats("s1")).isEqualTo(new Stats(2, 6, "a", "instead", Instant.parse("2026-01-01T10:01:30Z")));
     }
 
     @Test
     void aMergeLeavesExactStats() {
+        // Given
         threeMessages();
 
+        // When
         user.rows("""
                 merge into public.chat_messages m
                 using (values ('m1', 100), ('m2', null), ('m4', 1)) as n (id, tokens) on m.id = n.id
@@ -220,11 +242,13 @@ class SessionStatsTest extends SqlTest {
                     values (auth.uid(), 's1', n.id, 'user', 'merged', '2026-01-01 10:04Z', n.tokens)
                 """);
 
+        // Then
         assertThat(stats("s1")).isEqualTo(new Stats(2, 101, "a", "merged", Instant.parse("2026-01-01T10:04:00Z")));
     }
 
     @Test
     void aBulkInsertIntoSeveralSessionsLeavesExactStatsInEach() {
+        // When
         user.rows("""
                 insert into public.chat_messages
                        (user_id, session_id, id, role, content, message_timestamp, total_tokens, model)
@@ -233,58 +257,73 @@ class SessionStatsTest extends SqlTest {
                   from generate_series(1, 10) i
                 """);
 
+        // Then
         assertThat(stats("s1")).isEqualTo(new Stats(5, 30, "model 10", "content 10", Instant.parse("2026-01-01T10:10:00Z")));
         assertThat(stats("s2")).isEqualTo(new Stats(5, 25, "model 9", "content 9", Instant.parse("2026-01-01T10:09:00Z")));
     }
 
     @Test
     void aMessageThatIsRolledBackWasNeverThere() throws SQLException {
+        // Given
         threeMessages();
 
+        // When
         try (Connection connection = user.begin()) {
             Sql.rows(connection, "delete from public.chat_messages");
             connection.rollback();
         }
 
+        // Then
         assertThat(stats("s1")).isEqualTo(new Stats(2, 12, "a", "second", Instant.parse("2026-01-01T10:02:00Z")));
     }
 
     @Test
     void thePreviewHasTwoHundredCharactersWhateverTheyAre() {
+        // Given
         String content = "😀é".repeat(150);
 
+        // When
         user.rows("insert into public.chat_messages (user_id, session_id, id, role, content) values (?, 's1', 'm1', 'user', ?)",
                 id, content);
 
+        // Then
         assertThat(stats("s1").preview()).isEqualTo("😀é".repeat(100));
     }
 
     @Test
     void deletingASessionDeletesItsMessages() {
+        // Given
         threeMessages();
 
+        // When
         user.rows("delete from public.chat_sessions where id = 's1'");
 
+        // Then
         assertThat(user.rows("select from public.chat_messages")).isEmpty();
         assertThat(stored()).isEqualTo(recounted()).hasSize(4);
     }
 
     @Test
     void theSameSessionOfAnotherUserIsLeftAlone() {
+        // Given
         UUID otherId = database.newUser();
         SqlCaller other = database.user(otherId);
         other.rows("insert into public.chat_sessions (user_id, id) values (auth.uid(), 's1')");
 
+        // When
         threeMessages();
 
+        // Then
         assertThat(other.rows("select message_count, total_tokens from public.chat_sessions"))
                 .containsExactly(Map.of("message_count", 0, "total_tokens", 0L));
     }
 
     @Test
     void aBulkLoadTouchesEachSessionOnce() throws SQLException {
+        // Given
         Object updated;
 
+        // When
         try (Connection connection = database.superuser().begin()) {
             Sql.rows(connection, """
                     insert into public.chat_messages (user_id, session_id, id, role, content)
@@ -293,16 +332,20 @@ class SessionStatsTest extends SqlTest {
             updated = only(connection, "select n_tup_upd from pg_stat_xact_user_tables where relname = 'chat_sessions'");
         }
 
+        // Then
         assertThat(updated).isEqualTo(2L);
     }
 
     @Test
     void appendingReadsNoMoreInALongSessionThanInAShortOne() throws SQLException {
+        // Given
         fill("s1", 10);
         fill("s2", 10_000);
 
+        // When
         List<Long> read = List.of(readByAppendingTo("s1"), readByAppendingTo("s2"));
 
+        // Then
         assertThat(read.get(1)).isEqualTo(read.get(0)).isLessThan(10);
     }
 
@@ -327,6 +370,7 @@ class SessionStatsTest extends SqlTest {
 
     @Test
     void changesOfTwelveConnectionsLeaveExactStats() throws Exception {
+        // When
         List<Integer> committed = MigratedDatabase.together(12, thread -> () -> {
             Random random = new Random(thread);
             int transactions = 0;
@@ -341,12 +385,14 @@ class SessionStatsTest extends SqlTest {
             return transactions;
         });
 
+        // Then
         assertThat(committed).containsOnly(40);
         assertThat(stored()).isEqualTo(recounted()).anyMatch(session -> (int) session.get("message_count") > 0);
     }
 
     @Test
     void bulkLoadsIntoTheSameSessionsNeverDeadlock() throws Exception {
+        // When
         List<String> states = MigratedDatabase.together(12, thread -> () -> {
             List<String> sessions = IntStream.range(0, 200).mapToObj(i -> "s" + (1 + i % 5)).collect(Collectors.toList());
             Collections.shuffle(sessions, new Random(thread));
@@ -357,6 +403,7 @@ class SessionStatsTest extends SqlTest {
                     """, "thread" + thread, String.join(",", sessions));
         });
 
+        // Then
         assertThat(states).containsOnly(SqlCaller.SUCCESS);
         assertThat(stored()).isEqualTo(recounted()).extracting(session -> session.get("message_count")).containsOnly(480);
     }

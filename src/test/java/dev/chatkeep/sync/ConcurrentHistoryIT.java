@@ -59,14 +59,17 @@ class ConcurrentHistoryIT {
     @ParameterizedTest
     @ValueSource(longs = { 1, 2, 3 })
     void statisticsAndUsageAreExactAfterAnyHistory(long seed) throws Exception {
+        // Given
         Caller caller = Caller.fresh();
         List<Device> devices = new ArrayList<>();
         for (int number = 0; number < DEVICES; number++) {
             devices.add(new Device(caller, number, new Random(seed * DEVICES + number)));
         }
 
+        // When
         allAtOnce(devices);
 
+        // Then
         assertThat(Sql.rows(RECOUNT, caller.id())).isEmpty();
         assertThat(usage(caller)).isEqualTo(expectedUsage(devices));
         assertThat(Sql.<Boolean> value("""

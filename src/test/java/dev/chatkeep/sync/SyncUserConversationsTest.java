@@ -93,6 +93,7 @@ class SyncUserConversationsTest extends SqlTest {
 
     @Test
     void conversationsAreStoredWithTheirMessages() {
+        // When
         JsonNode answer = sync(
                 """
                         [{'id': 'c1', 'title': 'Lisbon', 'userId': '%s', 'createdAt': '2025-03-01T08:00:00Z', 'updatedAt': '2025-03-02T09:00:00Z',
@@ -107,6 +108,7 @@ class SyncUserConversationsTest extends SqlTest {
                         """
                         .formatted(id.toString().toUpperCase()));
 
+        // Then
         assertThat(answer).isEqualTo(json("""
                 {'synced': 2, 'errors': 0, 'details': [
                     {'conversationId': 'c1', 'status': 'synced', 'messageCount': 2},
@@ -139,26 +141,33 @@ class SyncUserConversationsTest extends SqlTest {
 
     @Test
     void anEmptyUploadIsAccepted() {
+        // When
         JsonNode answer = sync("[]");
 
+        // Then
         assertThat(answer).isEqualTo(json("{'synced': 0, 'errors': 0, 'details': []}"));
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "{}", "null", "5", "'text'" })
     void anythingButAnArrayIsRefused(String upload) {
+        // When
         String state = user.state("select public.sync_user_conversations(?, ?::jsonb)", id, json(upload).toString());
 
+        // Then
         assertThat(state).isEqualTo("PT400");
     }
 
     @ParameterizedTest
     @MethodSource("badConversations")
     void aBadConversationIsReportedAmongGoodOnes(Bad bad) {
+        // Given
         sync("[{'id': 'earlier', 'messages': [{'id': 'taken', 'role': 'user', 'content': 'a'}]}]");
 
+        // When
         JsonNode answer = sync("[%s, %s, %s]".formatted(good("g1"), bad.conversation(), good("g2")));
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("g1", 1), refused(bad), synced("g2", 1));
         assertThat(answer.get("synced").intValue()).isEqualTo(2);
         assertThat(answer.get("errors").intValue()).isEqualTo(1);
@@ -172,13 +181,16 @@ class SyncUserConversationsTest extends SqlTest {
 
     @Test
     void allBadConversationsAreReportedInTheOrderOfTheUpload() {
+        // Given
         sync("[{'id': 'earlier', 'messages': [{'id': 'taken', 'role': 'user', 'content': 'a'}]}]");
         List<Bad> bad = badConversations();
         String upload = IntStream.range(0, bad.size())
                 .mapToObj(i -> withId(bad.get(i), i).conversation() + ", " + good("g" + i)).collect(Collectors.joining(", "));
 
+        // When
         JsonNode answer = sync("[" + upload + "]");
 
+        // Then
         assertThat(answer.get("details")).containsExactlyElementsOf(IntStream.range(0, bad.size()).boxed()
                 .flatMap(i -> List.of(refused(withId(bad.get(i), i)), synced("g" + i, 1)).stream()).toList());
         assertThat(answer.get("synced").intValue()).isEqualTo(bad.size());
@@ -187,99 +199,120 @@ class SyncUserConversationsTest extends SqlTest {
 
     @Test
     void aBadVersionOfAStoredConversationLeavesItAsItWas() {
+        // Given
         sync("[{'id': 'c1', 'title': 'Good', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a', 'input_tokens': 1}]}]");
         List<Map<String, Object>> before = versions();
 
+        // When
         JsonNode answer = sync("""
                 [{'id': 'c1', 'title': 'Changed', 'messages': [
                     {'id': 'm1', 'role': 'user', 'content': 'changed', 'input_tokens': 5},
                     {'id': 'm2', 'role': 'robot', 'content': 'b'}]}]
                 """);
 
+        // Then
         assertThat(answer.get("errors").intValue()).isEqualTo(1);
         assertThat(versions()).isEqualTo(before);
     }
 
     @Test
     void aConversationWhoseMessagesAreNullHasNone() {
+        // When
         JsonNode answer = sync("[{'id': 'c1', 'title': 'Empty', 'messages': null}, {'id': 'c2', 'title': 'Empty too'}]");
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("c1", 0), synced("c2", 0));
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "'title': null", "'title': ''", "'messages': []" })
     void aConversationWithoutATitleIsCalledNewChat(String members) {
+        // When
         sync("[" + conversation("c1", members) + "]");
 
+        // Then
         assertThat(user.<String> column("select title from public.chat_sessions")).containsExactly("New Chat");
     }
 
     @Test
     void theFirstOfTwoConversationsWithTheSameMessageHasIt() {
+        // When
         JsonNode answer = sync("""
                 [{'id': 'z', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a'}]},
                  {'id': 'a', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a'}]}]
                 """);
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("z", 1), refused(new Bad("", "a", OTHER_CONVERSATION)));
     }
 
     @Test
     void aMessageIdInARefusedConversationDoesNotBlockAGoodOne() {
+        // Given
         sync("[{'id': 'earlier', 'messages': [{'id': 'taken', 'role': 'user', 'content': 'a'}]}]");
 
+        // When
         JsonNode answer = sync(
                 """
                         [{'id': 'bad', 'messages': [{'id': 'taken', 'role': 'user', 'content': 'a'}, {'id': 'm1', 'role': 'user', 'content': 'a'}]},
                          {'id': 'good', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a'}]}]
                         """);
 
+        // Then
         assertThat(answer.get("details")).containsExactly(refused(new Bad("", "bad", OTHER_CONVERSATION)), synced("good", 1));
     }
 
     @Test
     void aMessageIdInAMalformedConversationDoesNotBlockAGoodOne() {
+        // When
         JsonNode answer = sync(
                 """
                         [{'id': 'bad', 'messages': [{'id': 'm0', 'role': 'robot', 'content': 'a'}, {'id': 'm1', 'role': 'user', 'content': 'a'}]},
                          {'id': 'good', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a'}]}]
                         """);
 
+        // Then
         assertThat(answer.get("details")).containsExactly(refused(new Bad("", "bad", MALFORMED)), synced("good", 1));
     }
 
     @Test
     void theLongestIdsFitTheIndexes() {
+        // Given
         Random random = new Random(1);
         String sessionId = longestId(random);
         String messageId = longestId(random);
 
+        // When
         JsonNode answer = sync(
                 """
                         [{'id': '%s', 'messages': [{'id': '%s', 'role': 'user', 'content': 'a', 'user_message_id': '%s', 'completion_id': '%s'}]}]
                         """
                         .formatted(sessionId, messageId, longestId(random), longestId(random)));
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced(sessionId, 1));
         assertThat(user.<String> column("select id from public.chat_messages")).containsExactly(messageId);
     }
 
     @Test
     void theLongestMessageIsStored() {
+        // When
         JsonNode answer = sync(
                 "[{'id': 'c1', 'messages': [{'id': 'm1', 'role': 'user', 'content': '%s'}]}]".formatted("x".repeat(1_048_576)));
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("c1", 1));
     }
 
     @Test
     void ofTwoMessagesWithTheSameIdTheLastCounts() {
+        // When
         JsonNode answer = sync("""
                 [{'id': 'c1', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'first', 'input_tokens': 1},
                                            {'id': 'm1', 'role': 'user', 'content': 'last', 'input_tokens': 2}]}]
                 """);
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("c1", 1));
         assertThat(user.rows("select content, input_tokens from public.chat_messages"))
                 .containsExactly(Map.of("content", "last", "input_tokens", 2));
@@ -288,6 +321,7 @@ class SyncUserConversationsTest extends SqlTest {
 
     @Test
     void aConversationThatIsUploadedTwiceAtOnceIsStoredTwice() {
+        // When
         JsonNode answer = sync("""
                 [{'id': 'c1', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'first', 'input_tokens': 1}]},
                  {'id': 'c2', 'messages': []},
@@ -295,6 +329,7 @@ class SyncUserConversationsTest extends SqlTest {
                                            {'id': 'm2', 'role': 'user', 'content': 'new', 'input_tokens': 1}]}]
                 """);
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("c1", 1), synced("c2", 0), synced("c1", 2));
         assertThat(user.<String> column("select content from public.chat_messages order by id")).containsExactly("second",
                 "new");
@@ -303,28 +338,35 @@ class SyncUserConversationsTest extends SqlTest {
 
     @Test
     void anotherUserMayHaveTheSameIds() {
+        // Given
         UUID otherId = database.newUser();
         String upload = json("[" + good("c1") + "]").toString();
         database.user(otherId).rows("select public.sync_user_conversations(?, ?::jsonb)", otherId, upload);
 
+        // When
         JsonNode answer = user.value("select public.sync_user_conversations(?, ?::jsonb)", id, upload);
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("c1", 1));
     }
 
     @Test
     void uploadingAgainTouchesNothing() {
+        // Given
         sync(TWO_CONVERSATIONS);
         List<Map<String, Object>> before = versions();
 
+        // When
         JsonNode answer = sync(TWO_CONVERSATIONS);
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("c1", 2), synced("c2", 0));
         assertThat(versions()).isEqualTo(before);
     }
 
     @Test
     void uploadingWhatTheServerReturnedTouchesNothing() {
+        // Given
         sync(TWO_CONVERSATIONS);
         List<Map<String, Object>> before = versions();
         JsonNode download = user
@@ -339,18 +381,23 @@ class SyncUserConversationsTest extends SqlTest {
                           from public.chat_sessions s
                         """);
 
+        // When
         user.rows("select public.sync_user_conversations(?, ?::jsonb)", id, download.toString());
 
+        // Then
         assertThat(versions()).isEqualTo(before);
     }
 
     @Test
     void aChangedMessageMovesItsConversationAlone() {
+        // Given
         sync(TWO_CONVERSATIONS);
         Instant before = user.value("select now()");
 
+        // When
         sync(TWO_CONVERSATIONS.replace("'content': 'The castle.'", "'content': 'The old castle.'"));
 
+        // Then
         assertThat(user.<Boolean> column("select updated_at > ?::timestamptz from public.chat_sessions order by id",
                 before.toString())).containsExactly(true, false);
         assertThat(user.<String> column("select content from public.chat_messages order by id"))
@@ -359,10 +406,13 @@ class SyncUserConversationsTest extends SqlTest {
 
     @Test
     void aMessageThatOnlyOneDeviceKnowsStays() {
+        // Given
         sync(TWO_CONVERSATIONS);
 
+        // When
         sync("[{'id': 'c1', 'messages': [{'id': 'm9', 'role': 'user', 'content': 'And then?'}]}]");
 
+        // Then
         assertThat(user.<String> column("select id from public.chat_messages where session_id = 'c1' order by id"))
                 .containsExactly("m1", "m2", "m9");
     }
@@ -378,8 +428,10 @@ class SyncUserConversationsTest extends SqlTest {
 
     @Test
     void aFirstUploadKeepsItsTimes() {
+        // When
         sync(TWO_CONVERSATIONS);
 
+        // Then
         assertThat(user.rows("select created_at, updated_at, last_activity from public.chat_sessions order by id"))
                 .containsExactly(
                         times("2025-03-01T08:00:00Z", "2025-03-02T09:00:00Z"),
@@ -393,12 +445,14 @@ class SyncUserConversationsTest extends SqlTest {
             'title': 'No times'                 | 2025-03-04T09:00:00Z | 2025-03-05T09:00:00Z
             """)
     void timesThatAFirstUploadLeavesOutComeFromItsMessages(String members, String createdAt, String updatedAt) {
+        // When
         sync("""
                 [{'id': 'c1', %s, 'messages': [
                     {'id': 'm1', 'role': 'user', 'content': 'a', 'timestamp': '2025-03-05T09:00:00Z'},
                     {'id': 'm2', 'role': 'user', 'content': 'b', 'timestamp': '2025-03-04T09:00:00Z'}]}]
                 """.formatted(members));
 
+        // Then
         assertThat(user.rows("select created_at, updated_at, last_activity from public.chat_sessions"))
                 .containsExactly(times(createdAt, updatedAt));
     }
@@ -409,8 +463,10 @@ class SyncUserConversationsTest extends SqlTest {
             "'createdAt': 'infinity', 'updatedAt': 'infinity'",
             "'messages': [{'id': 'm1', 'role': 'user', 'content': 'a', 'timestamp': '2999-01-01T00:00:00Z'}]" })
     void aFirstUploadIsNeverInTheFuture(String members) {
+        // When
         sync("[" + conversation("c1", members) + "]");
 
+        // Then
         assertThat(user.rows("""
                 select created_at <= clock_timestamp() as created, updated_at <= clock_timestamp() as updated,
                        last_activity <= clock_timestamp() as active
@@ -420,19 +476,24 @@ class SyncUserConversationsTest extends SqlTest {
 
     @Test
     void aConversationKeepsItsTimesAmongBadOnes() {
+        // When
         sync(TWO_CONVERSATIONS.replaceFirst("\\[", "[{'id': 'bad', 'messages': [{'id': 'b'}]}, "));
 
+        // Then
         assertThat(user.<Instant> column("select updated_at from public.chat_sessions order by id"))
                 .containsExactly(Instant.parse("2025-03-02T09:00:00Z"), Instant.parse("2024-03-02T09:00:00Z"));
     }
 
     @Test
     void aConversationThatComesBackAfterItWasDeletedKeepsItsTimes() {
+        // Given
         sync(TWO_CONVERSATIONS);
         user.rows("delete from public.chat_sessions");
 
+        // When
         sync(TWO_CONVERSATIONS);
 
+        // Then
         assertThat(user.<Instant> column("select updated_at from public.chat_sessions order by id"))
                 .containsExactly(Instant.parse("2025-03-02T09:00:00Z"), Instant.parse("2024-03-02T09:00:00Z"));
     }
@@ -447,23 +508,29 @@ class SyncUserConversationsTest extends SqlTest {
             'messages': []                          | Renamed
             """)
     void aTitleReplacesAnEarlierOneAlone(String members, String expected) {
+        // Given
         sync("[{'id': 'c1', 'title': 'Lisbon', 'updatedAt': '2025-03-02T09:00:00Z'}]");
 
+        // When
         sync("[{'id': 'c1', 'title': 'Renamed', " + members + "}]");
 
+        // Then
         assertThat(user.<String> column("select title from public.chat_sessions")).containsExactly(expected);
     }
 
     @Test
     void aStaleDeviceDoesNotUndoARename() {
+        // Given
         sync("[{'id': 'c1', 'title': 'Lisbon', 'updatedAt': '2025-03-02T09:00:00Z'}]");
         user.rows("update public.chat_sessions set title = 'Renamed'");
 
+        // When
         JsonNode answer = sync("""
                 [{'id': 'c1', 'title': 'Lisbon', 'updatedAt': '2025-03-03T09:00:00Z', 'messages': [
                     {'id': 'm1', 'role': 'user', 'content': 'New on the stale device'}]}]
                 """);
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("c1", 1));
         assertThat(user.<String> column("select title from public.chat_sessions")).containsExactly("Renamed");
     }
@@ -471,21 +538,26 @@ class SyncUserConversationsTest extends SqlTest {
     @ParameterizedTest
     @ValueSource(strings = { "'title': null", "'title': ''", "'messages': []" })
     void anUploadWithoutATitleKeepsTheStoredOne(String members) {
+        // Given
         sync("[{'id': 'c1', 'title': 'Lisbon', 'updatedAt': '2025-03-02T09:00:00Z'}]");
         List<Map<String, Object>> before = versions();
 
+        // When
         sync("[" + conversation("c1", members) + "]");
 
+        // Then
         assertThat(versions()).isEqualTo(before);
     }
 
     @Test
     void theSameUploadFromTwelveConnectionsIsStoredOnce() throws Exception {
+        // When
         List<String> states = MigratedDatabase.together(12, thread -> () -> {
             sync(TWO_CONVERSATIONS);
             return SUCCESS;
         });
 
+        // Then
         assertThat(states).hasSize(12);
         assertThat(user.rows("select message_count, total_tokens from public.chat_sessions order by id")).containsExactly(
                 Map.of("message_count", 2, "total_tokens", 18L), Map.of("message_count", 0, "total_tokens", 0L));

@@ -51,15 +51,18 @@ class RequestLogIT {
 
     @Test
     void aRequestHasOneLineWithoutItsContent() throws Exception {
+        // Given
         Caller ann = service.newCaller();
         ann.hasSession("private-session", "private-title");
         long before = System.nanoTime();
 
+        // When
         Response answer = ann.request().header("X-Request-Id", "client-1")
                 .body(Map.of("sessionId", "private-session", "message",
                         Map.of("id", "private-message", "role", "user", "content", "private-content")))
                 .post("/api/chat/messages?secret=private-query");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(201);
         assertThat(answer.header("X-Request-Id")).isEqualTo("client-1");
         JsonNode line = lineOf("client-1");
@@ -77,22 +80,28 @@ class RequestLogIT {
 
     @Test
     void theRouteDoesNotRepeatWhatIsInThePath() throws Exception {
+        // Given
         Caller ann = service.newCaller();
 
+        // When
         ann.request().header("X-Request-Id", "client-2").get("/api/chat/streams/private-stream").then().statusCode(404);
 
+        // Then
         assertThat(lineOf("client-2").path("mdc").path("route").textValue()).isEqualTo("/api/chat/streams/{id}");
         assertThat(Files.readString(log)).doesNotContain("private-stream");
     }
 
     @Test
     void requestsRefusedEarlyAreLoggedToo() throws Exception {
+        // Given
         service.given().header("X-Request-Id", "client-3").get("/api/chat/sessions").then().statusCode(401);
         service.given().header("X-Request-Id", "client-4").get("/private-nowhere").then().statusCode(404);
 
+        // When
         JsonNode unauthorized = lineOf("client-3").path("mdc");
         JsonNode nowhere = lineOf("client-4").path("mdc");
 
+        // Then
         assertThat(unauthorized.path("status").textValue()).isEqualTo("401");
         assertThat(unauthorized.has("user")).isFalse();
         assertThat(nowhere.path("status").textValue()).isEqualTo("404");
@@ -112,6 +121,7 @@ class RequestLogIT {
 
     @Test
     void aStreamIsLoggedWhenItEnds() throws Exception {
+        // Given
         Caller ann = service.newCaller();
         String question = "How long? " + UUID.randomUUID();
         Duration pause = Duration.ofMillis(400);
@@ -119,6 +129,7 @@ class RequestLogIT {
         service.provider().on(question,
                 Script.streamed().delta("Some ").pause(pause).holdUntil(looked).delta("time").done());
 
+        // When
         String id;
         List<JsonNode> linesOfTheOpenStream;
         try (EventStreamClient stream = EventStreamClient.post(ann, "/api/chat",
@@ -130,6 +141,7 @@ class RequestLogIT {
             stream.rest();
         }
 
+        // Then
         assertThat(linesOfTheOpenStream).isEmpty();
         JsonNode fields = lineOf(id).path("mdc");
         assertThat(fields.path("route").textValue()).isEqualTo("/api/chat");

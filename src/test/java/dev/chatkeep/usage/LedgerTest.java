@@ -42,10 +42,13 @@ class LedgerTest extends SqlTest {
 
     @Test
     void aMessageHasOneRowWithItsCharge() {
+        // Given
         append("{'id': 'q1', 'role': 'user', 'content': 'a', 'input_tokens': 3}");
 
+        // When
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b', 'model': 'cheap', 'output_tokens': 5, 'user_message_id': 'q1'}");
 
+        // Then
         assertThat(charges()).containsExactly(
                 json("{'message_id': 'a1', 'question_id': 'q1', 'model': 'cheap', 'messages_received': 1, 'output_tokens': 5,"
                         + " 'question_tokens': 3, 'input_cost': 1, 'output_cost': 2, 'cost': 13}"),
@@ -56,13 +59,16 @@ class LedgerTest extends SqlTest {
     @ParameterizedTest
     @ValueSource(booleans = { false, true })
     void aMessageThatComesBackUnderADearerModelIsChargedAtItsPriceInstead(boolean deleted) {
+        // Given
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b', 'model': 'cheap', 'output_tokens': 1000}");
         if (deleted) {
             user.rows("delete from public.chat_messages");
         }
 
+        // When
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b', 'model': 'dear', 'output_tokens': 1000}");
 
+        // Then
         assertThat(booked()).isEqualTo(new Booked(0, 1, 0, 1000, "100000"));
         assertThat(models()).containsExactly("dear 0 1 0 1000 100000");
         assertFitsTheLedger();
@@ -70,33 +76,42 @@ class LedgerTest extends SqlTest {
 
     @Test
     void whatComesBackWithoutItsModelAndTokensCountsNothing() {
+        // Given
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b', 'model': 'cheap', 'output_tokens': 7}");
         user.rows("delete from public.chat_messages");
 
+        // When
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b'}");
 
+        // Then
         assertThat(booked()).isEqualTo(new Booked(0, 1, 0, 7, "14"));
         assertFitsTheLedger();
     }
 
     @Test
     void whatFailedAtFirstAndSucceedsWithoutNamingItsModelIsCharged() {
+        // Given
         append("{'id': 'a1', 'role': 'assistant', 'content': '', 'model': 'cheap', 'output_tokens': 1000, 'error': true}");
 
+        // When
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b'}");
 
+        // Then
         assertThat(booked()).isEqualTo(new Booked(0, 1, 0, 1000, "2000"));
         assertFitsTheLedger();
     }
 
     @Test
     void aRoleThatIsChangedAndChangedBackIsChargedAsBefore() {
+        // Given
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b', 'model': 'cheap', 'output_tokens': 100}");
         append("{'id': 'a1', 'role': 'user', 'content': 'b', 'model': 'cheap', 'output_tokens': 100}");
         Booked asQuestion = booked();
 
+        // When
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b', 'model': 'cheap', 'output_tokens': 100}");
 
+        // Then
         assertThat(asQuestion).isEqualTo(new Booked(1, 0, 0, 0, "0"));
         assertThat(booked()).isEqualTo(new Booked(0, 1, 0, 100, "200"));
         assertFitsTheLedger();
@@ -104,11 +119,14 @@ class LedgerTest extends SqlTest {
 
     @Test
     void aCorrectionUnderAnotherModelGivesTheFirstModelBackWhatItHad() {
+        // Given
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b', 'model': 'cheap', 'output_tokens': 10}");
         append("{'id': 'a2', 'role': 'assistant', 'content': 'b', 'model': 'cheap', 'output_tokens': 1}");
 
+        // When
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b', 'model': 'dear', 'output_tokens': 4}");
 
+        // Then
         assertThat(models()).containsExactly("cheap 0 1 0 1 2", "dear 0 1 0 4 400");
         assertThat(user.<Object> value("select models_used from public.user_usage_daily"))
                 .isEqualTo(json("{'cheap': 1, 'dear': 1}"));
@@ -117,11 +135,14 @@ class LedgerTest extends SqlTest {
 
     @Test
     void whatIsTakenBackIsTakenFromItsOwnDay() {
+        // Given
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b', 'model': 'cheap', 'output_tokens': 10}");
         inDaysOfTheLedger("update %s set usage_date = usage_date - 1 where user_id = ?");
 
+        // When
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b', 'model': 'cheap', 'output_tokens': 4}");
 
+        // Then
         assertThat(user.rows("select usage_date = current_date - 1 as yesterday, output_tokens from public.user_usage_daily"))
                 .containsExactly(Map.of("yesterday", true, "output_tokens", 4L));
         assertFitsTheLedger();
@@ -129,9 +150,11 @@ class LedgerTest extends SqlTest {
 
     @Test
     void historyIsBookedOnItsOwnDay() {
+        // When
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b', 'model': 'cheap', 'output_tokens': 10,"
                 + " 'timestamp': '2026-02-28T23:59:59.999Z'}");
 
+        // Then
         assertThat(user.rows("select usage_date::text as day, messages_received, active_minutes from public.user_usage_daily"
                 + " where messages_received > 0"))
                 .containsExactly(Map.of("day", "2026-02-28", "messages_received", 1L, "active_minutes", 0L));
@@ -141,21 +164,26 @@ class LedgerTest extends SqlTest {
 
     @Test
     void whatIsAtMostTwoDaysLateIsBookedToday() {
+        // When
         append(user.<String> value("select format('{\"id\": \"a1\", \"role\": \"assistant\", \"content\": \"b\","
                 + " \"output_tokens\": 10, \"timestamp\": \"%s\"}', now() - interval '47 hours')"));
 
+        // Then
         assertThat(user.<Long> column("select output_tokens from public.user_usage_daily where usage_date ="
                 + " (now() at time zone 'UTC')::date")).containsExactly(10L);
     }
 
     @Test
     void limitsDoNotCountWhatClientsUpload() {
+        // Given
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b', 'model': 'cheap', 'output_tokens': 10}");
         call("r1");
         finish("{'id': 'r1', 'state': 'complete'}");
 
+        // When
         List<Map<String, Object>> used = user.rows("select daily, monthly from chatkeep.answers_used(?, 'cheap')", id);
 
+        // Then
         assertThat(used).containsExactly(Map.of("daily", 1L, "monthly", 1L));
     }
 
@@ -163,11 +191,14 @@ class LedgerTest extends SqlTest {
 
     @Test
     void anAnswerThatIsUploadedByItsStreamWhileItRunsIsCountedOnce() {
+        // Given
         call("r1");
         append("{'id': 'r1', 'role': 'assistant', 'content': 'Bec', 'model': 'dear', 'output_tokens': 2, 'user_message_id': 'q1'}");
 
+        // When
         finish("{'id': 'r1', 'state': 'complete'}");
 
+        // Then
         assertThat(messages()).containsExactly("q1 Why?", "r1 Because");
         assertThat(booked()).isEqualTo(new Booked(1, 1, 10, 7, "24"));
         assertThat(models()).containsExactly("cheap 1 1 10 7 24");
@@ -177,14 +208,17 @@ class LedgerTest extends SqlTest {
     @ParameterizedTest
     @ValueSource(strings = { "Because", "Bec", "" })
     void anAnswerThatIsUploadedUnderAnIdOfItsOwnWhileItRunsIsStoredAndCountedOnce(String seen) {
+        // Given
         call("r1");
         upload("{'id': 'q1', 'role': 'user', 'content': 'Why?', 'input_tokens': 4}", """
                 {'id': 'a1', 'role': 'assistant', 'content': '%s', 'model': 'cheap', 'output_tokens': 2,
                  'completion_id': 'chatcmpl-1', 'user_message_id': 'q1'}
                 """.formatted(seen));
 
+        // When
         finish("{'id': 'r1', 'state': 'complete', 'completion_id': 'chatcmpl-1'}");
 
+        // Then
         assertThat(messages()).containsExactly("a1 Because", "q1 Why?");
         assertThat(booked()).isEqualTo(new Booked(1, 1, 10, 7, "24"));
         assertThat(user.<String> value("select message_id from chatkeep.completions")).isEqualTo("a1");
@@ -193,6 +227,7 @@ class LedgerTest extends SqlTest {
 
     @Test
     void anAnswerWithoutASessionThatIsUploadedWhileItRunsIsCountedOnce() {
+        // Given
         user.rows("select chatkeep.begin_completion(?, ?::jsonb)", id,
                 json("""
                         {'id': 'r1', 'model': 'cheap', 'lease_seconds': 3600, 'prompt_tokens': 0, 'question': {'id': 'q1', 'content': 'Why?'}}
@@ -201,8 +236,10 @@ class LedgerTest extends SqlTest {
         upload("{'id': 'q1', 'role': 'user', 'content': 'Why?'}",
                 "{'id': 'a1', 'role': 'assistant', 'content': 'Bec', 'completion_id': 'chatcmpl-1', 'user_message_id': 'q1'}");
 
+        // When
         finish("{'id': 'r1', 'state': 'complete', 'completion_id': 'chatcmpl-1'}");
 
+        // Then
         assertThat(messages()).containsExactly("a1 Because", "q1 Why?");
         assertThat(booked()).isEqualTo(new Booked(1, 1, 10, 7, "24"));
         assertFitsTheLedger();
@@ -210,13 +247,16 @@ class LedgerTest extends SqlTest {
 
     @Test
     void aSessionThatIsDeletedDuringItsCallLeavesTheQuestionChargedOnce() {
+        // Given
         append("{'id': 'q1', 'role': 'user', 'content': 'Why?', 'input_tokens': 4, 'model': 'cheap'}");
         call("r1");
         user.rows("delete from public.chat_sessions");
 
+        // When
         finish("{'id': 'r1', 'state': 'complete'}");
         upload("{'id': 'q1', 'role': 'user', 'content': 'Why?', 'input_tokens': 4, 'model': 'cheap'}");
 
+        // Then
         assertThat(booked()).isEqualTo(new Booked(1, 1, 10, 7, "24"));
         assertThat(user.<Integer> value("select input_tokens from public.chat_messages where id = 'q1'")).isEqualTo(10);
         assertFitsTheLedger();
@@ -226,6 +266,7 @@ class LedgerTest extends SqlTest {
 
     @Test
     void rowsOfTheLedgerAndFinishedCallsGoWithTheirDaysAndHistoryThatHasJustArrivedStays() {
+        // Given
         append("{'id': 'old', 'role': 'assistant', 'content': 'b', 'output_tokens': 1, 'timestamp': '2020-01-01T10:00:00Z'}");
         append("{'id': 'history', 'role': 'assistant', 'content': 'b', 'output_tokens': 2, 'timestamp': '2020-01-02T10:00:00Z'}");
         call("r1");
@@ -236,8 +277,10 @@ class LedgerTest extends SqlTest {
         database.superuser().rows("update chatkeep.completions set finished_at = '2020-01-03' where user_id = ? and id = 'r1'",
                 id);
 
+        // When
         database.service().rows("select public.cleanup_old_data(90)");
 
+        // Then
         assertThat(user.<String> column("select message_id from chatkeep.charges order by message_id"))
                 .containsExactly("history", "q1", "r1");
         assertThat(user.<String> column("select id from chatkeep.completions")).containsExactly("r2");
@@ -250,6 +293,7 @@ class LedgerTest extends SqlTest {
 
     @Test
     void aFigureThatIsNotTheSumOfTheLedgerIsFoundAndRepaired() {
+        // Given
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b', 'model': 'cheap', 'output_tokens': 10}");
         database.superuser().rows("update public.user_usage_daily set output_tokens = 3, models_used = '{}' where user_id = ?",
                 id);
@@ -258,8 +302,10 @@ class LedgerTest extends SqlTest {
                 id);
         List<String> found = differences();
 
+        // When
         int repaired = database.service().<Integer> value("select chatkeep.repair_usage(?)", id);
 
+        // Then
         assertThat(found).containsExactly("cheap cost 0 20", "cheap messages_received 0 1", "cheap output_tokens 0 10",
                 "- output_tokens 3 10", "- total_cost 1 20");
         assertThat(repaired).isEqualTo(5);
