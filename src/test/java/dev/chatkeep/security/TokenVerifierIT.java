@@ -238,9 +238,7 @@ class TokenVerifierIT {
                 .get("/api/chat/sessions");
 
         // Then
-        assertProblem(answer, 401, "unauthorized");
-        assertThat(answer.header("WWW-Authenticate")).isEqualTo("Bearer");
-        assertThat(statementsSince(before)).isZero();
+        assertAskedForAToken(answer, before);
     }
 
     @Test
@@ -255,9 +253,7 @@ class TokenVerifierIT {
                 .get("/api/chat/sessions");
 
         // Then
-        assertProblem(answer, 401, "unauthorized");
-        assertThat(answer.header("WWW-Authenticate")).isEqualTo("Bearer");
-        assertThat(statementsSince(before)).isZero();
+        assertAskedForAToken(answer, before);
     }
 
     @Test
@@ -287,6 +283,13 @@ class TokenVerifierIT {
 
         // Then
         assertThat(Json.of(answer).path("full_name").textValue()).isEqualTo("\u00C4d\u00E2 \uD83D\uDE00 'x' \\ \"");
+    }
+
+    /** Without a statement in the database since that time. */
+    private static void assertAskedForAToken(Response answer, String before) {
+        assertProblem(answer, 401, "unauthorized");
+        assertThat(answer.header("WWW-Authenticate")).isEqualTo("Bearer");
+        assertThat(statementsSince(before)).isZero();
     }
 
     /** How many statements the service has sent or connections it has made since then. */

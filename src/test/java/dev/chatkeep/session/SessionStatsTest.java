@@ -61,7 +61,7 @@ class SessionStatsTest extends SqlTest {
 
     @BeforeAll
     void deadlocksAreFoundSoon() {
-        database.superuser().rows("alter database " + database.name() + " set deadlock_timeout = '20ms'");
+        superuser.rows("alter database " + database.name() + " set deadlock_timeout = '20ms'");
     }
 
     @BeforeEach
@@ -324,7 +324,7 @@ class SessionStatsTest extends SqlTest {
         Object updated;
 
         // When
-        try (Connection connection = database.superuser().begin()) {
+        try (Connection connection = superuser.begin()) {
             Sql.rows(connection, """
                     insert into public.chat_messages (user_id, session_id, id, role, content)
                     select ?, 's' || 1 + i % 2, 'm' || i, 'user', 'a' from generate_series(1, 500) i
@@ -429,7 +429,7 @@ class SessionStatsTest extends SqlTest {
 
     /** How many messages the append of one more reads. */
     private long readByAppendingTo(String session) throws SQLException {
-        try (Connection connection = database.superuser().begin()) {
+        try (Connection connection = superuser.begin()) {
             Sql.rows(connection, """
                     insert into public.chat_messages (user_id, session_id, id, role, content, model)
                     values (?, ?, 'new', 'user', 'a', 'gpt')
@@ -514,11 +514,11 @@ class SessionStatsTest extends SqlTest {
     }
 
     private List<Map<String, Object>> stored() {
-        return database.superuser().rows(STORED, id);
+        return superuser.rows(STORED, id);
     }
 
     private List<Map<String, Object>> recounted() {
-        return database.superuser().rows(RECOUNTED, id);
+        return superuser.rows(RECOUNTED, id);
     }
 
     private Stats stats(String session) {

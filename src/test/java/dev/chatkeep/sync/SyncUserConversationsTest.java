@@ -246,33 +246,22 @@ class SyncUserConversationsTest extends SqlTest {
         assertThat(answer.get("details")).containsExactly(synced("z", 1), refused(new Bad("", "a", OTHER_CONVERSATION)));
     }
 
-    @Test
-    void aMessageIdInARefusedConversationDoesNotBlockAGoodOne() {
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', value = {
+            "{'id': 'taken', 'role': 'user', 'content': 'a'} | " + OTHER_CONVERSATION,
+            "{'id': 'm0', 'role': 'robot', 'content': 'a'}   | " + MALFORMED })
+    void aMessageIdInABadConversationDoesNotBlockAGoodOne(String badMessage, String error) {
         // Given
         sync("[{'id': 'earlier', 'messages': [{'id': 'taken', 'role': 'user', 'content': 'a'}]}]");
 
         // When
-        JsonNode answer = sync(
-                """
-                        [{'id': 'bad', 'messages': [{'id': 'taken', 'role': 'user', 'content': 'a'}, {'id': 'm1', 'role': 'user', 'content': 'a'}]},
-                         {'id': 'good', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a'}]}]
-                        """);
+        JsonNode answer = sync("""
+                [{'id': 'bad', 'messages': [%s, {'id': 'm1', 'role': 'user', 'content': 'a'}]},
+                 {'id': 'good', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a'}]}]
+                """.formatted(badMessage));
 
         // Then
-        assertThat(answer.get("details")).containsExactly(refused(new Bad("", "bad", OTHER_CONVERSATION)), synced("good", 1));
-    }
-
-    @Test
-    void aMessageIdInAMalformedConversationDoesNotBlockAGoodOne() {
-        // When
-        JsonNode answer = sync(
-                """
-                        [{'id': 'bad', 'messages': [{'id': 'm0', 'role': 'robot', 'content': 'a'}, {'id': 'm1', 'role': 'user', 'content': 'a'}]},
-                         {'id': 'good', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a'}]}]
-                        """);
-
-        // Then
-        assertThat(answer.get("details")).containsExactly(refused(new Bad("", "bad", MALFORMED)), synced("good", 1));
+        assertThat(answer.get("details")).containsExactly(refused(new Bad("", "bad", error)), synced("good", 1));
     }
 
     @Test
@@ -615,7 +604,7 @@ class SyncUserConversationsTest extends SqlTest {
 
     /** Which version of each row is stored: a row that is written again, even unchanged, has another. */
     private List<Map<String, Object>> versions() {
-        return database.superuser().rows("""
+        return superuser.rows("""
                 select 'profile' as row, '' as id, xmin::text || ctid::text as version from public.profiles where id = ?1
                 union all select 'session', id, xmin::text || ctid::text from public.chat_sessions where user_id = ?1
                 union all select 'message', id, xmin::text || ctid::text from public.chat_messages where user_id = ?1

@@ -29,7 +29,7 @@ class LedgerTest extends SqlTest {
 
     @BeforeAll
     void modelsHavePrices() {
-        database.superuser().rows("""
+        superuser.rows("""
                 insert into public.model_access (model_id, tier, input_cost_per_token, output_cost_per_token)
                 values ('cheap', 'free', 1, 2), ('dear', 'free', 10, 100)
                 """);
@@ -272,9 +272,9 @@ class LedgerTest extends SqlTest {
         call("r1");
         finish("{'id': 'r1', 'state': 'complete'}");
         call("r2");
-        database.superuser()
+        superuser
                 .rows("update chatkeep.charges set charged_at = '2020-01-03' where user_id = ? and message_id = 'old'", id);
-        database.superuser().rows("update chatkeep.completions set finished_at = '2020-01-03' where user_id = ? and id = 'r1'",
+        superuser.rows("update chatkeep.completions set finished_at = '2020-01-03' where user_id = ? and id = 'r1'",
                 id);
 
         // When
@@ -295,10 +295,10 @@ class LedgerTest extends SqlTest {
     void aFigureThatIsNotTheSumOfTheLedgerIsFoundAndRepaired() {
         // Given
         append("{'id': 'a1', 'role': 'assistant', 'content': 'b', 'model': 'cheap', 'output_tokens': 10}");
-        database.superuser().rows("update public.user_usage_daily set output_tokens = 3, models_used = '{}' where user_id = ?",
+        superuser.rows("update public.user_usage_daily set output_tokens = 3, models_used = '{}' where user_id = ?",
                 id);
-        database.superuser().rows("delete from chatkeep.usage_by_model where user_id = ?", id);
-        database.superuser().rows("update public.profiles set usage_stats = usage_stats || '{\"total_cost\": 1}' where id = ?",
+        superuser.rows("delete from chatkeep.usage_by_model where user_id = ?", id);
+        superuser.rows("update public.profiles set usage_stats = usage_stats || '{\"total_cost\": 1}' where id = ?",
                 id);
         List<String> found = differences();
 
@@ -341,12 +341,12 @@ class LedgerTest extends SqlTest {
 
     private void inDaysOfTheLedger(String sql) {
         for (String table : List.of("public.user_usage_daily", "chatkeep.usage_by_model")) {
-            database.superuser().rows(sql.formatted(table), id);
+            superuser.rows(sql.formatted(table), id);
         }
         // Nothing of it is to be booked.
-        database.superuser().rows("alter table chatkeep.charges disable trigger user");
-        database.superuser().rows(sql.formatted("chatkeep.charges"), id);
-        database.superuser().rows("alter table chatkeep.charges enable trigger user");
+        superuser.rows("alter table chatkeep.charges disable trigger user");
+        superuser.rows(sql.formatted("chatkeep.charges"), id);
+        superuser.rows("alter table chatkeep.charges enable trigger user");
     }
 
     private List<Object> charges() {

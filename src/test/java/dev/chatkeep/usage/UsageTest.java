@@ -128,33 +128,21 @@ class UsageTest extends SqlTest {
         assertThat(usage()).isEqualTo(new Usage(0, 0, 4294967294L, 0, 4294967294L, json("{}"), 0));
     }
 
-    @Test
-    void aMinuteCountsOnce() {
+    @ParameterizedTest
+    @ValueSource(strings = {
+            "select public.track_user_usage(?, 1)", "select public.track_user_usage(?, 1, p_active_minutes => 1)" })
+    void aMinuteCountsOnceHoweverOftenItIsReported(String report) {
+        // When
         Object minute;
         do {
             aUserSignsUp();
-            minute = database.superuser().value(MINUTE);
-
+            minute = superuser.value(MINUTE);
             for (int i = 0; i < 3; i++) {
-                user.rows("select public.track_user_usage(?, 1)", id);
+                user.rows(report, id);
             }
-        } while (!database.superuser().value(MINUTE).equals(minute));
+        } while (!superuser.value(MINUTE).equals(minute));
 
-        assertThat(activeMinutes()).isEqualTo(1);
-    }
-
-    @Test
-    void aMinuteThatIsReportedTwiceCountsOnce() {
-        Object minute;
-        do {
-            aUserSignsUp();
-            minute = database.superuser().value(MINUTE);
-
-            for (int i = 0; i < 3; i++) {
-                user.rows("select public.track_user_usage(?, 1, p_active_minutes => 1)", id);
-            }
-        } while (!database.superuser().value(MINUTE).equals(minute));
-
+        // Then
         assertThat(activeMinutes()).isEqualTo(1);
     }
 
@@ -162,7 +150,7 @@ class UsageTest extends SqlTest {
     void anotherMinuteCountsAgain() {
         // Given
         user.rows("select public.track_user_usage(?, 1)", id);
-        database.superuser().rows("update public.user_usage_daily set updated_at = updated_at - interval '1 minute'"
+        superuser.rows("update public.user_usage_daily set updated_at = updated_at - interval '1 minute'"
                 + " where user_id = ?", id);
 
         // When
@@ -186,7 +174,7 @@ class UsageTest extends SqlTest {
     @ValueSource(strings = { "Pacific/Kiritimati", "Pacific/Pago_Pago", "UTC" })
     void aDayIsADayOfUtc(String zone) throws SQLException {
         // Given
-        LocalDate before = database.superuser().value(UTC_DATE);
+        LocalDate before = superuser.value(UTC_DATE);
 
         // When
         try (Connection connection = user.begin()) {
@@ -197,7 +185,7 @@ class UsageTest extends SqlTest {
 
         // Then
         assertThat(user.<LocalDate> value("select usage_date from public.user_usage_daily"))
-                .isIn(before, database.superuser().value(UTC_DATE));
+                .isIn(before, superuser.value(UTC_DATE));
     }
 
     @Test
@@ -369,7 +357,7 @@ class UsageTest extends SqlTest {
         append("{'id': 'm1', 'role': 'user', 'content': 'a', 'input_tokens': 10, 'error': true}");
 
         // Then
-        assertThat(database.superuser().rows("select from public.user_usage_daily where user_id = ? and messages_sent > 0", id))
+        assertThat(superuser.rows("select from public.user_usage_daily where user_id = ? and messages_sent > 0", id))
                 .isEmpty();
         assertThat(totals()).isEqualTo(json("{'total_messages': 0, 'total_tokens': 0, 'sessions_created': 1}"));
     }
@@ -451,7 +439,7 @@ class UsageTest extends SqlTest {
     void deletingConversationsLeavesUsageAndCost() {
         // Given
         questionAndAnswer();
-        database.superuser().rows("update public.user_usage_daily set estimated_cost = 1.25 where user_id = ?", id);
+        superuser.rows("update public.user_usage_daily set estimated_cost = 1.25 where user_id = ?", id);
         List<Map<String, Object>> before = user.rows("select * from public.user_usage_daily");
 
         // When
