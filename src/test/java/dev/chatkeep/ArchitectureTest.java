@@ -16,9 +16,15 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Random;
+import java.util.Set;
 import java.util.Timer;
+import java.util.TreeSet;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
+import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 import jakarta.annotation.security.RolesAllowed;
@@ -36,14 +42,15 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 
-import dev.chatkeep.security.CallerTransaction;
-import dev.chatkeep.security.ConnectionPool;
+import dev.chatkeep.provider.ModelProvider;
 import dev.chatkeep.testsupport.BesideOthers;
 import io.netty.buffer.ByteBuf;
 import io.quarkus.hibernate.reactive.panache.Panache;
 import io.quarkus.hibernate.reactive.panache.common.WithTransaction;
+import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.groups.UniAwait;
+import io.smallrye.mutiny.helpers.BlockingIterable;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClient;
@@ -55,6 +62,8 @@ class ArchitectureTest {
     private static final JavaClasses CLASSES = new ClassFileImporter()
             .withImportOption(new ImportOption.DoNotIncludeTests())
             .importPackages("dev.chatkeep");
+
+    private static final Set<String> BLOCKING = Set.of("get", "join", "resultNow");
 
     private static final DescribedPredicate<JavaClass> OF_A_RUN = DescribedPredicate.describe("of one run",
             type -> Stream.of(Buffer.class, ByteBuf.class, java.nio.Buffer.class, Random.class, Executor.class, Timer.class,
@@ -68,15 +77,48 @@ class ArchitectureTest {
 
     @Test
     void whatAllFeaturesShareKnowsNoFeature() {
-        noClasses().that().resideInAnyPackage("..problem..", "..security..", "..wire..")
+        noClasses().that().resideInAnyPackage("..problem..", "..security..", "..database..", "..wire..")
                 .should().dependOnClassesThat().resideInAnyPackage("..session..", "..message..", "..sync..", "..profile..",
-                        "..usage..", "..catalog..", "..maintenance..", "..command..")
+                        "..usage..", "..catalog..", "..maintenance..", "..command..", "..completion..")
                 .check(CLASSES);
     }
 
     @Test
-    void onlyOneClassReachesTheDatabaseByThePoolThatAnotherMakes() {
-        noClasses().that().doNotBelongToAnyOf(CallerTransaction.class, ConnectionPool.class)
+    void theCoreOfCompletionsKnowsNoApi() {
+        noClasses().that().resideInAPackage("dev.chatkeep.completion")
+                .should().dependOnClassesThat().resideInAPackage("dev.chatkeep.completion.*..")
+                .check(CLASSES);
+    }
+
+    @Test
+    void theCoreOfCompletionsKnowsNoHttp() {
+        noClasses().that().resideInAPackage("dev.chatkeep.completion")
+                .should().dependOnClassesThat().resideInAnyPackage("jakarta.ws.rs..", "io.quarkiverse.resteasy.problem..",
+                        "org.jboss.resteasy..", "io.vertx.core.http..")
+                .check(CLASSES);
+    }
+
+    @Test
+    void theApisOfCompletionsKnowNothingOfEachOther() {
+        slices().matching("dev.chatkeep.completion.(chat|openai)..").should().notDependOnEachOther().check(CLASSES);
+    }
+
+    @Test
+    void streamsOfCompletionsKnowNoApi() {
+        noClasses().that().resideInAPackage("..completion.stream..")
+                .should().dependOnClassesThat().resideInAnyPackage("..completion.chat..", "..completion.openai..")
+                .check(CLASSES);
+    }
+
+    @Test
+    void onlyTheCoreOfCompletionsCallsTheProvider() {
+        noClasses().that().resideOutsideOfPackages("dev.chatkeep.completion", "dev.chatkeep.provider..")
+                .should().dependOnClassesThat().belongToAnyOf(ModelProvider.class).check(CLASSES);
+    }
+
+    @Test
+    void onlyOnePackageReachesTheDatabase() {
+        noClasses().that().resideOutsideOfPackage("dev.chatkeep.database")
                 .should().dependOnClassesThat().belongToAnyOf(Pool.class, Mutiny.SessionFactory.class, WithTransaction.class)
                 .orShould().callMethodWhere(DescribedPredicate.describe("it opens a transaction",
                         call -> call.getTargetOwner().isEquivalentTo(Panache.class) && call.getName().startsWith("with")))
@@ -97,9 +139,32 @@ class ArchitectureTest {
                 .check(CLASSES);
     }
 
+    /** A task of the command line is alone in its process and waits for what it has begun, as does a service that ends. */
     @Test
-    void nothingWaitsForAResult() {
-        noClasses().should().dependOnClassesThat().belongToAnyOf(UniAwait.class, Thread.class).check(CLASSES);
+    void nothingThatServesRequestsWaitsForAResult() {
+        noClasses().that().resideOutsideOfPackage("..command..")
+                .should().dependOnClassesThat().belongToAnyOf(UniAwait.class, Thread.class, InterruptedException.class,
+                        BlockingIterable.class, CountDownLatch.class, BlockingQueue.class)
+                .orShould().callMethodWhere(DescribedPredicate.describe("it waits",
+                        call -> call.getTargetOwner().isAssignableTo(Future.class) && BLOCKING.contains(call.getName())
+                                && call.getOrigin().getRawParameterTypes().stream()
+                                        .noneMatch(type -> type.isEquivalentTo(ShutdownEvent.class))))
+                .check(CLASSES);
+    }
+
+    /** The packages that the rules above speak of are all there are. */
+    @Test
+    void everyPackageHasAPlaceInTheseRules() {
+        // When
+        Set<String> packages = CLASSES.stream().map(JavaClass::getPackageName).collect(Collectors.toCollection(TreeSet::new));
+
+        // Then
+        assertThat(packages).containsExactly("dev.chatkeep", "dev.chatkeep.catalog", "dev.chatkeep.command",
+                "dev.chatkeep.completion", "dev.chatkeep.completion.chat", "dev.chatkeep.completion.openai",
+                "dev.chatkeep.completion.stream", "dev.chatkeep.database", "dev.chatkeep.maintenance", "dev.chatkeep.message",
+                "dev.chatkeep.problem", "dev.chatkeep.profile", "dev.chatkeep.provider", "dev.chatkeep.security",
+                "dev.chatkeep.session", "dev.chatkeep.sync", "dev.chatkeep.telemetry", "dev.chatkeep.usage",
+                "dev.chatkeep.wire");
     }
 
     /** Before the start it would be that of an executable's build, and afterwards there is injection. */

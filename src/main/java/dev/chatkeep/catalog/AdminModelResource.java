@@ -38,8 +38,8 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
 import dev.chatkeep.catalog.ModelAnswers.AdminModel;
+import dev.chatkeep.database.Database;
 import dev.chatkeep.security.Administrators;
-import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.Cursor;
 import dev.chatkeep.wire.Page;
 import dev.chatkeep.wire.StrictJson;
@@ -56,7 +56,7 @@ import io.smallrye.mutiny.Uni;
 public class AdminModelResource {
 
     private static final int MODELS = 100;
-    private static final int MOST_MODELS = 1_000;
+    private static final int MAX_MODELS = 1_000;
 
     private static final String LIST = "select " + AdminModel.COLUMNS + " from chatkeep.admin_models($1, $2, $3, $4, $5) m";
     private static final String CREATE = "select " + AdminModel.COLUMNS
@@ -97,14 +97,14 @@ public class AdminModelResource {
             @Schema(description = "Null is unknown") @Min(1) Integer contextLength) {
     }
 
-    private final CallerTransaction transaction;
+    private final Database database;
     private final CatalogImport catalogImport;
     private final StrictJson strictJson;
     private final ObjectMapper json;
 
-    public AdminModelResource(CallerTransaction transaction, CatalogImport catalogImport, StrictJson strictJson,
+    public AdminModelResource(Database database, CatalogImport catalogImport, StrictJson strictJson,
             ObjectMapper json) {
-        this.transaction = transaction;
+        this.database = database;
         this.catalogImport = catalogImport;
         this.strictJson = strictJson;
         this.json = json;
@@ -117,11 +117,11 @@ public class AdminModelResource {
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
     public Uni<ModelAnswers.AdminModels> list(@RestQuery @Tier String tier, @RestQuery Boolean active,
             @Parameter(description = "Rows a page, " + MODELS
-                    + " by default") @RestQuery @Min(1) @Max(MOST_MODELS) Integer limit,
+                    + " by default") @RestQuery @Min(1) @Max(MAX_MODELS) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
         Cursor after = cursor == null ? null : Cursor.parse(cursor, 2, json);
         int size = limit == null ? MODELS : limit;
-        return transaction.administrationReading()
+        return database.asAdministrator().read()
                 .run(LIST, tier, active, size + 1, after == null ? null : after.text(0), after == null ? null : after.uuid(1))
                 .map(rows -> Page.of(rows, size, AdminModel::of, last -> Cursor.of(last.modelId(), last.id()),
                         ModelAnswers.AdminModels::new));
@@ -139,7 +139,7 @@ public class AdminModelResource {
     @APIResponse(responseCode = "409", description = "The model is there for this tier already")
     @APIResponse(responseCode = "422", description = "A field is not valid or not known")
     public Uni<AdminModel> create(byte[] body) {
-        return transaction.administration().one(AdminModel::of, CREATE, strictJson.read(body, NewModel.class).json());
+        return database.asAdministrator().write().one(AdminModel::of, CREATE, strictJson.read(body, NewModel.class).json());
     }
 
     @PATCH
@@ -158,7 +158,7 @@ public class AdminModelResource {
             byte[] body) {
         StrictJson.Change<ModelChange> change = strictJson.read(body, ModelChange.class);
         change.refuseNull("is_active", "input_cost_per_token", "output_cost_per_token", "model_tags");
-        return transaction.administration().one(AdminModel::of, CHANGE, id, change.json());
+        return database.asAdministrator().write().one(AdminModel::of, CHANGE, id, change.json());
     }
 
     @DELETE
@@ -170,7 +170,7 @@ public class AdminModelResource {
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "404", description = "There is no such row")
     public Uni<AdminModel> deactivate(@Parameter(description = "`id` of the row, not of the model") @RestPath UUID id) {
-        return transaction.administration().one(AdminModel::of, CHANGE, id, DEACTIVATED);
+        return database.asAdministrator().write().one(AdminModel::of, CHANGE, id, DEACTIVATED);
     }
 
     @PUT

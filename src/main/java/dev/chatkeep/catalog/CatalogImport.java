@@ -28,10 +28,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
+import dev.chatkeep.database.Database;
+import dev.chatkeep.database.Statements;
 import dev.chatkeep.problem.Problem.FieldError;
 import dev.chatkeep.problem.RequestProblems;
-import dev.chatkeep.security.CallerTransaction;
-import dev.chatkeep.security.Statements;
 import dev.chatkeep.wire.OffEventLoop;
 import dev.chatkeep.wire.Text;
 import io.quarkus.runtime.annotations.RegisterForReflection;
@@ -100,19 +100,19 @@ class CatalogImport {
     private record Checked(String rows, List<Refused> refused) {
     }
 
-    private final CallerTransaction transaction;
+    private final Database database;
     private final ObjectMapper json;
     private final Validator validator;
 
-    CatalogImport(CallerTransaction transaction, ObjectMapper json, Validator validator) {
-        this.transaction = transaction;
+    CatalogImport(Database database, ObjectMapper json, Validator validator) {
+        this.database = database;
         this.json = json;
         this.validator = validator;
     }
 
     /** Reads and checks what may be a whole catalogue. */
     Uni<Imported> store(String tier, byte[] body) {
-        Statements administration = transaction.administration();
+        Statements administration = database.asAdministrator().write();
         return OffEventLoop.run(() -> check(body))
                 .chain(checked -> administration.one(row -> new Imported(row.getInteger(0), row.getInteger(1),
                         row.getInteger(2), checked.refused().size(), checked.refused()), IMPORT, tier, checked.rows()));

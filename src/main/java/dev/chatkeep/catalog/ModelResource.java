@@ -14,7 +14,7 @@ import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.RestPath;
 
-import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.database.Database;
 import dev.chatkeep.wire.Text;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
@@ -33,10 +33,10 @@ public class ModelResource {
     private static final String ACCESS = "select m.allowed, m.required_tier, " + ModelAnswers.Limits.COLUMNS
             + " from chatkeep.access_to_model($1, $2) m";
 
-    private final CallerTransaction transaction;
+    private final Database database;
 
-    public ModelResource(CallerTransaction transaction) {
-        this.transaction = transaction;
+    public ModelResource(Database database) {
+        this.database = database;
     }
 
     @GET
@@ -45,7 +45,7 @@ public class ModelResource {
     @APIResponse(responseCode = "200", description = "The models")
     public Uni<ModelAnswers.Many> list() {
         // The list is kept for the next one who asks, so this may write.
-        return transaction.writing().run(LIST).map(rows -> {
+        return database.asCaller().write().run(LIST).map(rows -> {
             List<ModelAnswers.Model> models = StreamSupport.stream(rows.spliterator(), false)
                     .filter(row -> row.getString(1) != null).map(row -> ModelAnswers.Model.of(row, 1)).toList();
             return new ModelAnswers.Many(models, models.size(), rows.iterator().next().getString(0));
@@ -60,6 +60,6 @@ public class ModelResource {
     @APIResponse(responseCode = "422", description = "The id is not valid")
     public Uni<ModelAnswers.Access> access(
             @Parameter(example = "deepseek/deepseek-r1-0528:free") @RestPath @Text(min = 1, max = 100) String id) {
-        return transaction.writing().one(row -> ModelAnswers.Access.of(id, row), ACCESS, id);
+        return database.asCaller().write().one(row -> ModelAnswers.Access.of(id, row), ACCESS, id);
     }
 }

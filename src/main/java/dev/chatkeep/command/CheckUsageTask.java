@@ -2,8 +2,8 @@ package dev.chatkeep.command;
 
 import java.util.UUID;
 
-import dev.chatkeep.security.CallerTransaction;
-import dev.chatkeep.security.Statements;
+import dev.chatkeep.database.Database;
+import dev.chatkeep.database.Statements;
 import dev.chatkeep.usage.UsageAudit;
 import dev.chatkeep.usage.UsageAudit.Difference;
 import me.tongfei.progressbar.ProgressBar;
@@ -26,7 +26,7 @@ final class CheckUsageTask extends Task {
 
     @Override
     int run() {
-        Statements service = bean(CallerTransaction.class).service();
+        Statements service = bean(Database.class).asService().write();
         long users = 0;
         long differences = 0;
         try (ProgressBar progress = Progress.of("Users", user == null ? result(UsageAudit.users(service)) : 1)) {

@@ -2,9 +2,9 @@ package dev.chatkeep.command;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 
+import dev.chatkeep.database.Database;
+import dev.chatkeep.database.Statements;
 import dev.chatkeep.maintenance.Retention;
-import dev.chatkeep.security.CallerTransaction;
-import dev.chatkeep.security.Statements;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;
@@ -17,7 +17,7 @@ import picocli.CommandLine.Spec;
         + " without activity if chatkeep.retention.conversations-days is set; print what was deleted.")
 final class CleanupTask extends Task {
 
-    private static final int MOST_DAYS = 36_500;
+    private static final int MAX_DAYS = 36_500;
 
     @Spec
     private CommandSpec spec;
@@ -27,8 +27,8 @@ final class CleanupTask extends Task {
 
     @Override
     public Integer call() {
-        if (days != null && (days < 1 || days > MOST_DAYS)) {
-            throw new ParameterException(spec.commandLine(), "--days must be from 1 to " + MOST_DAYS);
+        if (days != null && (days < 1 || days > MAX_DAYS)) {
+            throw new ParameterException(spec.commandLine(), "--days must be from 1 to " + MAX_DAYS);
         }
         return super.call();
     }
@@ -36,7 +36,7 @@ final class CleanupTask extends Task {
     @Override
     int run() throws JsonProcessingException {
         Retention retention = bean(Retention.class);
-        Statements service = bean(CallerTransaction.class).service();
+        Statements service = bean(Database.class).asService().write();
         print(result(days == null ? retention.run(service) : retention.run(service, days)));
         return ExitCode.OK;
     }

@@ -8,9 +8,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.UUID;
 
+import dev.chatkeep.database.Database;
 import dev.chatkeep.profile.ExportFormat;
 import dev.chatkeep.profile.UserExport;
-import dev.chatkeep.security.CallerTransaction;
 import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -52,12 +52,12 @@ final class ExportTask extends Task {
         if (!Files.isDirectory(target.getParent())) {
             throw new TaskFailure("There is no directory " + target.getParent() + ".");
         }
-        CallerTransaction transaction = bean(CallerTransaction.class);
-        result(transaction.asService(RECORD, user));
+        Database database = bean(Database.class);
+        result(database.asService().write().row(RECORD, user));
         Path part = Files.createTempFile(target.getParent(), ".chatkeep-export", ".part");
         try {
             try (OutputStream output = Files.newOutputStream(part); ProgressBar progress = Progress.ofBytes("Export")) {
-                UserExport.of(transaction.readingAsService(user), format.value).subscribe().asStream()
+                UserExport.of(database.asServiceFor(user).read(), format.value).subscribe().asStream()
                         .map(piece -> (piece + "\n").getBytes(StandardCharsets.UTF_8))
                         .forEach(bytes -> write(output, bytes, progress));
             }

@@ -2,7 +2,7 @@ package dev.chatkeep.command;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 
-import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.database.Database;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 
@@ -14,7 +14,7 @@ final class HealthTask extends Task {
 
     @Override
     int run() throws JsonProcessingException {
-        print(result(bean(CallerTransaction.class).asService(HEALTH)).getString(0));
+        print(result(bean(Database.class).asService().read().row(HEALTH)).getString(0));
         return ExitCode.OK;
     }
 }

@@ -31,8 +31,8 @@ import picocli.CommandLine.Parameters;
 final class ImportTask extends Task {
 
     /** A part is stored in one transaction, while the user's own writes wait. */
-    private static final int MOST_CONVERSATIONS = 200;
-    private static final long MOST_BYTES = 4 << 20;
+    private static final int MAX_CONVERSATIONS = 200;
+    private static final long MAX_BYTES = 4 << 20;
 
     @Parameters(paramLabel = "FILE", description = "The conversations, as JSON in UTF-8.")
     private Path file;
@@ -79,7 +79,7 @@ final class ImportTask extends Task {
             }
             part.add(conversation.readTree(parser));
             long reached = parser.currentLocation().getByteOffset();
-            if (part.size() == MOST_CONVERSATIONS || reached - begun >= MOST_BYTES) {
+            if (part.size() == MAX_CONVERSATIONS || reached - begun >= MAX_BYTES) {
                 store(part);
                 begun = reached;
                 progress.stepTo(reached);

@@ -10,7 +10,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 
 /**
- * What begin_completion says to a call that it admits, or why it does not.
+ * What begin_completion says to a call: that it is admitted, or why it is not.
  *
  * @param refused null if the call may go on
  * @param policies the limits that apply to the call
@@ -19,22 +19,17 @@ import io.quarkus.runtime.annotations.RegisterForReflection;
  */
 @JsonNaming(SnakeCaseStrategy.class)
 @JsonIgnoreProperties(ignoreUnknown = true)
-@RegisterForReflection // read from the answer of the database
-record Admission(Refusal refused, List<RateLimit> policies, String model, int contextLength, String systemPrompt,
+@RegisterForReflection // read from the result of the database
+public record Admission(Refusal refused, List<RateLimit> policies, String model, int contextLength, String systemPrompt,
         BigDecimal temperature, String sessionId, String questionId, List<ContextMessage> context) {
 
-    /** The same when the call has been made. */
+    /** The same without what is not needed after the call. */
     Admission withoutContext() {
         return new Admission(refused, policies, model, contextLength, null, temperature, sessionId, questionId, null);
     }
 
     @JsonNaming(SnakeCaseStrategy.class)
     @RegisterForReflection // as above
-    record Refusal(int status, String code, String detail, Integer retryAfter) {
-    }
-
-    /** A message as models read it. */
-    @RegisterForReflection // as above, and written to the provider
-    record ContextMessage(String role, String content) {
+    public record Refusal(int status, String code, String detail, Integer retryAfter) {
     }
 }

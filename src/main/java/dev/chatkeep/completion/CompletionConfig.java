@@ -6,22 +6,22 @@ import java.util.Optional;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 
-/** How answers are asked for and kept. */
+/** How models are called and answers are kept. */
 @ConfigMapping(prefix = "chatkeep.completion")
 public interface CompletionConfig {
 
-    /** Called where neither the request nor the user names a model; without it, the first of the models that the tier opens. */
+    /** For requests without a model, of users without one. If it is not set, the first model that the tier opens is called. */
     Optional<String> defaultModel();
 
-    /** Tokens that question and answer may have together, for models whose row in model_access does not say. */
+    /** Tokens that question and answer may have together. A row in model_access may say otherwise for its model. */
     @WithDefault("128000")
     int contextLength();
 
-    /** How long an answer goes on when its client has gone away, so that the client can come back to it. */
+    /** How long an answer goes on without its client, which may come back. */
     @WithDefault("3S")
     Duration resumeGrace();
 
-    /** How often what has arrived of an answer is stored, in case the instance is killed. */
+    /** How often running answers are stored as far as they have come, in case the instance is killed. */
     @WithDefault("2S")
     Duration checkpointInterval();
 }

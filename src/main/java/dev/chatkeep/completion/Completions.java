@@ -7,9 +7,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
@@ -20,7 +18,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-import dev.chatkeep.provider.Provider;
+import dev.chatkeep.provider.ModelProvider;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.scheduler.Scheduled;
@@ -29,65 +27,92 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 
-/** The calls that run on this instance. */
+/** Makes calls, and knows those that run on this instance. The APIs make all their calls through it. */
 @ApplicationScoped
-class Completions {
+public class Completions {
 
     private static final Logger LOG = Logger.getLogger(Completions.class);
 
     /** How long an answer that is stored nowhere can be asked for again. */
     private static final Duration KEPT = Duration.ofMinutes(1);
     private static final int KEPT_CHARACTERS = 1 << 20;
-    /** How many checkpoints without a call pass between two looks for calls of other instances. */
+    /** After so many ticks the service looks again for calls whose instance is gone. */
     private static final int TICKS_BETWEEN_RECOVERIES = 5;
-    /** What is left of a shutdown after requests had their time. */
+    /** The time that is left of a shutdown when requests have had theirs. */
     private static final Duration TO_SETTLE = Duration.ofSeconds(5);
 
-    private record Key(UUID userId, String id) {
+    private record Key(UUID userId, String streamId) {
     }
 
     private final Map<Key, LiveCompletion> running = new ConcurrentHashMap<>();
     private final Map<Key, LiveCompletion> finished = new ConcurrentHashMap<>();
     private final Vertx vertx;
     private final ObjectMapper json;
-    private final Ledger ledger;
-    private final Provider provider;
+    private final CompletionStore store;
+    private final ProviderRequestWriter requests;
+    private final ModelProvider provider;
     private final MeterRegistry metrics;
     private int ticks;
 
-    Completions(Vertx vertx, ObjectMapper json, Ledger ledger, Provider provider, MeterRegistry metrics) {
+    Completions(Vertx vertx, ObjectMapper json, CompletionStore store, ProviderRequestWriter requests, ModelProvider provider,
+            MeterRegistry metrics) {
         this.vertx = vertx;
         this.json = json;
-        this.ledger = ledger;
+        this.store = store;
+        this.requests = requests;
         this.provider = provider;
         this.metrics = metrics;
         metrics.gaugeMapSize("chatkeep.completions.running", List.of(), running);
     }
 
-    /** Makes a call of the caller's; see {@link LiveCompletion#start}. */
-    Uni<LiveCompletion> start(Ledger.Pages pages, CompletionCall call, LiveCompletion.Reader... present) {
-        return Uni.createFrom()
-                .deferred(() -> new LiveCompletion(vertx, json, pages, call, this::enter).start(provider, present));
+    /** For the caller of this request. The request must not be over yet; the calls may outlive it. */
+    public ForCaller forCaller() {
+        return new ForCaller(store.forCaller());
     }
 
-    /** One that runs here, or has just ended. */
-    LiveCompletion find(UUID userId, String id) {
-        Key key = new Key(userId, id);
+    /** Makes the calls of one user. */
+    public final class ForCaller {
+
+        private final CompletionStore.ForCaller callerStore;
+
+        private ForCaller(CompletionStore.ForCaller callerStore) {
+            this.callerStore = callerStore;
+        }
+
+        /**
+         * Has a call admitted and made. An item when the answer begins; {@link CompletionRefused} or
+         * {@link CompletionFailure} if it does not. Cancelling it gives up the call.
+         *
+         * @param present follow the answer from its first piece
+         */
+        public Uni<LiveCompletion> start(CompletionCall call, AnswerReader... present) {
+            return Uni.createFrom().deferred(() -> new LiveCompletion(vertx, json, callerStore, call, Completions.this::enter)
+                    .start(requests, provider, present));
+        }
+    }
+
+    /** A stream of the caller as the database holds it; null if there is none. */
+    public Uni<StoredCompletion> stored(String streamId) {
+        return store.read(streamId);
+    }
+
+    /** A call that runs here, or has just ended; null if there is none. */
+    public LiveCompletion find(UUID userId, String streamId) {
+        Key key = new Key(userId, streamId);
         LiveCompletion live = running.get(key);
         return live != null ? live : finished.get(key);
     }
 
     private void enter(LiveCompletion live) {
-        Key key = new Key(live.userId(), live.id());
+        Key key = new Key(live.userId(), live.streamId());
         running.put(key, live);
         live.settled().thenRun(() -> {
-            if (live.isResumable() && live.admission().sessionId() == null
-                    && live.transcript().text().length() <= KEPT_CHARACTERS) {
+            if (live.isResumable() && !live.isStored() && live.text().length() <= KEPT_CHARACTERS) {
                 finished.put(key, live);
                 vertx.setTimer(KEPT.toMillis(), id -> finished.remove(key));
             }
             running.remove(key);
-            metrics.counter("chatkeep.completions.ended", "state", live.state().word()).increment();
+            metrics.counter("chatkeep.completions.ended", "state", live.ending().word()).increment();
             if (live.usage() != null) {
                 metrics.counter("chatkeep.completions.tokens", "kind", "prompt").increment(live.usage().promptTokens());
                 metrics.counter("chatkeep.completions.tokens", "kind", "completion").increment(live.usage().completionTokens());
@@ -99,7 +124,7 @@ class Completions {
     Uni<Void> tick() {
         Uni<Void> checkpoint = running.isEmpty() ? Uni.createFrom().voidItem() : checkpoint();
         boolean recovers = ticks++ % TICKS_BETWEEN_RECOVERIES == 0;
-        return checkpoint.chain(() -> recovers ? ledger.recover().invoke(count -> {
+        return checkpoint.chain(() -> recovers ? store.recover().invoke(count -> {
             if (count > 0) {
                 LOG.infof("Settled %d answers whose instance was gone", count);
             }
@@ -115,7 +140,7 @@ class Completions {
             ArrayNode array = json.createArrayNode();
             parts.stream().map(Future::result).filter(part -> part != null).forEach(array::add);
             return array.isEmpty() ? Uni.createFrom().voidItem()
-                    : ledger.checkpoint(array).invoke(() -> live.forEach(one -> one.onContext(one::checkpointed)));
+                    : store.checkpoint(array).invoke(() -> live.forEach(one -> one.onContext(one::checkpointed)));
         });
     }
 
@@ -125,7 +150,7 @@ class Completions {
         return part.future();
     }
 
-    /** Requests have had their time to end; what runs now is stored as far as it has come. */
+    /** Requests have had their time to end. Answers that still arrive are stored as far as they have come. */
     void stop(@Observes ShutdownEvent event) {
         Collection<LiveCompletion> live = running.values();
         if (live.isEmpty()) {
@@ -133,13 +158,12 @@ class Completions {
         }
         LOG.infof("Storing %d answers that are not complete", live.size());
         live.forEach(one -> one.onContext(one::interrupt));
-        try {
-            CompletableFuture.allOf(live.stream().map(LiveCompletion::settled).toArray(CompletableFuture[]::new))
-                    .get(TO_SETTLE.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (TimeoutException | ExecutionException e) {
+        CompletableFuture<Void> settled = CompletableFuture
+                .allOf(live.stream().map(LiveCompletion::settled).toArray(CompletableFuture[]::new));
+        boolean inTime = settled.thenApply(all -> true).completeOnTimeout(false, TO_SETTLE.toMillis(), TimeUnit.MILLISECONDS)
+                .exceptionally(failure -> false).join();
+        if (!inTime) {
             LOG.warn("Not all answers could be stored; what was kept of them so far will be");
-        } catch (InterruptedException e) {
-            LOG.warn("The shutdown itself was cut short");
         }
     }
 }

@@ -2,12 +2,12 @@ package dev.chatkeep.completion;
 
 import java.util.regex.Pattern;
 
-/** How front ends are to show a text. */
+/** Tells whether front ends show a text as Markdown. */
 final class ContentType {
 
     private static final int LOOKED_AT = 4_000;
 
-    /** What gives Markdown away (CommonMark): headings, lists, quotes, fences, tables, emphasis, code, links. */
+    /** Signs of Markdown (CommonMark): headings, lists, quotes, fences, tables, emphasis, code, links. */
     private static final Pattern MARKDOWN = Pattern.compile(
             "^ {0,3}(?:#{1,6} |[-*+] |\\d{1,9}[.)] |> |```|~~~|\\|.*\\|)|\\*\\*[^*\\n]+\\*\\*|`[^`\\n]+`|\\[[^\\]\\n]+\\]\\([^)\\n]+\\)",
             Pattern.MULTILINE);

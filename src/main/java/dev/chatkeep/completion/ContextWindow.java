@@ -4,20 +4,17 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 
-import dev.chatkeep.completion.Admission.ContextMessage;
 import dev.chatkeep.wire.OffEventLoop;
 import io.smallrye.mutiny.Uni;
 
-/** Has a model see as much of a conversation as it can hold: the oldest messages go first. */
+/** Cuts a conversation to what a model can hold. The oldest messages go first. */
 final class ContextWindow {
 
-    /** What the frame around a message takes. */
+    /** Of the frame around the text of a message. */
     private static final int TOKENS_A_MESSAGE = 4;
     /** The answer needs room as well. */
-    private static final int MOST_FOR_THE_ANSWER = 4_096;
+    private static final int MAX_ANSWER_TOKENS = 4_096;
     private static final int SHARE_OF_THE_ANSWER = 4;
-
-    private static final String SYSTEM = "system";
 
     private ContextWindow() {
     }
@@ -30,22 +27,22 @@ final class ContextWindow {
      */
     static Uni<List<ContextMessage>> fit(List<ContextMessage> messages, int tokens, Integer answer) {
         long room = tokens
-                - (answer != null ? Math.min(answer, tokens / 2) : Math.min(MOST_FOR_THE_ANSWER, tokens / SHARE_OF_THE_ANSWER));
+                - (answer != null ? Math.min(answer, tokens / 2) : Math.min(MAX_ANSWER_TOKENS, tokens / SHARE_OF_THE_ANSWER));
         // No text has more tokens than bytes, nor more bytes than three times its UTF-16 units.
-        long most = messages.stream().mapToLong(message -> TOKENS_A_MESSAGE + 3L * message.content().length()).sum();
-        return most <= room ? Uni.createFrom().item(messages) : OffEventLoop.run(() -> cut(messages, room));
+        long upperBound = messages.stream().mapToLong(message -> TOKENS_A_MESSAGE + 3L * message.content().length()).sum();
+        return upperBound <= room ? Uni.createFrom().item(messages) : OffEventLoop.run(() -> cut(messages, room));
     }
 
     private static List<ContextMessage> cut(List<ContextMessage> messages, long room) {
         long left = room;
         for (ContextMessage message : messages) {
-            left -= message.role().equals(SYSTEM) ? tokens(message) : 0;
+            left -= message.role().equals(ContextMessage.SYSTEM) ? tokens(message) : 0;
         }
         List<ContextMessage> kept = new ArrayList<>();
         boolean full = false;
         for (int i = messages.size() - 1; i >= 0; i--) {
             ContextMessage message = messages.get(i);
-            if (message.role().equals(SYSTEM)) {
+            if (message.role().equals(ContextMessage.SYSTEM)) {
                 kept.add(message);
                 continue;
             }

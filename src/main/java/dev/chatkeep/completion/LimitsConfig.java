@@ -6,7 +6,7 @@ import java.util.OptionalInt;
 
 import io.smallrye.config.ConfigMapping;
 
-/** What users of each tier may ask for; how many answers of a model is said in model_access. */
+/** How many calls users of each tier may make. The limits of each model stand in model_access. */
 @ConfigMapping(prefix = "chatkeep.limits")
 public interface LimitsConfig {
 
@@ -18,10 +18,10 @@ public interface LimitsConfig {
 
     Limits admin();
 
-    /** Of one user. */
+    /** The limits of one user. */
     interface Limits {
 
-        /** Calls of models within any 60 seconds; unlimited if it is not set. */
+        /** Calls within any 60 seconds; unlimited if it is not set. */
         OptionalInt requestsPerMinute();
     }
 
@@ -29,7 +29,7 @@ public interface LimitsConfig {
     default Map<String, Integer> allRequestsPerMinute() {
         Map<String, Integer> limits = new LinkedHashMap<>();
         Map.of("free", free(), "pro", pro(), "enterprise", enterprise(), "admin", admin())
-                .forEach((tier, limit) -> limit.requestsPerMinute().ifPresent(most -> limits.put(tier, most)));
+                .forEach((tier, limit) -> limit.requestsPerMinute().ifPresent(max -> limits.put(tier, max)));
         return limits;
     }
 }

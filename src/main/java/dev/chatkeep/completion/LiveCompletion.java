@@ -1,521 +1,122 @@
 package dev.chatkeep.completion;
 
-import java.math.BigDecimal;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
-import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
-import jakarta.ws.rs.core.Response.Status;
-
-import org.jboss.logging.Logger;
-
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-import dev.chatkeep.completion.CompletionCall.ProviderRequest;
-import dev.chatkeep.completion.Outcome.State;
-import dev.chatkeep.problem.DatabaseProblems;
-import dev.chatkeep.problem.Problem;
-import dev.chatkeep.provider.Provider;
-import dev.chatkeep.provider.ProviderCall;
-import dev.chatkeep.provider.ProviderFailure;
-import dev.chatkeep.provider.ProviderFailure.Kind;
-import dev.chatkeep.provider.ProviderListener;
-import dev.chatkeep.wire.JsonRules;
-import dev.chatkeep.wire.OffEventLoop;
-import io.quarkiverse.resteasy.problem.HttpProblem;
+import dev.chatkeep.provider.ModelProvider;
 import io.smallrye.mutiny.Uni;
-import io.smallrye.mutiny.subscription.UniEmitter;
-import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 
 /**
- * A call from its admission to its settlement. It belongs to no request: readers come and go, and when the last one has
- * been away for the grace that was agreed on, it ends. Everything in it happens on one Vert.x context.
+ * A call, as those see it who follow its answer. It belongs to no request: readers come and go, and when the last one has
+ * been away for the grace that was agreed on, it ends. {@link CompletionRun} is how it gets there.
  */
-final class LiveCompletion implements ProviderListener {
+public final class LiveCompletion {
 
-    private static final Logger LOG = Logger.getLogger(LiveCompletion.class);
-
-    /** Where an answer is larger than a message can be, there is something wrong with it. */
-    private static final int MOST_BYTES = 16 << 20;
-    /** What is computed at once; more goes to a worker thread. */
-    private static final int SMALL_CHARACTERS = 50_000;
-    /** Between being ready and being read. */
-    private static final Duration TO_ATTACH = Duration.ofSeconds(2);
-    private static final Duration KEEP_ALIVE = Duration.ofSeconds(15);
-    /** How long readers wait for an answer to be stored; storing it is tried for longer. */
-    private static final Duration READERS_PATIENCE = Duration.ofSeconds(10);
-    private static final Duration STORE_DELAY = Duration.ofMillis(200);
-    private static final Duration STORE_DELAY_MOST = Duration.ofSeconds(5);
-    private static final Duration STORE_PATIENCE = Duration.ofMinutes(10);
-
-    /** Somebody who follows an answer. Called on the context of the completion. */
-    interface Reader {
-
-        /** Whether there is a client behind it already. */
-        default boolean isFollowing() {
-            return true;
-        }
-
-        /** There is more text. */
-        default void advanced() {
-        }
-
-        /** A piece as the provider sent it. */
-        default void received(String piece, Transcript.Piece kind) {
-        }
-
-        /** Nothing has happened for a while. */
-        default void idle() {
-        }
-
-        /** There will be no more. */
-        void over(Outcome outcome);
-    }
-
-    private enum Stage {
-        ADMISSION,
-        CALL,
-        ANSWER,
-        SETTLEMENT,
-        OVER
-    }
-
-    private final Context context;
-    private final Vertx vertx;
     private final ObjectMapper json;
-    private final Ledger.Pages ledger;
-    private CompletionCall call;
-    private final Transcript transcript;
-    private final Set<Reader> readers = new LinkedHashSet<>();
-    private final CompletableFuture<Void> settled = new CompletableFuture<>();
-    private final Consumer<LiveCompletion> whenAdmitted;
+    private final UUID userId;
+    private final CompletionRun run;
+    private final Checkpoint checkpoint = new Checkpoint();
 
-    private Stage stage = Stage.ADMISSION;
-    private boolean unwanted;
-    private UniEmitter<? super LiveCompletion> starter;
-    private Admission admission;
-    private ProviderRequest request;
-    private ProviderCall provider;
-    private Outcome outcome;
-    private State state;
-    private Usage usage;
-    private long startedAt;
-    private long bytes;
-    private long graceTimer = -1;
-    private long idleTimer = -1;
-    private long patienceTimer = -1;
-    private int stored;
-    private int storing;
-
-    LiveCompletion(Vertx vertx, ObjectMapper json, Ledger.Pages ledger, CompletionCall call,
+    LiveCompletion(Vertx vertx, ObjectMapper json, CompletionStore.ForCaller store, CompletionCall call,
             Consumer<LiveCompletion> whenAdmitted) {
-        this.context = vertx.getOrCreateContext();
-        this.vertx = vertx;
         this.json = json;
-        this.ledger = ledger;
-        this.call = call;
-        this.transcript = new Transcript(json);
-        this.whenAdmitted = whenAdmitted;
+        this.userId = store.userId();
+        this.run = new CompletionRun(vertx, json, store, call, () -> whenAdmitted.accept(this));
     }
 
-    String id() {
-        return call.id();
+    /** See {@link Completions.ForCaller#start}. */
+    Uni<LiveCompletion> start(ProviderRequestWriter requests, ModelProvider provider, AnswerReader... present) {
+        return run.start(requests, provider, present).replaceWith(this);
+    }
+
+    public String streamId() {
+        return run.call().streamId();
     }
 
     UUID userId() {
-        return ledger.userId();
+        return userId;
     }
 
-    Admission admission() {
-        return admission;
+    /** The limits that apply to the call, and what is left of them. */
+    public List<RateLimit> rateLimits() {
+        return run.state().admission().policies();
     }
 
-    /** What has arrived; only on this context. */
-    Transcript transcript() {
-        return transcript;
+    /** What has arrived. It grows while the answer arrives; to be read only on the context of the call. */
+    public CharSequence text() {
+        return run.transcript().text();
+    }
+
+    /** Runs work on the context of the call. If it goes wrong nobody else would notice, so the call ends with it. */
+    public void onContext(Runnable work) {
+        run.onContext(work);
+    }
+
+    /** Follows the answer from here on. */
+    public void attach(AnswerReader reader) {
+        run.readers().attach(reader);
+    }
+
+    public void detach(AnswerReader reader) {
+        run.readers().detach(reader);
+    }
+
+    /** Has the provider wait for a reader. */
+    public void pause() {
+        if (run.state().provider() != null) {
+            run.state().provider().pause();
+        }
+    }
+
+    public void resume() {
+        if (run.state().provider() != null) {
+            run.state().provider().resume();
+        }
+    }
+
+    /** Ends the call with what has arrived. */
+    void interrupt() {
+        run.interrupt();
+    }
+
+    /** Whether question and answer are stored in a session. */
+    boolean isStored() {
+        return run.state().admission().sessionId() != null;
     }
 
     /** Whether its clients may come back to it. */
     boolean isResumable() {
-        return !call.grace().isZero();
+        return !run.call().grace().isZero();
     }
 
     /** How it ended; null while it runs. */
-    State state() {
-        return state;
+    Ending ending() {
+        return run.state().ending();
     }
 
-    /** What it used; null while it runs. */
+    /** What it used; null while that is not counted. */
     Usage usage() {
-        return usage;
+        return run.state().usage();
     }
 
     /** Completes when there is nothing left to store. */
     CompletableFuture<Void> settled() {
-        return settled;
+        return run.settled();
     }
 
-    /** What goes wrong here would be heard of by nobody: the call ends with it. */
-    void onContext(Runnable work) {
-        context.runOnContext(now -> {
-            try {
-                work.run();
-            } catch (RuntimeException e) {
-                LOG.error("A call of the provider went wrong", e);
-                if (provider != null) {
-                    provider.cancel();
-                }
-                failed(ProviderFailure.of(Kind.INTERNAL));
-            }
-        });
-    }
-
-    /**
-     * Has the call admitted and made. An item when the answer begins; a problem if it does not. Who cancels it gives up the
-     * call.
-     *
-     * @param present follow the answer from its first piece
-     */
-    Uni<LiveCompletion> start(Provider provider, Reader... present) {
-        return Uni.createFrom().emitter(emitter -> {
-            emitter.onTermination(() -> onContext(this::giveUp));
-            onContext(() -> {
-                starter = emitter;
-                readers.addAll(List.of(present));
-                startedAt = System.nanoTime();
-                ledger.begin(call).subscribe().with(
-                        admitted -> onContext(() -> admit(admitted, provider)),
-                        failure -> onContext(() -> {
-                            stage = Stage.OVER;
-                            settled.complete(null);
-                            emitter.fail(failure);
-                        }));
-            });
-        });
-    }
-
-    private void admit(Admission admitted, Provider provider) {
-        admission = admitted;
-        stage = Stage.CALL;
-        whenAdmitted.accept(this);
-        if (unwanted) {
-            interrupt();
-            return;
-        }
-        call.body().of(admitted).subscribe().with(
-                body -> onContext(() -> {
-                    if (stage == Stage.CALL) {
-                        request = body;
-                        this.provider = provider.call(body.json(), this);
-                    }
-                }),
-                failure -> onContext(() -> {
-                    LOG.error("A request to the provider could not be made", failure);
-                    settle(State.RELEASED, Outcome.of(ProviderFailure.of(Kind.INTERNAL).toProblem()), null);
-                }));
-    }
-
-    @Override
-    public void opened() {
-        if (stage != Stage.CALL) {
-            return;
-        }
-        stage = Stage.ANSWER;
-        awaitReaders(TO_ATTACH);
-        idleTimer = vertx.setPeriodic(KEEP_ALIVE.toMillis(), id -> List.copyOf(readers).forEach(Reader::idle));
-        starter.complete(this);
-    }
-
-    @Override
-    public void received(String data) {
-        if (stage != Stage.ANSWER) {
-            return;
-        }
-        int length = transcript.text().length();
-        Transcript.Piece kind = transcript.add(data);
-        if (kind == Transcript.Piece.ERROR) {
-            provider.cancel();
-            failed(ProviderFailure.of(Kind.BROKEN_OFF));
-            return;
-        }
-        List<Reader> present = List.copyOf(readers);
-        present.forEach(reader -> reader.received(data, kind));
-        if (transcript.text().length() > length) {
-            bytes += utf8Length(transcript.text(), length);
-            if (bytes > MOST_BYTES) {
-                provider.cancel();
-                failed(ProviderFailure.of(Kind.TOO_LARGE));
-                return;
-            }
-            present.forEach(Reader::advanced);
-        }
-        if (kind == Transcript.Piece.LAST) {
-            provider.finish();
-            ended();
-        }
-    }
-
-    @Override
-    public void ended() {
-        if (stage != Stage.ANSWER) {
-            return;
-        }
-        if (transcript.isComplete()) {
-            settle(State.COMPLETE, null, null);
-        } else {
-            failed(ProviderFailure.of(Kind.BROKEN_OFF));
-        }
-    }
-
-    @Override
-    public void failed(ProviderFailure failure) {
-        if (stage == Stage.CALL || stage == Stage.ANSWER) {
-            LOG.warnf("A call of %s failed: %s", admission.model(), failure.getMessage());
-            settle(transcript.isEmpty() ? State.RELEASED : State.FAILED, Outcome.of(failure.toProblem()), failure.kind());
-        }
-    }
-
-    /** Follows the answer from here on. */
-    void attach(Reader reader) {
-        readers.add(reader);
-        vertx.cancelTimer(graceTimer);
-        if (outcome != null) {
-            reader.over(outcome);
-        }
-    }
-
-    void detach(Reader reader) {
-        if (readers.remove(reader) && readers.isEmpty() && stage == Stage.ANSWER) {
-            if (call.grace().isZero()) {
-                interrupt();
-            } else {
-                awaitReaders(call.grace());
-            }
-        }
-    }
-
-    private void awaitReaders(Duration patience) {
-        vertx.cancelTimer(graceTimer);
-        graceTimer = vertx.setTimer(patience.toMillis(), id -> {
-            if (readers.stream().noneMatch(Reader::isFollowing)) {
-                interrupt();
-            }
-        });
-    }
-
-    /** Has the provider wait for a reader. */
-    void pause() {
-        if (provider != null) {
-            provider.pause();
-        }
-    }
-
-    void resume() {
-        if (provider != null) {
-            provider.resume();
-        }
-    }
-
-    /** Whoever asked for it has gone before it began. */
-    private void giveUp() {
-        unwanted = true;
-        if (stage == Stage.CALL) {
-            interrupt();
-        }
-    }
-
-    /** Ends it with what has arrived. */
-    void interrupt() {
-        if (stage == Stage.CALL || stage == Stage.ANSWER) {
-            if (provider != null) {
-                provider.cancel();
-            }
-            settle(transcript.isEmpty() ? State.RELEASED : State.INTERRUPTED,
-                    Outcome.of(Outcome.interrupted()), null);
-        }
-    }
-
-    /** @param result null where it is the complete answer */
-    private void settle(State state, Outcome result, Kind error) {
-        Stage before = stage;
-        stage = Stage.SETTLEMENT;
-        this.state = state;
-        vertx.cancelTimer(graceTimer);
-        vertx.cancelTimer(idleTimer);
-        long elapsedMillis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startedAt);
-        if (transcript.malformed() > 0) {
-            LOG.warnf("%d pieces of an answer of %s were malformed and are missing from it", transcript.malformed(),
-                    admission.model());
-        }
-        usage(state).invoke(counted -> usage = counted).map(counted -> new Settlement(state, error, counted, elapsedMillis))
-                .chain(settlement -> store(settlement).map(entry -> entry == null ? null
-                        : result != null ? result : Outcome.of(answer(settlement, entry))))
-                .subscribe().with(
-                        told -> onContext(() -> {
-                            tell(told != null ? told : Outcome.of(unknownUser()), before);
-                            over();
-                        }),
-                        failure -> onContext(() -> {
-                            LOG.error("An answer could not be stored", failure);
-                            tell(Outcome.of(DatabaseProblems.unavailable()), before);
-                            over();
-                        }));
-        patienceTimer = vertx.setTimer(READERS_PATIENCE.toMillis(),
-                id -> tell(Outcome.of(DatabaseProblems.unavailable()), before));
-    }
-
-    /** What is entered in the ledger. */
-    private record Settlement(State state, Kind error, Usage usage, long elapsedMillis) {
-    }
-
-    private Uni<Usage> usage(State state) {
-        boolean counts = state == State.COMPLETE || state == State.INTERRUPTED;
-        if (!counts || transcript.usage().isComplete()) {
-            return Uni.createFrom().item(Usage.of(transcript.usage(), 0, 0));
-        }
-        String prompt = request.prompt();
-        return OffEventLoop
-                .run(() -> Usage.of(transcript.usage(), TokenEstimate.of(prompt), transcript.estimatedTokens()));
-    }
-
-    private Uni<JsonNode> store(Settlement settlement) {
-        return OffEventLoop.runIf(transcript.text().length() > SMALL_CHARACTERS, () -> entry(settlement)).chain(ledger::finish)
-                .onFailure(DatabaseProblems::isUnavailable).retry().withBackOff(STORE_DELAY, STORE_DELAY_MOST)
-                .expireIn(STORE_PATIENCE.toMillis());
-    }
-
-    private ObjectNode entry(Settlement settlement) {
-        ObjectNode entry = json.createObjectNode().put("id", call.id()).put("state", settlement.state().word())
-                .put("completion_id", completionId());
-        if (settlement.state() == State.RELEASED) {
-            return entry;
-        }
-        Usage usage = settlement.usage();
-        entry.put("content", storable(transcript.text()))
-                .put("content_type", ContentType.of(transcript.text()))
-                .put("elapsed_ms", (int) Math.min(settlement.elapsedMillis(), Integer.MAX_VALUE))
-                .put("input_tokens", usage.promptTokens()).put("output_tokens", usage.completionTokens())
-                .put("error", settlement.error() == null ? null : settlement.error().name().toLowerCase(Locale.ROOT));
-        ObjectNode metadata = entry.putObject("metadata");
-        if (settlement.state() == State.INTERRUPTED) {
-            metadata.put("interrupted", true);
-        }
-        if (settlement.state() != State.FAILED) {
-            metadata.putPOJO("usage", json.valueToTree(usage));
-            putUnlessNull(metadata, "cached_tokens", usage.cachedTokens());
-            putUnlessNull(metadata, "reasoning_tokens", usage.reasoningTokens());
-            if (usage.estimated()) {
-                metadata.put("usage_estimated", true);
-            }
-        }
-        if (transcript.finishReason() != null) {
-            metadata.put("finish_reason", transcript.finishReason());
-        }
-        if (transcript.model() != null && !transcript.model().equals(admission.model())) {
-            metadata.put("provider_model", transcript.model());
-        }
-        if (transcript.malformed() > 0) {
-            metadata.put("malformed_pieces", transcript.malformed());
-        }
-        if (!transcript.toolCalls().isEmpty()) {
-            metadata.putArray("tool_calls").addAll(transcript.toolCalls());
-        }
-        return entry;
-    }
-
-    private static void putUnlessNull(ObjectNode object, String name, Integer number) {
-        if (number != null) {
-            object.put(name, number);
-        }
-    }
-
-    private Answer answer(Settlement settlement, JsonNode entry) {
-        return new Answer(transcript.text().toString(), settlement.usage(), entry.path("question_id").textValue(),
-                entry.path("timestamp").textValue(), BigDecimal.valueOf(settlement.elapsedMillis(), 3),
-                ContentType.of(transcript.text()), completionId(), admission.model(), call.id(),
-                entry.path("session_id").textValue(), entry.path("message_id").textValue());
-    }
-
-    /** Where the provider gives an answer no id, it goes by its stream's. */
-    private String completionId() {
-        return transcript.completionId() == null ? call.id() : storable(transcript.completionId());
-    }
-
-    /** PostgreSQL holds neither NUL nor half a surrogate pair. */
-    private static String storable(CharSequence text) {
-        return JsonRules.wellFormed(text.toString()).replace('\0', '\uFFFD');
-    }
-
-    private static HttpProblem unknownUser() {
-        return Problem.of(Status.NOT_FOUND, "user_not_found", "There is no such user.");
-    }
-
-    private void tell(Outcome result, Stage before) {
-        if (outcome != null) {
-            return;
-        }
-        outcome = result;
-        if (before == Stage.CALL && starter != null) {
-            starter.fail(result.problem());
-        }
-        List<Reader> present = new ArrayList<>(readers);
-        readers.clear();
-        present.forEach(reader -> reader.over(result));
-    }
-
-    private void over() {
-        stage = Stage.OVER;
-        // What may be kept for late readers is the answer, not what led to it.
-        request = null;
-        provider = null;
-        starter = null;
-        call = call.withoutBody();
-        admission = admission.withoutContext();
-        vertx.cancelTimer(patienceTimer);
-        settled.complete(null);
-    }
-
-    /** What has arrived since the last checkpoint, or null where there is no call to keep alive. */
+    /** What the stored row lacks; null where there is no row to keep alive. */
     ObjectNode checkpoint() {
-        if (stage == Stage.ADMISSION || stage == Stage.OVER) {
-            return null;
-        }
-        // What was not confirmed is sent again as it was: it may have been stored.
-        if (storing <= stored) {
-            storing = transcript.text().length();
-            if (storing > 0 && Character.isHighSurrogate(transcript.text().charAt(storing - 1))) {
-                storing--;
-            }
-        }
-        ObjectNode part = json.createObjectNode().put("user_id", userId().toString()).put("id", call.id()).put("position",
-                stored);
-        if (storing > stored) {
-            part.put("content", storable(transcript.text().substring(stored, storing)));
-        }
-        return part;
+        return run.state().isEntered() ? checkpoint.next(json, userId, streamId(), text()) : null;
     }
 
     /** The last checkpoint was stored. */
     void checkpointed() {
-        stored = Math.max(stored, storing);
-    }
-
-    private static int utf8Length(CharSequence text, int from) {
-        int length = 0;
-        for (int i = from; i < text.length(); i++) {
-            char c = text.charAt(i);
-            length += c < 0x80 ? 1 : c < 0x800 || Character.isSurrogate(c) ? 2 : 3;
-        }
-        return length;
+        checkpoint.confirm();
     }
 }

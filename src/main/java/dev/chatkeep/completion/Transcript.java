@@ -10,31 +10,20 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.chatkeep.completion.Usage.Reported;
 
-/** An answer as it arrives: chunks of OpenAI's streams, or a whole completion. Of several choices it is the first. */
+/** Collects an answer as it arrives: chunks of OpenAI's streams, or a whole completion. Of several choices the first counts. */
 final class Transcript {
 
-    /** What one piece of an answer was. */
-    enum Piece {
-        /** Part of the answer, or about it. */
-        CHUNK,
-        /** Usage alone, after the answer. */
-        USAGE,
-        /** The provider's word that this is all. */
-        LAST,
-        /** The provider says that it failed. */
-        ERROR,
-        /** Not what the API allows. */
-        MALFORMED
-    }
-
+    /** An answer that is larger than any message can be is not right. */
+    private static final int MAX_BYTES = 16 << 20;
     private static final String DONE = "[DONE]";
     /** Reasoning beyond this is counted and not kept. */
-    private static final int MOST_HIDDEN_CHARACTERS = 200_000;
-    /** Base64 of 16-bit samples at 24 kHz, of which providers count a token each 50 ms. */
+    private static final int MAX_HIDDEN_CHARACTERS = 200_000;
+    /** In Base64, of 16-bit samples at 24 kHz. Providers count one token for 50 ms. */
     private static final int AUDIO_CHARACTERS_A_TOKEN = 3_200;
 
     private final ObjectMapper json;
     private final StringBuilder text = new StringBuilder();
+    private long bytes;
     private final List<ObjectNode> toolCalls = new ArrayList<>();
     private final StringBuilder hidden = new StringBuilder();
     private long hiddenCharacters;
@@ -50,24 +39,24 @@ final class Transcript {
         this.json = json;
     }
 
-    Piece add(String data) {
+    PieceKind add(String data) {
         if (data.strip().equals(DONE)) {
             done = true;
-            return Piece.LAST;
+            return PieceKind.LAST;
         }
         JsonNode chunk;
         try {
             chunk = json.readTree(data);
         } catch (JsonProcessingException e) {
             malformed++;
-            return Piece.MALFORMED;
+            return PieceKind.MALFORMED;
         }
         if (chunk.hasNonNull("error")) {
-            return Piece.ERROR;
+            return PieceKind.ERROR;
         }
         if (!chunk.isObject() || !chunk.path("choices").isArray() && !chunk.path("usage").isObject()) {
             malformed++;
-            return Piece.MALFORMED;
+            return PieceKind.MALFORMED;
         }
         completionId = first(completionId, chunk.path("id"));
         model = first(model, chunk.path("model"));
@@ -79,18 +68,13 @@ final class Transcript {
                 add(choice);
             }
         }
-        return chunk.path("choices").isEmpty() && chunk.path("usage").isObject() ? Piece.USAGE : Piece.CHUNK;
+        return chunk.path("choices").isEmpty() && chunk.path("usage").isObject() ? PieceKind.USAGE : PieceKind.CHUNK;
     }
 
     private void add(JsonNode choice) {
         boolean whole = choice.path("message").isObject();
         JsonNode delta = whole ? choice.path("message") : choice.path("delta");
-        JsonNode content = delta.path("content");
-        if (content.isTextual()) {
-            text.append(content.textValue());
-        } else if (content.isArray()) {
-            content.forEach(part -> text.append(part.path("text").asText("")));
-        }
+        addText(delta.path("content"));
         for (JsonNode call : delta.path("tool_calls")) {
             addToolCall(call, call.path("index").asInt(toolCalls.size()));
             addHidden(call.path("function").path("name"));
@@ -104,7 +88,21 @@ final class Transcript {
         done |= whole;
     }
 
-    /** Tool calls come in pieces, too: the arguments are to be joined. */
+    private void addText(JsonNode content) {
+        int length = text.length();
+        if (content.isTextual()) {
+            text.append(content.textValue());
+        } else if (content.isArray()) {
+            content.forEach(part -> text.append(part.path("text").asText("")));
+        }
+        for (int i = length; i < text.length(); i++) {
+            char c = text.charAt(i);
+            // Each half of a surrogate pair counts for half of its four bytes.
+            bytes += c < 0x80 ? 1 : c < 0x800 || Character.isSurrogate(c) ? 2 : 3;
+        }
+    }
+
+    /** Tool calls come in pieces, too, and their arguments are joined. */
     private void addToolCall(JsonNode call, int index) {
         if (!call.isObject() || index > toolCalls.size() || index < 0) {
             return;
@@ -121,23 +119,28 @@ final class Transcript {
         }
     }
 
-    /** What was produced and is no text of the answer: it costs all the same. */
+    /** What is not part of the text costs as much as the text. */
     private void addHidden(JsonNode part) {
         if (part.isTextual()) {
             hiddenCharacters += part.textValue().length();
-            if (hidden.length() < MOST_HIDDEN_CHARACTERS) {
+            if (hidden.length() < MAX_HIDDEN_CHARACTERS) {
                 hidden.append(part.textValue());
             }
         }
     }
 
-    private static String first(String known, JsonNode said) {
-        return known == null && said.isTextual() && !said.textValue().isEmpty() ? said.textValue() : known;
+    private static String first(String known, JsonNode reported) {
+        return known == null && reported.isTextual() && !reported.textValue().isEmpty() ? reported.textValue() : known;
     }
 
     /** Grows while the answer arrives; not to be changed. */
     StringBuilder text() {
         return text;
+    }
+
+    /** Whether the text has more bytes in UTF-8 than any message may have. */
+    boolean isTooLarge() {
+        return bytes > MAX_BYTES;
     }
 
     List<ObjectNode> toolCalls() {
@@ -149,7 +152,7 @@ final class Transcript {
         return text.isEmpty() && toolCalls.isEmpty() && hiddenCharacters == 0 && audioCharacters == 0;
     }
 
-    /** What was produced in tokens, where the provider does not say. Not for the event loop. */
+    /** For a provider that reports no usage. Not for the event loop. */
     int estimatedTokens() {
         double ofHidden = hidden.isEmpty() ? 0 : (double) TokenEstimate.of(hidden) * hiddenCharacters / hidden.length();
         double ofAudio = Math.ceil((double) audioCharacters / AUDIO_CHARACTERS_A_TOKEN);

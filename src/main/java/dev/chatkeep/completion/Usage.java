@@ -7,19 +7,22 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
+import io.quarkus.runtime.annotations.RegisterForReflection;
+
 /**
- * What a call took, in tokens.
+ * The tokens that a call used.
  *
- * @param cachedTokens of the prompt tokens, those that the provider had already; null if it did not say
- * @param reasoningTokens of the completion tokens, those that nobody sees; likewise
- * @param estimated whether the provider left something of it to guess
+ * @param cachedTokens prompt tokens that came from the provider's cache; null if it did not say
+ * @param reasoningTokens completion tokens that nobody sees; null likewise
+ * @param estimated whether the provider did not report all of it
  */
 @JsonNaming(SnakeCaseStrategy.class)
 @Schema(name = "CompletionUsage")
-record Usage(int promptTokens, int completionTokens, int totalTokens, @JsonIgnore Integer cachedTokens,
+@RegisterForReflection // written to clients and into the metadata of messages
+public record Usage(int promptTokens, int completionTokens, int totalTokens, @JsonIgnore Integer cachedTokens,
         @JsonIgnore Integer reasoningTokens, @JsonIgnore boolean estimated) {
 
-    /** What a provider said, complete or not: null where it said nothing of use. */
+    /** What a provider reported; null where it reported nothing of use. */
     record Reported(Integer prompt, Integer completion, Integer cached, Integer reasoning) {
 
         static final Reported NOTHING = new Reported(null, null, null, null);

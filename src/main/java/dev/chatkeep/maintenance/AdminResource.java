@@ -31,8 +31,8 @@ import org.jboss.resteasy.reactive.server.Cancellable;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
+import dev.chatkeep.database.Database;
 import dev.chatkeep.security.Administrators;
-import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.DayRange;
 import dev.chatkeep.wire.StrictJson;
 import dev.chatkeep.wire.Timestamps;
@@ -118,12 +118,12 @@ public class AdminResource {
         }
     }
 
-    private final CallerTransaction transaction;
+    private final Database database;
     private final Retention retention;
     private final StrictJson strictJson;
 
-    public AdminResource(CallerTransaction transaction, Retention retention, StrictJson strictJson) {
-        this.transaction = transaction;
+    public AdminResource(Database database, Retention retention, StrictJson strictJson) {
+        this.database = database;
         this.retention = retention;
         this.strictJson = strictJson;
     }
@@ -135,7 +135,7 @@ public class AdminResource {
     @APIResponse(responseCode = "200", description = "The figures", content = @Content(schema = @Schema(type = SchemaType.OBJECT)))
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     public Uni<Buffer> health() {
-        return transaction.adminRead(HEALTH);
+        return database.asAdministrator().read().document(HEALTH);
     }
 
     @GET
@@ -147,7 +147,7 @@ public class AdminResource {
     public Uni<Stats> stats(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
         DayRange range = DayRange.of(from, to);
-        return transaction.administrationReading().list(StatsOfDay::of, STATS, range.from(), range.to())
+        return database.asAdministrator().read().list(StatsOfDay::of, STATS, range.from(), range.to())
                 .map(stats -> new Stats(range.from(), range.to(), stats.size(), stats));
     }
 
@@ -160,7 +160,7 @@ public class AdminResource {
     public Uni<Overview> overview(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
         DayRange range = DayRange.of(from, to);
-        return transaction.administrationReading().run(OVERVIEW, range.from(), range.to())
+        return database.asAdministrator().read().run(OVERVIEW, range.from(), range.to())
                 .map(rows -> Overview.of(range, rows));
     }
 
@@ -178,7 +178,7 @@ public class AdminResource {
     public Uni<String> cleanup(byte[] body) {
         Integer days = body == null || body.length == 0 ? null
                 : strictJson.readOptions(body, Cleanup.class).value().daysToKeep();
-        return days == null ? retention.run(transaction.administration())
-                : retention.run(transaction.administration(), days);
+        return days == null ? retention.run(database.asAdministrator().write())
+                : retention.run(database.asAdministrator().write(), days);
     }
 }

@@ -7,8 +7,8 @@ import jakarta.enterprise.context.ApplicationScoped;
 
 import org.jboss.logging.Logger;
 
-import dev.chatkeep.security.CallerTransaction;
-import dev.chatkeep.security.Statements;
+import dev.chatkeep.database.Database;
+import dev.chatkeep.database.Statements;
 import io.quarkus.scheduler.Scheduled;
 import io.quarkus.scheduler.Scheduled.ConcurrentExecution;
 import io.quarkus.scheduler.ScheduledExecution;
@@ -25,11 +25,11 @@ public class RetentionJob {
     private static final Logger LOGGER = Logger.getLogger(RetentionJob.class);
 
     private final Retention retention;
-    private final CallerTransaction transaction;
+    private final Database database;
 
-    public RetentionJob(Retention retention, CallerTransaction transaction) {
+    public RetentionJob(Retention retention, Database database) {
         this.retention = retention;
-        this.transaction = transaction;
+        this.database = database;
     }
 
     @Scheduled(identity = JOB, cron = "{chatkeep.retention.schedule}", timeZone = "UTC", concurrentExecution = ConcurrentExecution.SKIP)
@@ -38,7 +38,7 @@ public class RetentionJob {
     }
 
     Uni<Void> run(OffsetDateTime dueAt) {
-        Statements service = transaction.service();
+        Statements service = database.asService().write();
         return service.run(CLAIM, JOB, dueAt)
                 .map(rows -> rows.iterator().next().getBoolean(0))
                 .chain(mine -> mine ? retention.run(service).chain(result -> service.run(FINISH, JOB, dueAt, result))

@@ -6,8 +6,8 @@ import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
 import org.eclipse.microprofile.health.Readiness;
 
+import dev.chatkeep.database.Database;
 import dev.chatkeep.problem.DatabaseProblems;
-import dev.chatkeep.security.CallerTransaction;
 import io.smallrye.health.api.AsyncHealthCheck;
 import io.smallrye.mutiny.Uni;
 
@@ -20,23 +20,23 @@ import io.smallrye.mutiny.Uni;
 public class SchemaHealthCheck implements AsyncHealthCheck {
 
     /** The last versioned migration under db/migration. */
-    static final int EXPECTED_VERSION = 7;
+    static final int EXPECTED_VERSION = 6;
 
     private static final String STATE = "select chatkeep.schema_version() as version, session_user::text as login,"
             + " l.rolsuper or l.rolbypassrls or has_table_privilege(session_user, 'public.chat_messages', 'select') as excessive"
             + " from pg_catalog.pg_roles l where l.rolname = session_user";
 
-    private final CallerTransaction transaction;
+    private final Database database;
 
-    public SchemaHealthCheck(CallerTransaction transaction) {
-        this.transaction = transaction;
+    public SchemaHealthCheck(Database database) {
+        this.database = database;
     }
 
     @Override
     public Uni<HealthCheckResponse> call() {
         HealthCheckResponseBuilder response = HealthCheckResponse.named("Database schema").withData("expected",
                 EXPECTED_VERSION);
-        return transaction.asService(STATE).map(row -> {
+        return database.asService().write().row(STATE).map(row -> {
             int version = row.getInteger("version");
             boolean excessive = row.getBoolean("excessive");
             if (excessive) {

@@ -4,9 +4,9 @@ import java.util.List;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.chatkeep.database.Statements;
 import dev.chatkeep.message.MessageResource.Messages;
 import dev.chatkeep.problem.Problem;
-import dev.chatkeep.security.Statements;
 import dev.chatkeep.wire.Cursor;
 import dev.chatkeep.wire.JsonParts;
 import dev.chatkeep.wire.Parts;
@@ -19,7 +19,7 @@ import io.smallrye.mutiny.Uni;
 final class MessagePage {
 
     /** How many bytes of content an answer holds at the most; the first message is never too large. */
-    private static final long MOST_BYTES = 64 << 20;
+    private static final long MAX_BYTES = 64 << 20;
 
     private MessagePage() {
     }
@@ -29,7 +29,7 @@ final class MessagePage {
      * @return {@link Messages}, or {@link Parts} of the same where they are many; 404 where there is no such session
      */
     static Uni<Object> read(Statements reading, String sessionId, int size, String cursor, ObjectMapper json) {
-        MessageReader reader = new MessageReader(reading, sessionId, size, MOST_BYTES);
+        MessageReader reader = new MessageReader(reading, sessionId, size, MAX_BYTES);
         if (cursor != null) {
             reader.after(Cursor.parse(cursor, 2, json));
         }

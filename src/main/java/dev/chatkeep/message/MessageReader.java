@@ -4,7 +4,7 @@ import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.List;
 
-import dev.chatkeep.security.Statements;
+import dev.chatkeep.database.Statements;
 import dev.chatkeep.wire.Cursor;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;

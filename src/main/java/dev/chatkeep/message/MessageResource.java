@@ -27,7 +27,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.database.Database;
 import dev.chatkeep.wire.Text;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.quarkus.security.Authenticated;
@@ -41,7 +41,7 @@ import io.smallrye.mutiny.Uni;
 public class MessageResource {
 
     /** How many messages an answer holds at the most. */
-    static final int MOST = 50_000;
+    static final int MAX = 50_000;
 
     @Schema(name = "NewMessage")
     record Append(@NotNull @Valid MessageInput message,
@@ -61,16 +61,16 @@ public class MessageResource {
     private static final String APPEND = "select " + MessageRow.COLUMNS
             + " from chatkeep.append_message($1, $2, $3::text::jsonb) m";
 
-    private final CallerTransaction transaction;
+    private final Database database;
     private final ObjectMapper json;
 
-    public MessageResource(CallerTransaction transaction, ObjectMapper json) {
-        this.transaction = transaction;
+    public MessageResource(Database database, ObjectMapper json) {
+        this.database = database;
         this.json = json;
     }
 
     @GET
-    @Operation(summary = "Read a session", description = "Its messages in time order; complete up to " + MOST
+    @Operation(summary = "Read a session", description = "Its messages in time order; complete up to " + MAX
             + " messages and 64 MiB of content, beyond that and with `limit` in pages, each of which names the cursor of the"
             + " next.")
     @APIResponse(responseCode = "200", description = "The messages", content = @Content(schema = @Schema(implementation = Messages.class)))
@@ -78,9 +78,9 @@ public class MessageResource {
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
     public Uni<Object> list(@RestQuery("session_id") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
-            @Parameter(description = "Messages a page") @RestQuery @Min(1) @Max(MOST) Integer limit,
+            @Parameter(description = "Messages a page") @RestQuery @Min(1) @Max(MAX) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
-        return MessagePage.read(transaction.reading(), sessionId, limit == null ? MOST : limit, cursor, json);
+        return MessagePage.read(database.asCaller().read(), sessionId, limit == null ? MAX : limit, cursor, json);
     }
 
     @POST
@@ -96,7 +96,7 @@ public class MessageResource {
     @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
     @APIResponse(responseCode = "422", description = "A field is not valid")
     public Uni<Stored> append(@NotNull @Valid Append request) throws JsonProcessingException {
-        return transaction.writing()
+        return database.asCaller().write()
                 .one(MessageRow::of, APPEND, request.sessionId(), json.writeValueAsString(request.message()))
                 .map(stored -> new Stored(stored, true));
     }

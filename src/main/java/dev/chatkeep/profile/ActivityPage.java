@@ -2,9 +2,9 @@ package dev.chatkeep.profile;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.chatkeep.database.Statements;
 import dev.chatkeep.profile.ProfileAnswers.Activities;
 import dev.chatkeep.profile.ProfileAnswers.Activity;
-import dev.chatkeep.security.Statements;
 import dev.chatkeep.wire.Cursor;
 import dev.chatkeep.wire.Page;
 import dev.chatkeep.wire.Timestamps;

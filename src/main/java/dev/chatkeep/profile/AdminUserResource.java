@@ -28,8 +28,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
+import dev.chatkeep.database.Database;
 import dev.chatkeep.security.Administrators;
-import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.usage.UsageAnswers;
 import dev.chatkeep.usage.UsageQueries;
 import dev.chatkeep.wire.Cursor;
@@ -50,7 +50,7 @@ import io.smallrye.mutiny.Uni;
 public class AdminUserResource {
 
     private static final int USERS = 50;
-    private static final int MOST_USERS = 1_000;
+    private static final int MAX_USERS = 1_000;
 
     private static final String LIST = "select " + AdminAnswers.User.COLUMNS
             + " from chatkeep.admin_users($1, $2, $3, $4, $5) u";
@@ -66,12 +66,12 @@ public class AdminUserResource {
             @Schema(examples = "100") @Min(0) Integer credits) {
     }
 
-    private final CallerTransaction transaction;
+    private final Database database;
     private final StrictJson strictJson;
     private final ObjectMapper json;
 
-    public AdminUserResource(CallerTransaction transaction, StrictJson strictJson, ObjectMapper json) {
-        this.transaction = transaction;
+    public AdminUserResource(Database database, StrictJson strictJson, ObjectMapper json) {
+        this.database = database;
         this.strictJson = strictJson;
         this.json = json;
     }
@@ -85,11 +85,11 @@ public class AdminUserResource {
             @Parameter(description = "A part of the address, in upper or lower case") @RestQuery @Text(max = 255) String email,
             @RestQuery @Tier String tier,
             @Parameter(description = "Users a page, " + USERS
-                    + " by default") @RestQuery @Min(1) @Max(MOST_USERS) Integer limit,
+                    + " by default") @RestQuery @Min(1) @Max(MAX_USERS) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
         Cursor after = cursor == null ? null : Cursor.parse(cursor, 2, json);
         int size = limit == null ? USERS : limit;
-        return transaction.administrationReading()
+        return database.asAdministrator().read()
                 .run(LIST, email, tier, size + 1, after == null ? null : after.text(0), after == null ? null : after.uuid(1))
                 .map(rows -> Page.of(rows, size, AdminAnswers.User::of, last -> Cursor.of(last.email(), last.id()),
                         AdminAnswers.Users::new));
@@ -102,7 +102,7 @@ public class AdminUserResource {
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
     public Uni<AdminAnswers.UserWithUsage> get(@RestPath UUID id) {
-        return transaction.administrationReading().run(ONE, id)
+        return database.asAdministrator().read().run(ONE, id)
                 .map(rows -> new AdminAnswers.UserWithUsage(rows.iterator().next().getString(UsageQueries.SUMMARY_SIZE),
                         UsageQueries.summary(rows)));
     }
@@ -116,7 +116,7 @@ public class AdminUserResource {
     @APIResponse(responseCode = "422", description = "The range is not valid")
     public Uni<UsageAnswers.Days> usage(@RestPath UUID id, @Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
-        return UsageQueries.daily(transaction.administrationReading(), id, DayRange.of(from, to));
+        return UsageQueries.daily(database.asAdministrator().read(), id, DayRange.of(from, to));
     }
 
     @PATCH
@@ -133,7 +133,7 @@ public class AdminUserResource {
     public Uni<AdminAnswers.UserChanged> change(@RestPath UUID id, byte[] body) {
         StrictJson.Change<UserChange> change = strictJson.read(body, UserChange.class);
         change.refuseNull("subscription_tier", "credits");
-        return transaction.administration().one(
+        return database.asAdministrator().write().one(
                 row -> new AdminAnswers.UserChanged(true, AdminAnswers.User.of(row), row.getString(9), row.getInteger(10)),
                 CHANGE, id, change.value().subscriptionTier(), change.value().credits());
     }

@@ -26,8 +26,8 @@ import org.jboss.resteasy.reactive.RestMulti;
 import org.jboss.resteasy.reactive.RestQuery;
 import org.jboss.resteasy.reactive.server.Cancellable;
 
-import dev.chatkeep.security.CallerTransaction;
-import dev.chatkeep.security.Statements;
+import dev.chatkeep.database.Database;
+import dev.chatkeep.database.Statements;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
@@ -48,10 +48,10 @@ public class DataRightsResource {
             @Schema(description = "To be sure that it is meant", enumeration = "erase") @NotNull @Pattern(regexp = "erase", message = "must be \"erase\"") String confirm) {
     }
 
-    private final CallerTransaction transaction;
+    private final Database database;
 
-    public DataRightsResource(CallerTransaction transaction) {
-        this.transaction = transaction;
+    public DataRightsResource(Database database) {
+        this.database = database;
     }
 
     @GET
@@ -65,8 +65,8 @@ public class DataRightsResource {
     public RestMulti<Buffer> export(
             @Parameter(description = "`json` or `ndjson`") @RestQuery @DefaultValue("json") @Pattern(regexp = "json|ndjson", message = "must be json or ndjson") String format) {
         ExportFormat chosen = ExportFormat.valueOf(format.toUpperCase(Locale.ROOT));
-        Statements reading = transaction.reading();
-        Multi<Buffer> pieces = transaction.write(RECORD_EXPORT)
+        Statements reading = database.asCaller().read();
+        Multi<Buffer> pieces = database.asCaller().write().document(RECORD_EXPORT)
                 .onItem().transformToMulti(recorded -> UserExport.of(reading, chosen)).map(Buffer::buffer);
         return RestMulti.fromMultiData(pieces)
                 .encodeAsJsonArray(false)
@@ -87,6 +87,6 @@ public class DataRightsResource {
     @APIResponse(responseCode = "400", description = "The confirmation is missing")
     @APIResponse(responseCode = "422", description = "The confirmation is not the right word")
     public Uni<Buffer> erase(@NotNull @Valid Erasure erasure) {
-        return transaction.write(ERASE);
+        return database.asCaller().write().document(ERASE);
     }
 }

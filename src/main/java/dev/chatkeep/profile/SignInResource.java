@@ -10,7 +10,7 @@ import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.server.Cancellable;
 
-import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.database.Database;
 import io.quarkus.hibernate.reactive.panache.Panache;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
@@ -22,10 +22,10 @@ import io.smallrye.mutiny.Uni;
 @Tag(name = "Sign-in", description = "Who the caller is")
 public class SignInResource {
 
-    private final CallerTransaction transaction;
+    private final Database database;
 
-    public SignInResource(CallerTransaction transaction) {
-        this.transaction = transaction;
+    public SignInResource(Database database) {
+        this.database = database;
     }
 
     @POST
@@ -36,9 +36,9 @@ public class SignInResource {
     @APIResponse(responseCode = "200", description = "The caller's profile")
     @APIResponse(responseCode = "403", description = "The issuer does not know the user any more")
     public Uni<ProfileView> signIn() {
-        return transaction.entities(caller -> Panache.getSession()
+        return database.asCaller().entities(userId -> Panache.getSession()
                 .chain(session -> session.createNativeQuery("select chatkeep.sign_in()", Object.class).getSingleResult())
-                .chain(() -> Profile.<Profile> findById(caller.userId()))
+                .chain(() -> Profile.<Profile> findById(userId))
                 .map(ProfileView::of));
     }
 }

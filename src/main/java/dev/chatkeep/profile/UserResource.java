@@ -24,8 +24,8 @@ import org.jboss.resteasy.reactive.server.Cancellable;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.chatkeep.database.Database;
 import dev.chatkeep.problem.RequestProblems;
-import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.StrictJson;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
@@ -39,7 +39,7 @@ import io.vertx.core.buffer.Buffer;
 public class UserResource {
 
     private static final int ACTIVITIES = 50;
-    private static final int MOST_ACTIVITIES = 1_000;
+    private static final int MAX_ACTIVITIES = 1_000;
 
     private static final String DATA = "select chatkeep.user_data($1)::text";
     private static final String CHANGE = "select chatkeep.put_user_data($1, $2::text::jsonb)::text";
@@ -47,12 +47,12 @@ public class UserResource {
     private static final String SYNC = "select public.sync_profile_from_auth($1)::text from chatkeep.begin_write($1)";
     private static final String NO_CHANGE = "{}";
 
-    private final CallerTransaction transaction;
+    private final Database database;
     private final StrictJson strictJson;
     private final ObjectMapper json;
 
-    public UserResource(CallerTransaction transaction, StrictJson strictJson, ObjectMapper json) {
-        this.transaction = transaction;
+    public UserResource(Database database, StrictJson strictJson, ObjectMapper json) {
+        this.database = database;
         this.strictJson = strictJson;
         this.json = json;
     }
@@ -64,8 +64,8 @@ public class UserResource {
     @APIResponse(responseCode = "200", description = "The caller's data", content = @Content(schema = @Schema(implementation = ProfileAnswers.Data.class)))
     public Uni<Buffer> data() {
         // A user who has never written anything is made now.
-        Uni<Buffer> first = transaction.write(CHANGE, NO_CHANGE);
-        return transaction.read(DATA).onItem().ifNull().switchTo(first);
+        Uni<Buffer> first = database.asCaller().write().document(CHANGE, NO_CHANGE);
+        return database.asCaller().read().document(DATA).onItem().ifNull().switchTo(first);
     }
 
     @PUT
@@ -83,7 +83,7 @@ public class UserResource {
         StrictJson.Change<UserDataChange> change = strictJson.read(body, UserDataChange.class);
         change.refuseNull("ui", "session", "model", "model.temperature");
         change.tree().fields().forEachRemaining(section -> requireSize(section.getKey(), section.getValue()));
-        return transaction.write(CHANGE, change.json());
+        return database.asCaller().write().document(CHANGE, change.json());
     }
 
     private void requireSize(String section, JsonNode value) {
@@ -98,8 +98,8 @@ public class UserResource {
             + " database function `get_user_complete_profile` returns it.")
     @APIResponse(responseCode = "200", description = "The complete profile", content = @Content(schema = @Schema(type = SchemaType.OBJECT)))
     public Uni<Buffer> profile() {
-        Uni<Buffer> first = transaction.write(CHANGE, NO_CHANGE);
-        Uni<Buffer> profile = transaction.read(PROFILE);
+        Uni<Buffer> first = database.asCaller().write().document(CHANGE, NO_CHANGE);
+        Uni<Buffer> profile = database.asCaller().read().document(PROFILE);
         return profile.onItem().ifNull().switchTo(() -> first.chain(() -> profile));
     }
 
@@ -111,7 +111,7 @@ public class UserResource {
     @APIResponse(responseCode = "200", description = "What changed", content = @Content(schema = @Schema(implementation = ProfileAnswers.Synced.class)))
     @APIResponse(responseCode = "403", description = "The issuer does not know the user any more")
     public Uni<Buffer> sync() {
-        return transaction.write(SYNC);
+        return database.asCaller().write().document(SYNC);
     }
 
     @GET
@@ -121,8 +121,8 @@ public class UserResource {
     @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
     public Uni<ProfileAnswers.Activities> activity(
             @Parameter(description = "Entries a page, " + ACTIVITIES
-                    + " by default") @RestQuery @Min(1) @Max(MOST_ACTIVITIES) Integer limit,
+                    + " by default") @RestQuery @Min(1) @Max(MAX_ACTIVITIES) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
-        return ActivityPage.read(transaction.reading(), limit == null ? ACTIVITIES : limit, cursor, json);
+        return ActivityPage.read(database.asCaller().read(), limit == null ? ACTIVITIES : limit, cursor, json);
     }
 }

@@ -19,7 +19,7 @@ import io.vertx.core.http.HttpClientResponse;
 public final class ProviderCall {
 
     /** What is read of an error; the rest is not worth waiting for. */
-    private static final int MOST_ERROR_BYTES = 64 << 10;
+    private static final int MAX_ERROR_BYTES = 64 << 10;
     /** A provider that has said that this is all gets so long to end its answer, so that the connection can be used again. */
     private static final long TO_END_MILLIS = 1_000;
 
@@ -106,7 +106,7 @@ public final class ProviderCall {
         }
         Buffer error = Buffer.buffer();
         answer.handler(bytes -> {
-            if (error.length() < MOST_ERROR_BYTES) {
+            if (error.length() < MAX_ERROR_BYTES) {
                 error.appendBuffer(bytes);
             }
         });

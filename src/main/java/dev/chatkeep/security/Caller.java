@@ -26,10 +26,10 @@ public record Caller(UUID userId, String role, String claims, String address, St
     static final String SERVICE_ROLE = "service_role";
 
     /** The service itself, for what no request asked for. */
-    static final Caller SERVICE = new Caller(null, SERVICE_ROLE, "{\"role\":\"service_role\"}", "", "");
+    public static final Caller SERVICE = new Caller(null, SERVICE_ROLE, "{\"role\":\"service_role\"}", "", "");
 
     /** The caller of the current request, if there is one; its token has been verified. */
-    static Caller of(SecurityIdentity identity, RoutingContext exchange) {
+    public static Caller of(SecurityIdentity identity, RoutingContext exchange) {
         VerifiedToken token = (VerifiedToken) identity.getPrincipal();
         return new Caller(token.userId(), token.role(), token.payload(),
                 exchange == null ? "" : address(exchange.request().remoteAddress()),
@@ -45,7 +45,7 @@ public record Caller(UUID userId, String role, String claims, String address, St
     }
 
     /** The user behind the token; 403 where it is a service's token, which has none. */
-    UUID requireUserId() {
+    public UUID requireUserId() {
         if (userId == null) {
             throw Problem.of(Status.FORBIDDEN, "forbidden", "This token belongs to no user.");
         }

@@ -2,7 +2,7 @@ package dev.chatkeep.session;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.chatkeep.security.Statements;
+import dev.chatkeep.database.Statements;
 import dev.chatkeep.wire.Cursor;
 import dev.chatkeep.wire.Page;
 import io.smallrye.mutiny.Uni;

@@ -26,8 +26,8 @@ import org.jboss.resteasy.reactive.server.Cancellable;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.chatkeep.database.Database;
 import dev.chatkeep.problem.Problem;
-import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.wire.Text;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
@@ -40,28 +40,28 @@ import io.smallrye.mutiny.Uni;
 public class SessionResource {
 
     /** How many sessions a list holds at the most. */
-    static final int MOST = 10_000;
+    static final int MAX = 10_000;
 
     private static final String CREATE = "select " + SessionView.COLUMNS + " from chatkeep.create_session($1, $2, $3) s";
 
-    private final CallerTransaction transaction;
+    private final Database database;
     private final ObjectMapper json;
 
-    public SessionResource(CallerTransaction transaction, ObjectMapper json) {
-        this.transaction = transaction;
+    public SessionResource(Database database, ObjectMapper json) {
+        this.database = database;
         this.json = json;
     }
 
     @GET
     @Path("/sessions")
-    @Operation(summary = "List the sessions", description = "Newest `updated_at` first. Complete up to " + MOST
+    @Operation(summary = "List the sessions", description = "Newest `updated_at` first. Complete up to " + MAX
             + " sessions; with `limit` in pages of that size, each of which names the cursor of the next.")
     @APIResponse(responseCode = "200", description = "The sessions")
     @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
     public Uni<SessionAnswers.Many> list(
-            @Parameter(description = "Sessions a page") @RestQuery @Min(1) @Max(MOST) Integer limit,
+            @Parameter(description = "Sessions a page") @RestQuery @Min(1) @Max(MAX) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
-        return SessionPage.read(transaction.reading(), limit == null ? MOST : limit, cursor, json);
+        return SessionPage.read(database.asCaller().read(), limit == null ? MAX : limit, cursor, json);
     }
 
     @POST
@@ -75,7 +75,7 @@ public class SessionResource {
     @APIResponse(responseCode = "409", description = "The id is taken by a session with another title")
     @APIResponse(responseCode = "422", description = "A field is not valid")
     public Uni<SessionAnswers.One> create(@NotNull @Valid SessionRequests.Create session) {
-        return transaction.writing().one(SessionView::of, CREATE, session.id(), session.title())
+        return database.asCaller().write().one(SessionView::of, CREATE, session.id(), session.title())
                 .map(created -> new SessionAnswers.One(created, true));
     }
 
@@ -89,14 +89,14 @@ public class SessionResource {
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "A field is not valid")
     public Uni<SessionAnswers.One> rename(@NotNull @Valid SessionRequests.Rename change) {
-        return transaction.entities(caller -> ChatSession.find(caller.userId(), change.id())
+        return database.asCaller().entities(userId -> ChatSession.find(userId, change.id())
                 .onItem().ifNull().failWith(SessionResource::notFound)
                 .chain(session -> {
                     session.title = change.title();
                     // The trigger sets the times, so the row is read again; refresh() would log a warning each time.
                     return session.<ChatSession> flush().chain(() -> ChatSession.getSession())
                             .invoke(Mutiny.Session::clear)
-                            .chain(() -> ChatSession.find(caller.userId(), change.id()))
+                            .chain(() -> ChatSession.find(userId, change.id()))
                             .map(renamed -> new SessionAnswers.One(SessionView.of(renamed), true));
                 }));
     }
@@ -123,7 +123,7 @@ public class SessionResource {
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "The id is not valid")
     public Uni<SessionAnswers.Deleted> delete(@RestQuery @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id) {
-        return transaction.entities(caller -> ChatSession.delete(caller.userId(), id))
+        return database.asCaller().entities(userId -> ChatSession.delete(userId, id))
                 .map(deleted -> {
                     if (deleted == 0) {
                         throw notFound();
@@ -138,7 +138,7 @@ public class SessionResource {
     @Operation(summary = "Delete all sessions", description = "Their messages go with them. What was used stays counted.")
     @APIResponse(responseCode = "200", description = "The sessions are gone")
     public Uni<SessionAnswers.Cleared> clearAll() {
-        return transaction.entities(caller -> ChatSession.deleteAll(caller.userId()))
+        return database.asCaller().entities(userId -> ChatSession.deleteAll(userId))
                 .map(deleted -> new SessionAnswers.Cleared(true,
                         deleted == 1 ? "1 session was deleted." : deleted + " sessions were deleted.", deleted));
     }

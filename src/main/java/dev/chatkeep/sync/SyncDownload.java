@@ -8,9 +8,9 @@ import java.util.List;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.chatkeep.database.Statements;
 import dev.chatkeep.message.MessageInput;
 import dev.chatkeep.message.MessageReader;
-import dev.chatkeep.security.Statements;
 import dev.chatkeep.sync.SyncAnswers.Conversation;
 import dev.chatkeep.sync.SyncAnswers.Downloaded;
 import dev.chatkeep.wire.JsonParts;
@@ -27,7 +27,7 @@ final class SyncDownload {
     /** How many conversations a download holds. */
     static final int NEWEST = 10;
     /** How many bytes of content a download holds at the most. */
-    private static final long MOST_BYTES = 64 << 20;
+    private static final long MAX_BYTES = 64 << 20;
     /** Up to so much it is read at once, beyond that in parts. */
     private static final long SMALL_BYTES = 2 * MessageReader.PART_BYTES;
     private static final long SMALL_MESSAGES = 2 * MessageReader.PART_MESSAGES;
@@ -69,7 +69,7 @@ final class SyncDownload {
 
     /** @return {@link Downloaded}, or {@link Parts} of the same where it is large */
     static Uni<Object> read(Statements reading, ObjectMapper json) {
-        return reading.run(DOWNLOAD, MOST_BYTES, SMALL_BYTES, SMALL_MESSAGES).map(rows -> {
+        return reading.run(DOWNLOAD, MAX_BYTES, SMALL_BYTES, SMALL_MESSAGES).map(rows -> {
             Downloaded downloaded = downloaded(rows);
             return Boolean.FALSE.equals(rows.iterator().next().getBoolean(12))
                     ? new Parts(parts(reading, downloaded, new JsonParts(json)))

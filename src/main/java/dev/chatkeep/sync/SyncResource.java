@@ -20,7 +20,7 @@ import org.jboss.resteasy.reactive.server.Cancellable;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.database.Database;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
 
@@ -31,12 +31,12 @@ import io.smallrye.mutiny.Uni;
 @Tag(name = "Sync", description = "Whole conversations up and down")
 public class SyncResource {
 
-    private final CallerTransaction transaction;
+    private final Database database;
     private final SyncUpload upload;
     private final ObjectMapper json;
 
-    public SyncResource(CallerTransaction transaction, SyncUpload upload, ObjectMapper json) {
-        this.transaction = transaction;
+    public SyncResource(Database database, SyncUpload upload, ObjectMapper json) {
+        this.database = database;
         this.upload = upload;
         this.json = json;
     }
@@ -47,7 +47,7 @@ public class SyncResource {
             + " the list of sessions names them, and their messages can be read one by one.")
     @APIResponse(responseCode = "200", description = "The conversations", content = @Content(schema = @Schema(implementation = SyncAnswers.Downloaded.class)))
     public Uni<Object> download() {
-        return SyncDownload.read(transaction.reading(), json);
+        return SyncDownload.read(database.asCaller().read(), json);
     }
 
     @POST

@@ -21,9 +21,9 @@ import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.chatkeep.database.Database;
 import dev.chatkeep.problem.Problem.FieldError;
 import dev.chatkeep.problem.RequestProblems;
-import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.sync.SyncAnswers.Detail;
 import dev.chatkeep.sync.SyncAnswers.Results;
 import dev.chatkeep.wire.OffEventLoop;
@@ -36,7 +36,7 @@ import io.vertx.core.buffer.Buffer;
 public class SyncUpload {
 
     /** How many conversations an upload may hold. */
-    private static final int MOST = 10_000;
+    private static final int MAX = 10_000;
 
     private static final String SYNC = "select public.sync_user_conversations($1, $2::text::jsonb)::text";
 
@@ -44,8 +44,8 @@ public class SyncUpload {
     @Schema(name = "SyncRequest")
     @RegisterForReflection // Jackson reads it from the body, not as the parameter of a resource
     record Request(
-            @Schema(implementation = ConversationInput[].class) @NotNull @Size(max = MOST, message = "must be at most "
-                    + MOST) List<JsonNode> conversations) {
+            @Schema(implementation = ConversationInput[].class) @NotNull @Size(max = MAX, message = "must be at most "
+                    + MAX) List<JsonNode> conversations) {
     }
 
     /**
@@ -55,12 +55,12 @@ public class SyncUpload {
     private record Checked(List<Detail> details, String accepted) {
     }
 
-    private final CallerTransaction transaction;
+    private final Database database;
     private final ObjectMapper json;
     private final Validator validator;
 
-    SyncUpload(CallerTransaction transaction, ObjectMapper json, Validator validator) {
-        this.transaction = transaction;
+    SyncUpload(Database database, ObjectMapper json, Validator validator) {
+        this.database = database;
         this.json = json;
         this.validator = validator;
     }
@@ -68,13 +68,15 @@ public class SyncUpload {
     /** Reads and checks what may be 16 MiB. */
     Uni<Results> store(byte[] body) {
         return OffEventLoop.run(() -> check(body))
-                .chain(checked -> store(checked, accepted -> transaction.write(SYNC, accepted).map(Buffer::toString)));
+                .chain(checked -> store(checked,
+                        accepted -> database.asCaller().write().document(SYNC, accepted).map(Buffer::toString)));
     }
 
     /** Stores conversations of a user without a request of theirs, by the service. Not for the event loop: it checks first. */
     public Uni<Results> storeAsService(UUID userId, List<JsonNode> conversations) {
         Checked checked = check(conversations);
-        return store(checked, accepted -> transaction.asService(SYNC, userId, accepted).map(row -> row.getString(0)));
+        return store(checked,
+                accepted -> database.asService().write().row(SYNC, userId, accepted).map(row -> row.getString(0)));
     }
 
     private Checked check(byte[] body) throws IOException {

@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 
-import dev.chatkeep.security.Statements;
+import dev.chatkeep.database.Statements;
 import io.smallrye.mutiny.Uni;
 import io.vertx.sqlclient.Row;
 

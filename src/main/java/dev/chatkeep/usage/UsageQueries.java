@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 
-import dev.chatkeep.security.Statements;
+import dev.chatkeep.database.Statements;
 import dev.chatkeep.usage.UsageAnswers.AllTime;
 import dev.chatkeep.usage.UsageAnswers.Day;
 import dev.chatkeep.usage.UsageAnswers.Days;

@@ -13,7 +13,7 @@ import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.RestQuery;
 
-import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.database.Database;
 import dev.chatkeep.wire.DayRange;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
@@ -25,10 +25,10 @@ import io.smallrye.mutiny.Uni;
 @Tag(name = "Usage", description = "What the caller used and what it cost, by UTC days")
 public class UsageResource {
 
-    private final CallerTransaction transaction;
+    private final Database database;
 
-    public UsageResource(CallerTransaction transaction) {
-        this.transaction = transaction;
+    public UsageResource(Database database) {
+        this.database = database;
     }
 
     @GET
@@ -39,7 +39,7 @@ public class UsageResource {
     @APIResponse(responseCode = "422", description = "The range is not valid")
     public Uni<UsageAnswers.Days> daily(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
-        return UsageQueries.daily(transaction.reading(), DayRange.of(from, to));
+        return UsageQueries.daily(database.asCaller().read(), DayRange.of(from, to));
     }
 
     @GET
@@ -50,7 +50,7 @@ public class UsageResource {
     @APIResponse(responseCode = "422", description = "The range is not valid")
     public Uni<UsageAnswers.Models> models(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
-        return UsageQueries.models(transaction.reading(), DayRange.of(from, to));
+        return UsageQueries.models(database.asCaller().read(), DayRange.of(from, to));
     }
 
     @GET
@@ -58,6 +58,6 @@ public class UsageResource {
     @Operation(summary = "Read the usage of today, 7 days, 30 days and all time")
     @APIResponse(responseCode = "200", description = "The figures")
     public Uni<UsageAnswers.Summary> summary() {
-        return UsageQueries.summary(transaction.reading());
+        return UsageQueries.summary(database.asCaller().read());
     }
 }

@@ -14,7 +14,7 @@ public record DayRange(LocalDate from, LocalDate to) {
     public static final String TO = "Last day (UTC), included; by default today";
 
     private static final int DEFAULT_DAYS = 30;
-    private static final int MOST_DAYS = 366;
+    private static final int MAX_DAYS = 366;
     private static final LocalDate EARLIEST = LocalDate.of(1970, 1, 1);
     private static final LocalDate LATEST = LocalDate.of(9999, 12, 31);
 
@@ -27,8 +27,8 @@ public record DayRange(LocalDate from, LocalDate to) {
         if (first.isAfter(last)) {
             throw RequestProblems.ofField("from", "must not be after to");
         }
-        if (ChronoUnit.DAYS.between(first, last) >= MOST_DAYS) {
-            throw RequestProblems.ofField("from", "must be at most " + (MOST_DAYS - 1) + " days before to");
+        if (ChronoUnit.DAYS.between(first, last) >= MAX_DAYS) {
+            throw RequestProblems.ofField("from", "must be at most " + (MAX_DAYS - 1) + " days before to");
         }
         return new DayRange(first, last);
     }

@@ -95,7 +95,7 @@ public class JsonRules implements ObjectMapperCustomizer {
     /** As PostgreSQL writes it: without an exponent, which only a number that a client made up could need. */
     private static final class Plain extends StdScalarSerializer<BigDecimal> {
 
-        private static final int MOST_DIGITS = 100;
+        private static final int MAX_DIGITS = 100;
 
         Plain() {
             super(BigDecimal.class);
@@ -103,7 +103,7 @@ public class JsonRules implements ObjectMapperCustomizer {
 
         @Override
         public void serialize(BigDecimal number, JsonGenerator json, SerializerProvider provider) throws IOException {
-            json.writeNumber(Math.abs(number.scale()) < MOST_DIGITS ? number.toPlainString() : number.toString());
+            json.writeNumber(Math.abs(number.scale()) < MAX_DIGITS ? number.toPlainString() : number.toString());
         }
     }
 

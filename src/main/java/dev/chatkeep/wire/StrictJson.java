@@ -45,7 +45,7 @@ public class StrictJson {
     }
 
     /** No change is anywhere near as large, and it is read on the event loop. */
-    private static final int MOST_BYTES = 256 << 10;
+    private static final int MAX_BYTES = 256 << 10;
 
     private final ObjectMapper json;
     private final ObjectReader strict;
@@ -69,9 +69,9 @@ public class StrictJson {
 
     /** What may be left out as a whole. */
     public <T> Change<T> readOptions(byte[] body, Class<T> type) {
-        if (body != null && body.length > MOST_BYTES) {
+        if (body != null && body.length > MAX_BYTES) {
             throw Problem.of(Status.REQUEST_ENTITY_TOO_LARGE, "too_large",
-                    "The request has more than " + MOST_BYTES + " bytes.");
+                    "The request has more than " + MAX_BYTES + " bytes.");
         }
         try {
             JsonNode tree = body == null || body.length == 0 ? null : strict.readTree(body);

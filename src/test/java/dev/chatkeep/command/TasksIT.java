@@ -84,7 +84,7 @@ class TasksIT {
             Target target = new Target(server, server.createDatabase());
 
             Ended migrated = target.run("migrate");
-            assertThat(migrated).isEqualTo(new Ended(0, "The schema is at version 7.\n", ""));
+            assertThat(migrated).isEqualTo(new Ended(0, "The schema is at version 6.\n", ""));
 
             UUID user = target.newUser();
             Path lines = Files.writeString(directory.resolve("conversations.jsonl"),

@@ -579,11 +579,11 @@ class CompletionsTest {
                         {'id': 'r1', 'session_id': 's1', 'role': 'assistant', 'content': '**Because**', 'model': 'gpt', 'total_tokens': 7,
                          'output_tokens': 7, 'user_message_id': 'q1', 'content_type': 'markdown', 'elapsed_ms': 1500,
                          'completion_id': 'chatcmpl-1', 'is_streaming': false,
-                         'metadata': {'completion': 'r1', 'finish_reason': 'stop', 'unit_cost': 3, 'cost': 21, 'question_cost': 20}}
+                         'metadata': {'stream_id': 'r1', 'finish_reason': 'stop', 'unit_cost': 3, 'cost': 21, 'question_cost': 20}}
                         """));
         assertThat(row("q1")).isEqualTo(json("""
                 {'id': 'q1', 'session_id': 's1', 'role': 'user', 'content': 'Why?', 'model': 'gpt', 'total_tokens': 10,
-                 'input_tokens': 10, 'is_streaming': false, 'metadata': {'completion': 'r1', 'unit_cost': 2, 'cost': 20}}
+                 'input_tokens': 10, 'is_streaming': false, 'metadata': {'stream_id': 'r1', 'unit_cost': 2, 'cost': 20}}
                 """));
         assertThat(daily()).isEqualTo(new Counted(1, 1, 10, 7, "41"));
         assertThat(ofModel("gpt")).isEqualTo(new Counted(1, 1, 10, 7, "41"));
@@ -1030,7 +1030,7 @@ class CompletionsTest {
         assertThat(answer.get("output_tokens").asInt()).isEqualTo(4);
         assertThat(answer.get("metadata")).isEqualTo(
                 json("""
-                        {'interrupted': true, 'usage_estimated': true, 'completion': 'r1', 'unit_cost': 3, 'cost': 12, 'question_cost': 10}
+                        {'interrupted': true, 'usage_estimated': true, 'stream_id': 'r1', 'unit_cost': 3, 'cost': 12, 'question_cost': 10}
                         """));
         assertThat(daily()).isEqualTo(new Counted(1, 1, 5, 4, "22"));
         assertThat(ofModel("gpt")).isEqualTo(new Counted(1, 1, 5, 4, "22"));

@@ -4,14 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.concurrent.atomic.AtomicLong;
 
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ContentTypeTest {
 
-    /** A few times the square of the 4,000 characters that are looked at: what takes milliseconds. */
-    private static final long MOST_READ = 100_000_000;
+    /** A few times the square of the 4,000 characters that are looked at. It takes milliseconds to read so many. */
+    private static final long MAX_READ = 100_000_000;
 
     @ParameterizedTest
     @ValueSource(strings = {
@@ -19,8 +19,12 @@ class ContentTypeTest {
             "> quoted",
             "```java\nint i;\n```", "~~~\ncode\n~~~", "| a | b |\n|---|---|", "That is **important**.", "Call `run()` first.",
             "See [the page](https://example.org).", "Text\r\n\r\n## Title" })
-    void markdownGivesItselfAway(String text) {
-        assertThat(ContentType.of(text)).isEqualTo("markdown");
+    void markdownIsRecognized(String text) {
+        // When
+        String type = ContentType.of(text);
+
+        // Then
+        assertThat(type).isEqualTo("markdown");
     }
 
     @ParameterizedTest
@@ -29,23 +33,37 @@ class ContentTypeTest {
             "f(x) [1]",
             "####### seven", "    - code, not a list", "either|or", "`unfinished", "**across\nlines**", "Tom's 5 o'clock" })
     void theRestIsText(String text) {
-        assertThat(ContentType.of(text)).isEqualTo("text");
+        // When
+        String type = ContentType.of(text);
+
+        // Then
+        assertThat(type).isEqualTo("text");
     }
 
-    @Test
-    void onlyTheBeginningIsLookedAt() {
-        assertThat(ContentType.of("a".repeat(3_990) + "\n# Title")).isEqualTo("markdown");
-        assertThat(ContentType.of("a".repeat(4_000) + "\n# Title")).isEqualTo("text");
+    @ParameterizedTest
+    @CsvSource({ "3990, markdown", "4000, text" })
+    void onlyTheBeginningIsLookedAt(int characters, String expected) {
+        // Given
+        String text = "a".repeat(characters) + "\n# Title";
+
+        // When
+        String type = ContentType.of(text);
+
+        // Then
+        assertThat(type).isEqualTo(expected);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "*", "**", "`", "[", "[a](", "|", "| a ", "**a", " ", "\n", "1", "[[", "](" })
     void noTextTakesLong(String repeated) {
+        // Given
         Read text = new Read(repeated.repeat(20_000), new AtomicLong());
 
+        // When
         ContentType.of(text);
 
-        assertThat(text.characters()).hasPositiveValue().hasValueLessThan(MOST_READ);
+        // Then
+        assertThat(text.characters()).hasPositiveValue().hasValueLessThan(MAX_READ);
     }
 
     /** A text that counts how often one of its characters is read. */

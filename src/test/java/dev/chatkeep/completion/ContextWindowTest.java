@@ -10,8 +10,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-import dev.chatkeep.completion.Admission.ContextMessage;
-
 class ContextWindowTest {
 
     /** Three tokens, so a message of seven. */
@@ -19,66 +17,89 @@ class ContextWindowTest {
 
     @Test
     void whatFitsStays() {
+        // Given
         List<ContextMessage> messages = List.of(message("system", "Be brief"), message("user", THREE));
 
-        assertThat(fit(messages, 1_000, null)).isEqualTo(messages);
+        // When
+        List<ContextMessage> kept = fit(messages, 1_000, null);
+
+        // Then
+        assertThat(kept).isEqualTo(messages);
     }
 
     @Test
     void noMessagesFitAnywhere() {
-        assertThat(fit(List.of(), 1, null)).isEmpty();
+        // When
+        List<ContextMessage> kept = fit(List.of(), 1, null);
+
+        // Then
+        assertThat(kept).isEmpty();
     }
 
     @ParameterizedTest
     @CsvSource({ "100, 51, 7", "100, 50, 7", "99, 50, 7", "96, 50, 6", "120, 50, 10", "120, 60, 8", "120, 90, 8" })
-    void theOldestMessagesGoFirst(int tokens, int answer, int kept) {
+    void theOldestMessagesGoFirst(int tokens, int answer, int expected) {
+        // Given
         List<ContextMessage> messages = conversation(20);
 
-        assertThat(fit(messages, tokens, answer)).isEqualTo(messages.subList(20 - kept, 20));
+        // When
+        List<ContextMessage> kept = fit(messages, tokens, answer);
+
+        // Then
+        assertThat(kept).isEqualTo(messages.subList(20 - expected, 20));
     }
 
     @ParameterizedTest
     @CsvSource({ "100, 10", "56, 6", "20000, 2272" })
-    void unlessSaidTheAnswerHasAQuarterOrFourThousandTokens(int tokens, int kept) {
+    void withoutALimitTheAnswerHasAQuarterOrFourThousandTokens(int tokens, int expected) {
+        // Given
         List<ContextMessage> messages = conversation(3_000);
 
-        assertThat(fit(messages, tokens, null)).isEqualTo(messages.subList(3_000 - kept, 3_000));
+        // When
+        List<ContextMessage> kept = fit(messages, tokens, null);
+
+        // Then
+        assertThat(kept).isEqualTo(messages.subList(3_000 - expected, 3_000));
     }
 
     @Test
     void instructionsStayWhereTheyAre() {
+        // Given
         List<ContextMessage> messages = new ArrayList<>(conversation(10));
         messages.add(0, message("system", THREE));
         messages.add(8, message("system", THREE));
 
+        // When
         List<ContextMessage> kept = fit(messages, 70, 35);
 
+        // Then
         assertThat(kept).containsExactly(messages.get(0), messages.get(8), messages.get(9), messages.get(10), messages.get(11));
     }
 
     @Test
     void theLastMessageStaysWhateverItsSize() {
+        // Given
         List<ContextMessage> messages = List.of(message("system", THREE), message("user", THREE),
                 message("user", "word ".repeat(500)));
 
-        assertThat(fit(messages, 20, null)).containsExactly(messages.get(0), messages.get(2));
+        // When
+        List<ContextMessage> kept = fit(messages, 20, null);
+
+        // Then
+        assertThat(kept).containsExactly(messages.get(0), messages.get(2));
     }
 
     @Test
-    void whatIsOlderThanAMessageThatGoesGoesToo() {
+    void whatIsOlderThanADroppedMessageIsDropped() {
+        // Given
         List<ContextMessage> messages = List.of(message("user", THREE), message("assistant", "word ".repeat(500)),
                 message("user", THREE));
 
-        assertThat(fit(messages, 100, null)).containsExactly(messages.get(2));
-    }
+        // When
+        List<ContextMessage> kept = fit(messages, 100, null);
 
-    @Test
-    void aLongTextCountsAsItBegins() {
-        int half = TokenEstimate.of("word ".repeat(40_000));
-
-        assertThat(TokenEstimate.of("word ".repeat(80_000))).isEqualTo(2 * half);
-        assertThat(TokenEstimate.of(THREE)).isEqualTo(3);
-        assertThat(TokenEstimate.of("")).isZero();
+        // Then
+        assertThat(kept).containsExactly(messages.get(2));
     }
 
     private static List<ContextMessage> fit(List<ContextMessage> messages, int tokens, Integer answer) {

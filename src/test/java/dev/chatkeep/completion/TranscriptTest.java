@@ -12,7 +12,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.chatkeep.completion.Transcript.Piece;
 import dev.chatkeep.completion.Usage.Reported;
 
 class TranscriptTest {
@@ -21,7 +20,8 @@ class TranscriptTest {
 
     @Test
     void aStreamIsJoined() {
-        List<Piece> pieces = add(
+        // When
+        List<PieceKind> pieces = add(
                 "{'id': 'chatcmpl-1', 'model': 'gpt-a', 'choices': [{'index': 0, 'delta': {'role': 'assistant', 'content': ''}}]}",
                 "{'id': 'chatcmpl-1', 'model': 'gpt-a', 'choices': [{'index': 0, 'delta': {'content': 'Be'}}]}",
                 "{'id': 'chatcmpl-1', 'choices': [{'index': 0, 'delta': {'content': 'cause'}, 'finish_reason': null}]}",
@@ -29,7 +29,9 @@ class TranscriptTest {
                 "{'id': 'chatcmpl-1', 'choices': [], 'usage': {'prompt_tokens': 10, 'completion_tokens': 7}}",
                 "[DONE]");
 
-        assertThat(pieces).containsExactly(Piece.CHUNK, Piece.CHUNK, Piece.CHUNK, Piece.CHUNK, Piece.USAGE, Piece.LAST);
+        // Then
+        assertThat(pieces).containsExactly(PieceKind.CHUNK, PieceKind.CHUNK, PieceKind.CHUNK, PieceKind.CHUNK, PieceKind.USAGE,
+                PieceKind.LAST);
         assertThat(transcript.text()).hasToString("Because");
         assertThat(transcript.completionId()).isEqualTo("chatcmpl-1");
         assertThat(transcript.model()).isEqualTo("gpt-a");
@@ -41,13 +43,15 @@ class TranscriptTest {
 
     @Test
     void aWholeCompletionIsComplete() {
-        List<Piece> pieces = add("""
+        // When
+        List<PieceKind> pieces = add("""
                 {'id': 'chatcmpl-1', 'model': 'gpt-a', 'choices': [{'index': 0, 'message': {'content': 'Because'}}],
                  'usage': {'prompt_tokens': 10, 'completion_tokens': 7, 'prompt_tokens_details': {'cached_tokens': 4},
                            'completion_tokens_details': {'reasoning_tokens': 3}}}
                 """);
 
-        assertThat(pieces).containsExactly(Piece.CHUNK);
+        // Then
+        assertThat(pieces).containsExactly(PieceKind.CHUNK);
         assertThat(transcript.text()).hasToString("Because");
         assertThat(transcript.usage()).isEqualTo(new Reported(10, 7, 4, 3));
         assertThat(transcript.isComplete()).isTrue();
@@ -55,15 +59,21 @@ class TranscriptTest {
 
     @Test
     void nothingIsNotComplete() {
-        assertThat(transcript.isComplete()).isFalse();
+        // When
+        boolean complete = transcript.isComplete();
+
+        // Then
+        assertThat(complete).isFalse();
         assertThat(transcript.isEmpty()).isTrue();
         assertThat(transcript.usage()).isEqualTo(Reported.NOTHING);
     }
 
     @Test
     void partOfAnAnswerIsNotComplete() {
+        // When
         add("{'choices': [{'delta': {'content': 'Be'}}]}");
 
+        // Then
         assertThat(transcript.isComplete()).isFalse();
         assertThat(transcript.isEmpty()).isFalse();
     }
@@ -78,9 +88,11 @@ class TranscriptTest {
             'audio': {'data': 'AAAA'}                                          | 1
             'content': 'Let me think', 'reasoning': 'Let me think'             | 6
             """)
-    void whatIsProducedBesideTheTextIsCountedWhereTheProviderDoesNotSay(String delta, int tokens) {
+    void whatIsProducedBesideTheTextIsEstimated(String delta, int tokens) {
+        // When
         add("{'choices': [{'delta': {%s}}]}".formatted(delta));
 
+        // Then
         assertThat(transcript.isEmpty()).isFalse();
         assertThat(transcript.estimatedTokens()).isEqualTo(tokens);
     }
@@ -88,34 +100,42 @@ class TranscriptTest {
     @ParameterizedTest
     @ValueSource(strings = { "[DONE]", " [DONE] ", "{'choices': [{'delta': {}, 'finish_reason': 'length'}]}" })
     void eitherOfTwoSignsEndsAnAnswer(String data) {
+        // When
         add(data);
 
+        // Then
         assertThat(transcript.isComplete()).isTrue();
     }
 
     @Test
     void ofSeveralChoicesTheFirstCounts() {
+        // When
         add("{'choices': [{'index': 1, 'delta': {'content': 'other'}, 'finish_reason': 'stop'}, {'index': 0, 'delta': {'content': 'this'}}]}");
 
+        // Then
         assertThat(transcript.text()).hasToString("this");
         assertThat(transcript.isComplete()).isFalse();
     }
 
     @Test
-    void whatTheProviderSaidFirstOfItselfStays() {
+    void theFirstIdAndModelCount() {
+        // When
         add("{'id': '', 'model': null, 'choices': []}", "{'id': 'a', 'model': 'm', 'choices': []}",
                 "{'id': 'b', 'model': 'n', 'choices': []}");
 
+        // Then
         assertThat(transcript.completionId()).isEqualTo("a");
         assertThat(transcript.model()).isEqualTo("m");
     }
 
     @Test
-    void whatItSaidLastOfUsageStays() {
+    void theLastReportOfUsageCounts() {
+        // When
         add("{'choices': [{'delta': {'content': 'a'}}], 'usage': {'prompt_tokens': 10, 'completion_tokens': 1}}",
                 "{'choices': [{'delta': {'content': 'b'}}], 'usage': null}",
                 "{'choices': [{'delta': {'content': 'c'}}], 'usage': {'prompt_tokens': 10, 'completion_tokens': 3}}");
 
+        // Then
         assertThat(transcript.usage()).isEqualTo(new Reported(10, 3, null, null));
     }
 
@@ -128,48 +148,59 @@ class TranscriptTest {
             {'prompt_tokens': 99999999999}                     | 2147483647 | -
             {}                                                 | -          | -
             """)
-    void usageIsTakenAsFarAsItMakesSense(String usage, Integer prompt, Integer completion) {
+    void usageCountsWhereItMakesSense(String usage, Integer prompt, Integer completion) {
+        // When
         add("{'choices': [], 'usage': %s}".formatted(usage.replace("\"", "'")));
 
+        // Then
         assertThat(transcript.usage()).isEqualTo(new Reported(prompt, completion, null, null));
     }
 
     @Test
     void contentMayComeInParts() {
+        // When
         add("{'choices': [{'delta': {'content': [{'type': 'text', 'text': 'Be'}, {'type': 'image'}, {'type': 'text', 'text': 'cause'}]}}]}");
 
+        // Then
         assertThat(transcript.text()).hasToString("Because");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "", "no JSON", "{'choices': ", "null", "7", "'text'", "[]", "{}", "{'choices': {}}",
             "{'usage': 5}" })
-    void whatIsNoChunkIsCountedAndLeftOut(String data) {
+    void malformedPiecesAreCountedAndLeftOut(String data) {
+        // Given
         add("{'choices': [{'delta': {'content': 'a'}}]}");
 
-        List<Piece> pieces = add(data, "{'choices': [{'delta': {'content': 'b'}}]}");
+        // When
+        List<PieceKind> pieces = add(data, "{'choices': [{'delta': {'content': 'b'}}]}");
 
-        assertThat(pieces).containsExactly(Piece.MALFORMED, Piece.CHUNK);
+        // Then
+        assertThat(pieces).containsExactly(PieceKind.MALFORMED, PieceKind.CHUNK);
         assertThat(transcript.malformed()).isEqualTo(1);
         assertThat(transcript.text()).hasToString("ab");
     }
 
     @Test
-    void theProviderMaySayThatItFailed() {
-        List<Piece> pieces = add("{'error': {'message': 'overloaded'}}", "{'error': null, 'choices': []}");
+    void theProviderMayReportAnError() {
+        // When
+        List<PieceKind> pieces = add("{'error': {'message': 'overloaded'}}", "{'error': null, 'choices': []}");
 
-        assertThat(pieces).containsExactly(Piece.ERROR, Piece.CHUNK);
+        // Then
+        assertThat(pieces).containsExactly(PieceKind.ERROR, PieceKind.CHUNK);
         assertThat(transcript.malformed()).isZero();
         assertThat(transcript.isComplete()).isFalse();
     }
 
     @Test
     void toolCallsAreJoined() {
+        // When
         add("{'choices': [{'delta': {'tool_calls': [{'index': 0, 'id': 'c1', 'type': 'function', 'function': {'name': 'f', 'arguments': ''}}]}}]}",
                 "{'choices': [{'delta': {'tool_calls': [{'index': 0, 'function': {'arguments': '[1,'}}]}}]}",
                 "{'choices': [{'delta': {'tool_calls': [{'index': 1, 'id': 'c2', 'type': 'function', 'function': {'name': 'g', 'arguments': '[3]'}}]}}]}",
                 "{'choices': [{'delta': {'tool_calls': [{'index': 0, 'function': {'arguments': '2]'}}]}}]}");
 
+        // Then
         assertThat(transcript.toolCalls()).map(Object::toString).containsExactly(
                 quoted("{'id':'c1','type':'function','function':{'name':'f','arguments':'[1,2]'}}"),
                 quoted("{'id':'c2','type':'function','function':{'name':'g','arguments':'[3]'}}"));
@@ -178,22 +209,37 @@ class TranscriptTest {
 
     @Test
     void aWholeCompletionHasToolCallsWithoutNumbers() {
+        // When
         add("{'choices': [{'message': {'content': null, 'tool_calls': [{'id': 'c1', 'function': {'name': 'f'}}, {'id': 'c2', 'function': {'name': 'g'}}]}}]}");
 
+        // Then
         assertThat(transcript.toolCalls()).map(call -> call.get("id").asText()).containsExactly("c1", "c2");
         assertThat(transcript.text()).isEmpty();
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "[{'index': 5, 'id': 'c1'}]", "[{'index': -1, 'id': 'c1'}]", "['c1', null]", "'c1'" })
-    void toolCallsThatMakeNoSenseAreLeftOut(String calls) {
+    void malformedToolCallsAreLeftOut(String calls) {
+        // When
         add("{'choices': [{'delta': {'content': 'a', 'tool_calls': %s}}]}".formatted(calls));
 
+        // Then
         assertThat(transcript.toolCalls()).isEmpty();
         assertThat(transcript.text()).hasToString("a");
     }
 
-    private List<Piece> add(String... data) {
+    @ParameterizedTest
+    @CsvSource({ "a, 16777216, false", "a, 16777217, true", "é, 8388608, false", "é, 8388609, true", "€, 5592405, false",
+            "€, 5592406, true", "😀, 4194304, false", "😀, 4194305, true" })
+    void anAnswerMayHaveSixteenMebibytes(String character, int count, boolean tooLarge) {
+        // When
+        add("{'choices': [{'delta': {'content': '%s'}}]}".formatted(character.repeat(count)));
+
+        // Then
+        assertThat(transcript.isTooLarge()).isEqualTo(tooLarge);
+    }
+
+    private List<PieceKind> add(String... data) {
         return Stream.of(data).map(TranscriptTest::quoted).map(transcript::add).toList();
     }
 

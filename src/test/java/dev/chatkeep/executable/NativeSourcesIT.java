@@ -33,7 +33,7 @@ class NativeSourcesIT {
         Set<String> types = new TreeSet<>(JacksonTypes.in(CLASSES));
         types.removeIf(NativeSourcesIT::isNotAskedForMembers);
 
-        assertThat(types).contains("dev.chatkeep.completion.Events$Delta", "dev.chatkeep.sync.ConversationInput",
+        assertThat(types).contains("dev.chatkeep.completion.chat.ChatEvents$Delta", "dev.chatkeep.sync.ConversationInput",
                 "dev.chatkeep.catalog.CatalogImport$Row");
         assertThat(NativeSources.registered()).containsAll(types);
     }

@@ -16,8 +16,8 @@ import org.junit.jupiter.api.Test;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.chatkeep.database.Database;
 import dev.chatkeep.maintenance.RetentionOfConversationsTest.ThirtyDays;
-import dev.chatkeep.security.CallerTransaction;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
@@ -49,7 +49,7 @@ class RetentionOfConversationsTest {
     Retention retention;
 
     @Inject
-    CallerTransaction transaction;
+    Database database;
 
     @Inject
     MeterRegistry metrics;
@@ -169,7 +169,7 @@ class RetentionOfConversationsTest {
     }
 
     private JsonNode run() {
-        return Json.of(retention.run(transaction.service()).await().atMost(PATIENCE)).path("deleted_records");
+        return Json.of(retention.run(database.asService().write()).await().atMost(PATIENCE)).path("deleted_records");
     }
 
     private List<String> conversations() {

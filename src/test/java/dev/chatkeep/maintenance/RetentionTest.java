@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
-import dev.chatkeep.security.CallerTransaction;
+import dev.chatkeep.database.Database;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
@@ -49,7 +49,7 @@ class RetentionTest {
     RetentionJob job;
 
     @Inject
-    CallerTransaction transaction;
+    Database database;
 
     @Inject
     MeterRegistry metrics;
@@ -105,7 +105,7 @@ class RetentionTest {
         usage(90);
 
         // When
-        JsonNode answer = Json.of(await(retention.run(transaction.service())));
+        JsonNode answer = Json.of(await(retention.run(database.asService().write())));
 
         // Then
         assertThat(answer.path("deleted_records")).isEqualTo(Json.of("""
@@ -383,7 +383,7 @@ class RetentionTest {
     }
 
     private JsonNode run(int days) {
-        return Json.of(await(retention.run(transaction.service(), days)));
+        return Json.of(await(retention.run(database.asService().write(), days)));
     }
 
     private static <T> T await(Uni<T> uni) {

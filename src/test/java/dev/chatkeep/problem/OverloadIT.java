@@ -37,7 +37,7 @@ class OverloadIT {
     @BeforeEach
     void start() throws Exception {
         service = new PackagedService(Map.of("QUARKUS_DATASOURCE_REACTIVE_MAX_SIZE", String.valueOf(CONNECTIONS),
-                "CHATKEEP_DATABASE_MOST_WAITING", String.valueOf(WAITING),
+                "CHATKEEP_DATABASE_MAX_WAITING", String.valueOf(WAITING),
                 "CHATKEEP_DATABASE_PATIENCE", "10S",
                 "CHATKEEP_COMPLETION_CHECKPOINT_INTERVAL", "1H"));
         service.start();

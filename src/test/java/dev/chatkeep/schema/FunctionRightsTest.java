@@ -119,7 +119,6 @@ class FunctionRightsTest {
                 "select chatkeep.charge_questions('%1$s', '{m1}')",
                 "select chatkeep.booking_day(now())",
                 "select chatkeep.unpriced_tokens(null)",
-                "select chatkeep.cost_of(null)",
                 "select chatkeep.change_session_stats('%1$s', 's1', 1, 1, null, null, null, null)",
                 "select chatkeep.model_json(null)",
                 "select chatkeep.catalog_changed()");
@@ -145,9 +144,10 @@ class FunctionRightsTest {
 
     /** What users may call besides: about nobody but the caller, or tested in {@link RowLevelSecurityTest}. */
     private static final Set<String> OTHERS = Set.of("claims", "caller_role", "is_service", "is_admin", "require_caller",
-            "require_admin", "require_account", "actor", "iso", "tier_rank", "schema_version", "json_bytes",
-            "cost_note",
-            "read_messages", "read_message", "sign_in", "user_data", "check_conversations", "sync_batch", "sync_isolating",
+            "require_admin", "require_account", "actor", "iso", "tier_rank", "open_models", "schema_version", "json_bytes",
+            "cost_note", "messages_of_batch", "refused_conversations", "create_sessions_of_batch", "retitle_sessions_of_batch",
+            "store_messages_of_batch", "read_messages", "read_message", "sign_in", "user_data", "check_conversations",
+            "sync_batch", "sync_isolating",
             "store_messages",
             "begin_write", "create_session", "append_message", "insert_message", "merge_messages", "count_sessions", "title_of",
             "completion", "charge_messages", "policies_of_call", "refusal", "less_remaining", "store_question", "context_of",

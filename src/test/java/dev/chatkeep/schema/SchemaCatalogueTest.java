@@ -244,15 +244,29 @@ class SchemaCatalogueTest {
         assertThat(privileged).containsExactly(PostgresServer.OWNER);
     }
 
+    /** Types are found in pg_temp first unless it is named, so it is named last. */
     @Test
-    void everyFunctionHasAPinnedSearchPath() {
+    void everyFunctionWithTheRightsOfItsOwnerHasAPinnedSearchPath() {
         // When
         List<String> unpinned = superuser.column("select name from (" + OUR_FUNCTIONS + """
-                ) f where not exists (select from unnest(f.proconfig) as c (setting) where setting like 'search_path=%')
+                ) f where f.prosecdef and not coalesce('search_path=pg_catalog, pg_temp' = any (f.proconfig), false)
                 """);
 
         // Then
         assertThat(unpinned).isEmpty();
+    }
+
+    @Test
+    void everySearchPathThatAFunctionHasEndsWithTheTemporarySchema() {
+        // When
+        List<String> other = superuser.column("select name from (" + OUR_FUNCTIONS + """
+                ) f, unnest(f.proconfig) as c (setting)
+                 where setting like 'search_path=%' and setting <> 'search_path=pg_catalog, pg_temp'
+                   and not (pronamespace = 'auth'::regnamespace)
+                """);
+
+        // Then
+        assertThat(other).isEmpty();
     }
 
     @Test

@@ -16,7 +16,7 @@ import java.util.List;
  */
 public final class BorrowedConnection implements AutoCloseable {
 
-    private static final int MOST_IDLE = 8;
+    private static final int MAX_IDLE = 8;
 
     /** The one that was given back last comes first. */
     private static final Deque<Idle> IDLE = new ArrayDeque<>();
@@ -54,7 +54,7 @@ public final class BorrowedConnection implements AutoCloseable {
         if (isLikeNew(borrowed.connection())) {
             synchronized (IDLE) {
                 IDLE.addFirst(borrowed);
-                while (IDLE.size() > MOST_IDLE) {
+                while (IDLE.size() > MAX_IDLE) {
                     over.add(IDLE.removeLast());
                 }
             }

@@ -1,0 +1,117 @@
+package dev.chatkeep.completion.chat;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.validation.ConstraintViolation;
+import jakarta.validation.Validator;
+import jakarta.ws.rs.core.Response.Status;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
+
+import dev.chatkeep.completion.CompletionCall;
+import dev.chatkeep.completion.CompletionCall.Question;
+import dev.chatkeep.completion.CompletionConfig;
+import dev.chatkeep.completion.ContextMessage;
+import dev.chatkeep.completion.ModelRequest.Conversation;
+import dev.chatkeep.completion.chat.ChatRequest.RequestMessage;
+import dev.chatkeep.problem.Problem;
+import dev.chatkeep.problem.Problem.FieldError;
+import dev.chatkeep.problem.RequestProblems;
+import dev.chatkeep.wire.OffEventLoop;
+import io.smallrye.mutiny.Uni;
+
+/** Reads the requests of front ends. */
+@ApplicationScoped
+class ChatRequestReader {
+
+    /** What is read at once; more goes to a worker thread. */
+    private static final int SMALL_BYTES = 64 << 10;
+    private static final int BYTES_A_TOKEN = 4;
+
+    /** @param streamed whether the client asks for events */
+    record ParsedRequest(CompletionCall call, boolean streamed) {
+    }
+
+    private final ObjectMapper json;
+    private final Validator validator;
+    private final CompletionConfig config;
+
+    ChatRequestReader(ObjectMapper json, Validator validator, CompletionConfig config) {
+        this.json = json;
+        this.validator = validator;
+        this.config = config;
+    }
+
+    Uni<ParsedRequest> read(byte[] body) {
+        return OffEventLoop.runIf(body.length > SMALL_BYTES, () -> call(body));
+    }
+
+    private ParsedRequest call(byte[] body) {
+        try {
+            ChatRequest request = RequestProblems.requireValid(validator,
+                    body.length == 0 ? null : json.readValue(body, ChatRequest.class));
+            return call(request);
+        } catch (MismatchedInputException e) {
+            throw RequestProblems.of(e);
+        } catch (IOException e) {
+            throw RequestProblems.malformed();
+        }
+    }
+
+    private ParsedRequest call(ChatRequest request) throws JsonProcessingException {
+        String streamId = CompletionCall.newMessageId();
+        List<RequestMessage> messages = request.messages() == null ? List.of() : request.messages();
+        RequestMessage last = messages.isEmpty() ? null : messages.get(messages.size() - 1);
+        RequestMessage question = last != null && last.isQuestion() ? last : question(request.message());
+        boolean wantsContext = messages.isEmpty() && request.sessionId() != null;
+        // A question that is not stored gets its id here. For one that is, the database first looks for the same question.
+        String questionId = question.id() != null || request.sessionId() != null ? question.id()
+                : CompletionCall.newMessageId();
+        List<ContextMessage> seen = new ArrayList<>();
+        messages.stream().filter(RequestMessage::isSeen)
+                .forEach(message -> seen.add(new ContextMessage(message.role(), message.content())));
+        if (question != last) {
+            seen.add(new ContextMessage(ContextMessage.USER, question.content()));
+        }
+        int characters = seen.stream().mapToInt(message -> message.content().length()).sum();
+        CompletionCall call = new CompletionCall(streamId, request.model(), request.sessionId(),
+                new Question(questionId, question.content(), question.timestamp()), characters / BYTES_A_TOKEN,
+                config.resumeGrace(), new Conversation(wantsContext ? null : seen, request.systemPrompt(),
+                        request.temperature(), request.maxTokens()));
+        return new ParsedRequest(call, Boolean.TRUE.equals(request.stream()));
+    }
+
+    /** Text, or a message as in {@code messages}. */
+    private RequestMessage question(JsonNode message) throws JsonProcessingException {
+        if (message == null || message.isNull()) {
+            List<FieldError> errors = List.of(new FieldError("message", "is missing"));
+            throw Problem.ofFields(Status.BAD_REQUEST, "missing_field", RequestProblems.sentence(errors), errors);
+        }
+        RequestMessage question;
+        if (message.isTextual()) {
+            question = new RequestMessage(null, ContextMessage.USER, json.treeToValue(message, String.class), null, null);
+        } else if (message.isObject()) {
+            RequestMessage given = json.treeToValue(message, RequestMessage.class);
+            question = new RequestMessage(given.id(), ContextMessage.USER, given.content(), given.timestamp(), null);
+        } else {
+            throw RequestProblems.ofField("message", "must be text or a message");
+        }
+        Set<ConstraintViolation<RequestMessage>> violations = validator.validate(question);
+        if (!violations.isEmpty()) {
+            ConstraintViolation<RequestMessage> first = violations.iterator().next();
+            throw RequestProblems.ofField(message.isTextual() ? "message" : "message." + first.getPropertyPath(),
+                    first.getMessage());
+        }
+        if (question.content().isBlank()) {
+            throw RequestProblems.ofField(message.isTextual() ? "message" : "message.content", "must not be empty");
+        }
+        return question;
+    }
+}

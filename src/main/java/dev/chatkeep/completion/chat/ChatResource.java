@@ -1,0 +1,165 @@
+package dev.chatkeep.completion.chat;
+
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.core.HttpHeaders;
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.Response.Status;
+
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.headers.Header;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.RestHeader;
+import org.jboss.resteasy.reactive.RestMulti;
+import org.jboss.resteasy.reactive.RestPath;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import dev.chatkeep.completion.Completions;
+import dev.chatkeep.completion.LiveCompletion;
+import dev.chatkeep.completion.StoredCompletion;
+import dev.chatkeep.completion.stream.StreamingResponse;
+import dev.chatkeep.database.Database;
+import dev.chatkeep.problem.Problem;
+import dev.chatkeep.wire.Text;
+import io.quarkiverse.resteasy.problem.HttpProblem;
+import io.quarkus.runtime.annotations.RegisterForReflection;
+import io.quarkus.security.Authenticated;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.buffer.Buffer;
+
+/** Questions to models and their answers, in the shapes that front ends know. */
+@Path("/api/chat")
+@Authenticated
+@Tag(name = "Chat", description = "Questions to models and their answers")
+public class ChatResource {
+
+    private static final String EVENTS = MediaType.SERVER_SENT_EVENTS;
+    /** The id of an event, or only its second half. */
+    private static final Pattern LAST_EVENT = Pattern.compile("(?:.*:)?(\\d{1,9})");
+
+    @Schema(name = "ChatAnswered")
+    @RegisterForReflection // written by hand
+    record ChatResponse(AnswerView data, String timestamp) {
+    }
+
+    private final Completions completions;
+    private final ChatRequestReader requests;
+    private final ChatEvents events;
+    private final Database database;
+    private final ObjectMapper json;
+
+    public ChatResource(Completions completions, ChatRequestReader requests, ChatEvents events,
+            Database database, ObjectMapper json) {
+        this.completions = completions;
+        this.requests = requests;
+        this.events = events;
+        this.database = database;
+        this.json = json;
+    }
+
+    @POST
+    @Consumes(MediaType.APPLICATION_JSON)
+    @Operation(summary = "Ask a model", description = "The whole answer at once, or as server-sent events: `delta` with"
+            + " `{\"content\": \"…\"}` as the text comes, then one `done` with the same object as `data` has in the whole"
+            + " answer, or `error` with a problem document. With a session both messages are stored in it, the question"
+            + " before the model is called. A client that goes away in the middle leaves what had come, marked as"
+            + " interrupted.")
+    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = ChatRequest.class)))
+    @APIResponse(responseCode = "200", description = "The answer", headers = {
+            @Header(name = StreamingResponse.STREAM_ID, description = "What `GET /api/chat/streams/{id}` knows the answer by", schema = @Schema(implementation = String.class)),
+            @Header(name = "RateLimit", description = "What is left of the limits", schema = @Schema(implementation = String.class)) }, content = {
+                    @Content(mediaType = "application/json", schema = @Schema(implementation = ChatResponse.class)),
+                    @Content(mediaType = "text/event-stream") })
+    @APIResponse(responseCode = "400", description = "The body is malformed or lacks the question, or the provider rejects it")
+    @APIResponse(responseCode = "403", description = "The tier does not open the model")
+    @APIResponse(responseCode = "409", description = "The id of the question belongs to a message of another session")
+    @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
+    @APIResponse(responseCode = "422", description = "A field is not valid")
+    @APIResponse(responseCode = "429", description = "A limit is used up; `Retry-After` says when to try again")
+    @APIResponse(responseCode = "502", description = "The provider failed")
+    @APIResponse(responseCode = "504", description = "The provider took too long")
+    public RestMulti<Buffer> ask(@RestHeader(HttpHeaders.ACCEPT) String accept, byte[] body) {
+        boolean wantsEvents = accept != null && accept.contains(EVENTS);
+        Completions.ForCaller caller = completions.forCaller();
+        return StreamingResponse.send(requests.read(body).chain(request -> caller.start(request.call())
+                .chain(live -> respond(live, wantsEvents || request.streamed()))));
+    }
+
+    private Uni<StreamingResponse> respond(LiveCompletion live, boolean streamed) {
+        Map<String, String> headers = StreamingResponse.headersOf(live);
+        return streamed ? Uni.createFrom().item(StreamingResponse.ofEvents(headers, DeltaStream.of(live, events)))
+                : AwaitedResult.of(live).map(AnswerView::of)
+                        .map(answer -> StreamingResponse.ofJson(headers, write(new ChatResponse(answer, answer.timestamp()))));
+    }
+
+    @GET
+    @Path("/streams/{id}")
+    @Operation(summary = "Follow an answer again", description = "What a client missed of an answer, and then what is to come."
+            + " On the instance that receives the answer it goes on live; on any other it is there once it is complete. An"
+            + " answer that is stored in no session can be had for a minute.")
+    @APIResponse(responseCode = "200", description = "ServerSentEvents as those of `POST /api/chat`", content = @Content(mediaType = "text/event-stream"))
+    @APIResponse(responseCode = "404", description = "There is no such stream")
+    @APIResponse(responseCode = "409", description = "Another instance is receiving the answer; `Retry-After` says when to ask again")
+    @APIResponse(responseCode = "422", description = "The last event is none of this stream")
+    public RestMulti<Buffer> follow(
+            @Parameter(description = "`X-Stream-Id` of the answer", example = "msg_0d6b2f6c9ef94f8c8f6bbd2a4a1f7a10") @RestPath @Text(min = 1, max = Text.ID_LENGTH) String id,
+            @Parameter(description = "The id of the last event that arrived; everything if it is left out") @RestHeader("Last-Event-ID") String lastEventId) {
+        int from = position(lastEventId);
+        LiveCompletion live = completions.find(database.asCaller().userId(), id);
+        Map<String, String> headers = Map.of(StreamingResponse.STREAM_ID, id);
+        return StreamingResponse.send(
+                live != null ? Uni.createFrom().item(StreamingResponse.ofEvents(headers, DeltaStream.again(live, from, events)))
+                        : completions.stored(id).map(stored -> StreamingResponse.ofEvents(headers, stored(id, stored, from))));
+    }
+
+    private static int position(String lastEventId) {
+        if (lastEventId == null || lastEventId.isBlank()) {
+            return 0;
+        }
+        Matcher position = LAST_EVENT.matcher(lastEventId.strip());
+        if (!position.matches()) {
+            throw Problem.of(Problem.UNPROCESSABLE_CONTENT, "invalid_parameter", "Last-Event-ID is not the id of an event.");
+        }
+        return Integer.parseInt(position.group(1));
+    }
+
+    /** An answer that has been settled, by this instance or another. */
+    private Multi<Buffer> stored(String streamId, StoredCompletion call, int from) {
+        if (call == null || !call.isRunning() && call.text() == null) {
+            throw Problem.notFound("stream_not_found", "There is no such stream.");
+        }
+        if (call.isRunning()) {
+            throw HttpProblem
+                    .builder(Problem.of(Status.CONFLICT, "stream_elsewhere", "Another instance is receiving the answer."))
+                    .withHeader(HttpHeaders.RETRY_AFTER, 2).build();
+        }
+        String text = call.text();
+        String rest = text.substring(Math.min(from, text.length()));
+        Multi<Buffer> delta = rest.isEmpty() ? Multi.createFrom().empty()
+                : Multi.createFrom().item(events.delta(streamId, text.length(), rest));
+        return Multi.createBy().concatenating().streams(delta,
+                Multi.createFrom().item(events.result(streamId, text.length(), call.result())));
+    }
+
+    private Buffer write(Object value) {
+        try {
+            return Buffer.buffer(json.writeValueAsBytes(value));
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

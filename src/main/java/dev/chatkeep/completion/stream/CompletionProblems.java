@@ -1,0 +1,46 @@
+package dev.chatkeep.completion.stream;
+
+import jakarta.ws.rs.core.HttpHeaders;
+import jakarta.ws.rs.core.Response.Status;
+
+import dev.chatkeep.completion.Admission.Refusal;
+import dev.chatkeep.completion.CompletionFailure;
+import dev.chatkeep.completion.CompletionRefused;
+import dev.chatkeep.problem.DatabaseProblems;
+import dev.chatkeep.problem.Problem;
+import io.quarkiverse.resteasy.problem.HttpProblem;
+
+/** Turns failures of calls into responses. */
+public final class CompletionProblems {
+
+    private CompletionProblems() {
+    }
+
+    public static HttpProblem of(CompletionFailure failure) {
+        return switch (failure.reason()) {
+            case PROVIDER_FAILED -> failure.providerFailure().toProblem();
+            case INTERRUPTED -> Problem.of(Status.SERVICE_UNAVAILABLE, "interrupted", "The answer was interrupted.");
+            case NOT_STORED -> DatabaseProblems.unavailable();
+            case UNKNOWN_USER -> Problem.of(Status.NOT_FOUND, "user_not_found", "There is no such user.");
+        };
+    }
+
+    private static HttpProblem of(CompletionRefused refused) {
+        Refusal refusal = refused.refusal();
+        HttpProblem.Builder problem = HttpProblem.builder(
+                Problem.of(Status.fromStatusCode(refusal.status()), refusal.code(), refusal.detail()));
+        RateLimitHeaders.of(refused.rateLimits()).forEach(problem::withHeader);
+        if (refusal.retryAfter() != null) {
+            problem.withHeader(HttpHeaders.RETRY_AFTER, refusal.retryAfter());
+        }
+        return problem.build();
+    }
+
+    /** Makes a problem of a failed call. Any other failure stays as it is. */
+    static Throwable translate(Throwable failure) {
+        if (failure instanceof CompletionFailure failed) {
+            return of(failed);
+        }
+        return failure instanceof CompletionRefused refused ? of(refused) : failure;
+    }
+}

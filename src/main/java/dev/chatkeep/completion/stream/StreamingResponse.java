@@ -1,0 +1,59 @@
+package dev.chatkeep.completion.stream;
+
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+import jakarta.ws.rs.core.HttpHeaders;
+import jakarta.ws.rs.core.MediaType;
+
+import org.jboss.resteasy.reactive.RestMulti;
+
+import dev.chatkeep.completion.LiveCompletion;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.buffer.Buffer;
+
+/** A response to a client: headers, and a body in one or more pieces. */
+public record StreamingResponse(Map<String, String> headers, Multi<Buffer> body) {
+
+    /** The id that `GET /api/chat/streams/{id}` takes. */
+    public static final String STREAM_ID = "X-Stream-Id";
+
+    /** The headers of every answer, whichever API sends it. */
+    public static Map<String, String> headersOf(LiveCompletion live) {
+        return with(RateLimitHeaders.of(live.rateLimits()), STREAM_ID, live.streamId());
+    }
+
+    public static StreamingResponse ofJson(Map<String, String> headers, Buffer document) {
+        return new StreamingResponse(with(headers, HttpHeaders.CONTENT_TYPE, MediaType.APPLICATION_JSON),
+                Multi.createFrom().item(document));
+    }
+
+    public static StreamingResponse ofEvents(Map<String, String> headers, Multi<Buffer> events) {
+        Map<String, String> all = with(headers, HttpHeaders.CONTENT_TYPE, MediaType.SERVER_SENT_EVENTS);
+        all.put(HttpHeaders.CACHE_CONTROL, "no-store");
+        // Proxies that collect pieces would hold them back.
+        all.put("X-Accel-Buffering", "no");
+        return new StreamingResponse(all, events);
+    }
+
+    private static Map<String, String> with(Map<String, String> headers, String name, String value) {
+        Map<String, String> all = new TreeMap<>(headers);
+        all.put(name, value);
+        return all;
+    }
+
+    /**
+     * For methods without a declared media type: the framework then writes each piece as it comes. A call that fails
+     * becomes a problem here.
+     */
+    public static RestMulti<Buffer> send(Uni<StreamingResponse> response) {
+        Uni<StreamingResponse> sent = response.onFailure().transform(CompletionProblems::translate);
+        return RestMulti.fromUniResponse(sent, StreamingResponse::body, ready -> {
+            Map<String, List<String>> headers = new TreeMap<>();
+            ready.headers().forEach((name, value) -> headers.put(name, List.of(value)));
+            return headers;
+        });
+    }
+}

@@ -1,0 +1,83 @@
+package dev.chatkeep.database;
+
+import java.util.UUID;
+import java.util.function.Function;
+
+import org.hibernate.reactive.mutiny.Mutiny;
+
+import dev.chatkeep.problem.DatabaseProblems;
+import dev.chatkeep.security.Caller;
+import io.quarkus.hibernate.reactive.panache.Panache;
+import io.smallrye.mutiny.Uni;
+import io.vertx.sqlclient.Tuple;
+
+/** What somebody may do in the database, who was determined when this was made. */
+public final class Access {
+
+    private static final int MAX_RETRIES = 3;
+
+    private final Pipeline pipeline;
+    private final Caller caller;
+    private final UUID userId;
+
+    /** @param userId the first parameter of each statement; null where there is none */
+    Access(Pipeline pipeline, Caller caller, UUID userId) {
+        this.pipeline = pipeline;
+        this.caller = caller;
+        this.userId = userId;
+    }
+
+    /** Whose rows the statements are about; null where they say so themselves. */
+    public UUID userId() {
+        return userId;
+    }
+
+    /** Statements that only read. */
+    public Statements read() {
+        return (sql, parameters) -> pipeline.read(caller, sql, tuple(parameters))
+                .onFailure().transform(DatabaseProblems::translate);
+    }
+
+    /** Statements that may write. One that lost against another transaction (deadlock, serialization) runs again. */
+    public Statements write() {
+        return (sql, parameters) -> retried(pipeline.write(caller, sql, tuple(parameters)));
+    }
+
+    /**
+     * Works with entities in one transaction and session. The user's writes have taken their turn when the work begins, and
+     * the user's row exists.
+     */
+    public <T> Uni<T> entities(Function<UUID, Uni<T>> work) {
+        return retried(Panache.withTransaction(() -> Panache.getSession()
+                .chain(session -> actAs(session).chain(() -> beginWrite(session)))
+                .chain(() -> work.apply(userId))));
+    }
+
+    private static <T> Uni<T> retried(Uni<T> transaction) {
+        return transaction.onFailure(DatabaseProblems::isTransient).retry().atMost(MAX_RETRIES)
+                .onFailure().transform(DatabaseProblems::translate);
+    }
+
+    private Tuple tuple(Object... parameters) {
+        Tuple tuple = Tuple.tuple();
+        if (userId != null) {
+            tuple.addValue(userId);
+        }
+        for (Object parameter : parameters) {
+            tuple.addValue(parameter);
+        }
+        return tuple;
+    }
+
+    private Uni<Object> actAs(Mutiny.Session session) {
+        return session.createNativeQuery("select set_config('role', ?1, true) || set_config('request.jwt.claims', ?2, true)"
+                + " || set_config('chatkeep.client_address', ?3, true) || set_config('chatkeep.user_agent', ?4, true)",
+                Object.class).setParameter(1, caller.role()).setParameter(2, caller.claims())
+                .setParameter(3, caller.address()).setParameter(4, caller.userAgent()).getSingleResult();
+    }
+
+    private Uni<Object> beginWrite(Mutiny.Session session) {
+        return session.createNativeQuery("select cast(chatkeep.begin_write(?1) as text)", Object.class)
+                .setParameter(1, userId).getSingleResult();
+    }
+}

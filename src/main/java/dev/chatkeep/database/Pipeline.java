@@ -1,0 +1,63 @@
+package dev.chatkeep.database;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+import dev.chatkeep.security.Caller;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Future;
+import io.vertx.sqlclient.Pool;
+import io.vertx.sqlclient.Row;
+import io.vertx.sqlclient.RowSet;
+import io.vertx.sqlclient.Tuple;
+
+/**
+ * Runs a statement in a transaction of its own, in one round trip: begin, role, statement and commit are sent without waiting
+ * for each other. If one fails, PostgreSQL refuses what follows and turns the commit into a rollback; if already the role
+ * fails, the statement runs without any right. What was sent runs to its end even if nobody waits any more, so a client that
+ * goes away costs no connection.
+ */
+final class Pipeline {
+
+    private static final String ACT_AS = "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true),"
+            + " set_config('chatkeep.client_address', $3, true), set_config('chatkeep.user_agent', $4, true)";
+    private static final String REQUIRE_ACCOUNT = "select chatkeep.require_account()";
+    /** Checks the account before anything else: PostgreSQL evaluates a condition that names no row once, and first. */
+    private static final String OF_ACCOUNT = "select q.* from (%s) q where chatkeep.require_account() is not null";
+
+    private final Pool pool;
+    /** Statements that read, all of which are constants, with the check of the account around them. */
+    private final Map<String, String> ofAccount = new ConcurrentHashMap<>();
+
+    Pipeline(Pool pool) {
+        this.pool = pool;
+    }
+
+    Uni<RowSet<Row>> read(Caller caller, String sql, Tuple parameters) {
+        return run("begin read only", caller, false,
+                caller == Caller.SERVICE ? sql : ofAccount.computeIfAbsent(sql, OF_ACCOUNT::formatted), parameters);
+    }
+
+    /** A statement that changes rows cannot stand within another, so the account is checked by one before it. */
+    Uni<RowSet<Row>> write(Caller caller, String sql, Tuple parameters) {
+        return run("begin", caller, caller != Caller.SERVICE, sql, parameters);
+    }
+
+    private Uni<RowSet<Row>> run(String begin, Caller caller, boolean requireAccount, String sql, Tuple parameters) {
+        return Uni.createFrom().completionStage(() -> pool.getConnection().compose(connection -> {
+            List<Future<?>> steps = new ArrayList<>();
+            steps.add(connection.query(begin).execute());
+            steps.add(connection.preparedQuery(ACT_AS)
+                    .execute(Tuple.of(caller.role(), caller.claims(), caller.address(), caller.userAgent())));
+            if (requireAccount) {
+                steps.add(connection.preparedQuery(REQUIRE_ACCOUNT).execute());
+            }
+            Future<RowSet<Row>> result = connection.preparedQuery(sql).execute(parameters);
+            steps.add(result);
+            steps.add(connection.query("commit").execute());
+            return Future.join(steps).eventually(() -> connection.close()).map(all -> result.result());
+        }).toCompletionStage());
+    }
+}

@@ -1,0 +1,160 @@
+-- What a session says of its messages: kept by the triggers of the messages.
+
+-- Any update of a session is an update by the server, at the server's time. Only a conversation that
+-- is being uploaded for the first time keeps the times it came with.
+create or replace function public.update_session_timestamp() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if current_setting('chatkeep.first_upload', true) = 'on' then
+        return new;
+    end if;
+    -- A transaction that waited for another one may have begun before it; a time in the future is nobody's.
+    new.updated_at := greatest(now(), least(old.updated_at, clock_timestamp()));
+    new.last_activity := new.updated_at;
+    return new;
+end
+$$;
+
+create or replace trigger on_session_updated
+    before update on public.chat_sessions
+    for each row execute function public.update_session_timestamp();
+
+-- Keeps message_count, total_tokens, last_model, last_message_preview and last_message_timestamp of
+-- the sessions whose messages a statement changed, from the change alone: a session is touched once a
+-- statement, and what that costs does not depend on how many messages it has. Failed messages
+-- (error_message) count for nothing here. Sessions are taken in the order of their keys, so that two bulk
+-- loads cannot deadlock. Plans that scan are out: plpgsql keeps the plan of the first call, which may have
+-- seen empty tables.
+create or replace function public.update_session_stats() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
+as $$
+declare
+    v_deltas  record;
+    v_cursor  refcursor;
+begin
+    -- newest and newest_model are the times of the newest counted rows (that name a model) on either side of the
+    -- change; preview and model are what a single new row says.
+    if tg_op = 'INSERT' then
+        open v_cursor for
+            select n.user_id, n.session_id, count(*) filter (where n.error_message is null) as messages,
+                   coalesce(sum(n.total_tokens) filter (where n.error_message is null), 0) as tokens,
+                   max(n.message_timestamp) filter (where n.error_message is null) as newest,
+                   max(n.message_timestamp) filter (where n.error_message is null and n.model is not null) as newest_model,
+                   case when count(*) = 1 then max(left(n.content, 200)) filter (where n.error_message is null) end as preview,
+                   case when count(*) = 1 then max(n.model) filter (where n.error_message is null) end as model
+              from new_rows n
+             group by n.user_id, n.session_id
+             order by n.user_id, n.session_id;
+    elsif tg_op = 'DELETE' then
+        open v_cursor for
+            select o.user_id, o.session_id, -count(*) filter (where o.error_message is null) as messages,
+                   -coalesce(sum(o.total_tokens) filter (where o.error_message is null), 0) as tokens,
+                   max(o.message_timestamp) filter (where o.error_message is null) as newest,
+                   max(o.message_timestamp) filter (where o.error_message is null and o.model is not null) as newest_model,
+                   null::text as preview, null::text as model
+              from old_rows o
+             group by o.user_id, o.session_id
+             order by o.user_id, o.session_id;
+    else
+        open v_cursor for
+            select c.user_id, c.session_id,
+                   coalesce(sum(c.sign) filter (where c.error_message is null), 0) as messages,
+                   coalesce(sum(c.sign * c.total_tokens) filter (where c.error_message is null), 0) as tokens,
+                   max(c.message_timestamp) filter (where c.error_message is null) as newest,
+                   max(c.message_timestamp) filter (where c.error_message is null and c.model is not null) as newest_model,
+                   null::text as preview, null::text as model
+              from (select 1 as sign, n.user_id, n.session_id, n.error_message, n.total_tokens, n.message_timestamp, n.model
+                      from new_rows n
+                    union all
+                    select -1, o.user_id, o.session_id, o.error_message, o.total_tokens, o.message_timestamp, o.model
+                      from old_rows o) c
+             group by c.user_id, c.session_id
+             order by c.user_id, c.session_id;
+    end if;
+    loop
+        fetch v_cursor into v_deltas;
+        exit when not found;
+        perform chatkeep.change_session_stats(
+            v_deltas.user_id, v_deltas.session_id, v_deltas.messages::int, v_deltas.tokens::bigint, v_deltas.newest,
+            v_deltas.preview, v_deltas.newest_model, v_deltas.model);
+    end loop;
+    close v_cursor;
+    return null;
+end
+$$;
+
+-- Adds a change to the figures of one session. What is newer than all that the session has is its newest message
+-- itself; otherwise the newest one is looked up, once the session is locked and what its other writers have committed
+-- is seen. The newest message and model can only have changed where the change reaches up to them.
+create or replace function chatkeep.change_session_stats(
+    p_user_id uuid, p_session_id text, p_messages int, p_tokens bigint, p_newest timestamptz, p_preview text,
+    p_newest_model timestamptz, p_model text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
+as $$
+declare
+    v_last    timestamptz;
+    v_preview text;
+    v_at      timestamptz;
+    v_model   text;
+begin
+    update public.chat_sessions s
+       set message_count = s.message_count + p_messages,
+           total_tokens = s.total_tokens + p_tokens,
+           last_model = coalesce(p_model, s.last_model),
+           last_message_preview = p_preview,
+           last_message_timestamp = p_newest
+     where s.user_id = p_user_id and s.id = p_session_id
+       and p_preview is not null and p_newest > coalesce(s.last_message_timestamp, '-infinity')
+       and (p_newest_model is null or p_newest_model > coalesce(s.last_message_timestamp, '-infinity'));
+    if found then
+        return;
+    end if;
+
+    select s.last_message_timestamp, s.last_message_preview, s.last_model into v_last, v_preview, v_model
+      from public.chat_sessions s
+     where s.user_id = p_user_id and s.id = p_session_id
+       for no key update;
+    if not found then
+        return; -- deleted together with its messages
+    end if;
+    v_at := v_last;
+    if p_newest >= coalesce(v_last, '-infinity') then
+        select m.message_timestamp, left(m.content, 200) into v_at, v_preview
+          from public.chat_messages m
+         where m.user_id = p_user_id and m.session_id = p_session_id and m.error_message is null
+         order by m.message_timestamp desc, m.id desc
+         limit 1;
+    end if;
+    if p_newest_model is not null then
+        select m.model into v_model
+          from public.chat_messages m
+         where m.user_id = p_user_id and m.session_id = p_session_id and m.error_message is null and m.model is not null
+         order by m.message_timestamp desc, m.id desc
+         limit 1;
+    end if;
+    update public.chat_sessions s
+       set message_count = s.message_count + p_messages, total_tokens = s.total_tokens + p_tokens, last_model = v_model,
+           last_message_preview = v_preview, last_message_timestamp = v_at
+     where s.user_id = p_user_id and s.id = p_session_id;
+end
+$$;
+
+-- PostgreSQL gives transition tables to triggers of one event only, hence three.
+create or replace trigger on_message_change
+    after insert on public.chat_messages
+    referencing new table as new_rows
+    for each statement execute function public.update_session_stats();
+
+create or replace trigger on_message_change_update
+    after update on public.chat_messages
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function public.update_session_stats();
+
+create or replace trigger on_message_change_delete
+    after delete on public.chat_messages
+    referencing old table as old_rows
+    for each statement execute function public.update_session_stats();
+
+revoke execute on function public.update_session_stats(), public.update_session_timestamp() from public, anon, authenticated;
+revoke execute on all functions in schema chatkeep from public;

@@ -1,0 +1,321 @@
+-- Sessions and messages: how they are read as a whole, and how they are stored and counted.
+
+-- Creates a session, or answers with the one that the same request made before; another title for an
+-- id that is taken is a conflict.
+create or replace function chatkeep.create_session(p_user_id uuid, p_id text, p_title text) returns public.chat_sessions
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_session public.chat_sessions;
+begin
+    perform chatkeep.begin_write(p_user_id);
+    insert into public.chat_sessions (user_id, id, title)
+    values (p_user_id, p_id, coalesce(nullif(p_title, ''), 'New Chat'))
+    on conflict (user_id, id) do nothing
+    returning * into v_session;
+    if found then
+        perform chatkeep.count_sessions(p_user_id, array [p_id]);
+        return v_session;
+    end if;
+    select * into v_session from public.chat_sessions s where s.user_id = p_user_id and s.id = p_id;
+    if v_session.title <> coalesce(nullif(p_title, ''), v_session.title) then
+        raise sqlstate 'PT409' using message = 'session_exists: A session with this id exists and has another title.';
+    end if;
+    return v_session;
+end
+$$;
+
+-- The newest sessions of a user. With the rights of the owner, like all that administrators may ask about
+-- others: policies show users their own rows only.
+create or replace function public.get_user_recent_sessions(user_uuid uuid, session_limit int default 10)
+    returns table (
+        id text, title varchar, message_count int, total_tokens bigint, last_model varchar, last_message_preview text,
+        last_message_timestamp timestamptz, is_active boolean, created_at timestamptz, updated_at timestamptz,
+        last_activity timestamptz)
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform chatkeep.require_caller(user_uuid);
+    return query
+        select s.id, s.title, s.message_count, s.total_tokens, s.last_model, s.last_message_preview,
+               s.last_message_timestamp, s.is_active, s.created_at, s.updated_at, s.last_activity
+          from public.chat_sessions s
+         where s.user_id = user_uuid
+         order by s.updated_at desc, s.last_message_timestamp desc nulls last, s.id desc
+         limit greatest(session_limit, 0);
+end
+$$;
+
+-- A session with its messages in time order, or null where it is not that user's.
+create or replace function public.get_session_with_messages(session_text_id text, requesting_user_uuid uuid) returns jsonb
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform chatkeep.require_caller(requesting_user_uuid);
+    return (
+        select to_jsonb(s) || jsonb_build_object('messages', (
+                   select coalesce(jsonb_agg(to_jsonb(m) order by m.message_timestamp, m.id), '[]')
+                     from public.chat_messages m
+                    where m.user_id = s.user_id and m.session_id = s.id))
+          from public.chat_sessions s
+         where s.user_id = requesting_user_uuid and s.id = session_text_id);
+end
+$$;
+
+-- Reads messages in the shape in which clients send them. What a client did not say stays null.
+create or replace function chatkeep.read_messages(p_conversation int, p_session_id text, p_messages jsonb)
+    returns setof chatkeep.incoming_message
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+        select p_conversation, m.position::int, p_session_id, m.id, m.role, m.content, m.model, m.total_tokens, m.input_tokens,
+               m.output_tokens, m.user_message_id, m."contentType", round(m.elapsed_time * 1000)::int, m.completion_id,
+               m.timestamp, case when m.error then 'failed' end, null::boolean
+          from rows from (jsonb_to_recordset(p_messages) as (
+                   id text, role text, content text, model text, total_tokens int, input_tokens int, output_tokens int,
+                   user_message_id text, "contentType" text, elapsed_time numeric, completion_id text,
+                   timestamp timestamptz, error boolean)) with ordinality
+                   as m (id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id, "contentType",
+                         elapsed_time, completion_id, timestamp, error, position);
+end
+$$;
+
+-- The same of one message.
+create or replace function chatkeep.read_message(p_session_id text, p_message jsonb) returns chatkeep.incoming_message
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return row(1, 1, p_session_id, p_message ->> 'id', p_message ->> 'role', p_message ->> 'content', p_message ->> 'model',
+               (p_message ->> 'total_tokens')::int, (p_message ->> 'input_tokens')::int, (p_message ->> 'output_tokens')::int,
+               p_message ->> 'user_message_id', p_message ->> 'contentType',
+               round((p_message ->> 'elapsed_time')::numeric * 1000)::int, p_message ->> 'completion_id',
+               (p_message ->> 'timestamp')::timestamptz, case when (p_message ->> 'error')::boolean then 'failed' end,
+               null)::chatkeep.incoming_message;
+end
+$$;
+
+-- What of these messages is new or different from what is stored, as it is to be from now on. What a re-sent message
+-- does not say is kept; a total that a client leaves out is the sum of what it counts.
+--
+-- Of an answer that the service itself received, and of its question (metadata.stream_id), it knows best what the
+-- tokens were, which model it was, and whether it failed; a device that has seen less of the text takes none away.
+--
+-- Stored rows are looked up one by one by their key (lateral, limit 1): left to itself the planner may prefer to read all
+-- that the user has.
+create or replace function chatkeep.merge_messages(p_user_id uuid, p_messages chatkeep.incoming_message[])
+    returns chatkeep.incoming_message[]
+    language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
+as $$
+begin
+    return (
+        select array_agg(row(
+                   n.conversation, n.position, n.session_id, n.id, n.role, x.content, x.model, x.total_tokens, x.input_tokens,
+                   x.output_tokens, x.user_message_id, x.content_type, x.elapsed_ms, x.completion_id, x.message_timestamp,
+                   x.error_message, o.id is not null and o.error_message is null)::chatkeep.incoming_message)
+          from unnest(p_messages) n
+          left join lateral (select o.* from public.chat_messages o where o.user_id = p_user_id and o.id = n.id limit 1) o on true
+          -- What the calls of the service took of a message that is not stored (any more): of a question, all that it was
+          -- asked with.
+          left join lateral (select case n.role when 'assistant' then k.output_tokens::int end as output_tokens,
+                                    case n.role when 'user' then (
+                                        select coalesce(sum(c.input_tokens), 0)::int from chatkeep.charges c
+                                         where c.user_id = p_user_id and c.question_id = n.id and c.stream_id is not null) end as input_tokens,
+                                    true as is_there
+                               from chatkeep.charges k
+                              where o.id is null and k.user_id = p_user_id and k.message_id = n.id and k.stream_id is not null
+                              limit 1) k on true
+         cross join lateral (
+               select case when o.id is null then k.is_there is true else o.metadata ? 'stream_id' end as by_service) s
+         cross join lateral (
+               select coalesce(case when s.by_service then k.input_tokens else n.input_tokens end, o.input_tokens) as input_tokens,
+                      coalesce(case when s.by_service then k.output_tokens else n.output_tokens end, o.output_tokens) as output_tokens) t
+         cross join lateral (
+               select case when s.by_service and n.role = 'assistant' and starts_with(o.content, n.content)
+                           then o.content else n.content end as content,
+                      coalesce(case when s.by_service then o.model end, n.model, o.model) as model,
+                      coalesce(case when not s.by_service then n.total_tokens end,
+                               case when t.input_tokens is distinct from o.input_tokens or t.output_tokens is distinct from o.output_tokens
+                                    then coalesce(t.input_tokens, 0) + coalesce(t.output_tokens, 0)
+                                    else o.total_tokens end) as total_tokens,
+                      t.input_tokens, t.output_tokens,
+                      coalesce(n.user_message_id, o.user_message_id) as user_message_id,
+                      coalesce(n.content_type, o.content_type) as content_type,
+                      coalesce(n.elapsed_ms, o.elapsed_ms) as elapsed_ms,
+                      coalesce(n.completion_id, o.completion_id) as completion_id,
+                      coalesce(n.message_timestamp, o.message_timestamp, now()) as message_timestamp,
+                      case when s.by_service then o.error_message
+                           when n.error_message is not null then coalesce(o.error_message, n.error_message) end as error_message) x
+         where o.id is null
+            or (n.role, x.content, x.model, x.total_tokens, x.input_tokens, x.output_tokens, x.user_message_id, x.content_type,
+                x.elapsed_ms, x.completion_id, x.message_timestamp, x.error_message)
+               is distinct from
+               (o.role, o.content, o.model, o.total_tokens, o.input_tokens, o.output_tokens, o.user_message_id, o.content_type,
+                o.elapsed_ms, o.completion_id, o.message_timestamp, o.error_message));
+end
+$$;
+
+-- Stores messages of sessions that exist, and counts them: new ones are inserted, changed ones updated, the same ones left
+-- alone. The caller has begun the write and knows that none of the ids stands in another session. A message notes what it
+-- was charged in its metadata (cost, unit_cost); the ledger does not read that.
+create or replace function chatkeep.store_messages(p_user_id uuid, p_messages chatkeep.incoming_message[]) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set jit = off
+as $$
+declare
+    c_notes    constant text[] := '{unit_cost,cost,question_unit_cost}';
+    v_messages constant chatkeep.incoming_message[] := chatkeep.merge_messages(p_user_id, p_messages);
+begin
+    if v_messages is null then
+        return;
+    end if;
+    perform chatkeep.charge_messages(p_user_id, v_messages);
+    insert into public.chat_messages as m (
+        user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
+        content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata)
+    select p_user_id, n.id, n.session_id, n.role, n.content, n.model, n.total_tokens, n.input_tokens, n.output_tokens,
+           n.user_message_id, n.content_type, n.elapsed_ms, n.completion_id, n.message_timestamp, n.error_message,
+           coalesce(k.note, '{}')
+      from unnest(v_messages) n
+      left join lateral (select chatkeep.cost_note(c) as note from chatkeep.charges c
+                          where c.user_id = p_user_id and c.message_id = n.id limit 1) k on n.error_message is null
+     order by n.conversation, n.position
+    on conflict (user_id, id) do update
+        set role = excluded.role, content = excluded.content, model = excluded.model, total_tokens = excluded.total_tokens,
+            input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
+            user_message_id = excluded.user_message_id, content_type = excluded.content_type,
+            elapsed_ms = excluded.elapsed_ms, completion_id = excluded.completion_id,
+            message_timestamp = excluded.message_timestamp, error_message = excluded.error_message,
+            metadata = case when m.metadata ? 'stream_id' then m.metadata else m.metadata - c_notes || excluded.metadata end;
+end
+$$;
+
+-- Stores and counts one message that is new in every respect, in a session that exists: the short way. Null where it is not,
+-- or counts for nothing; then nothing has happened.
+create or replace function chatkeep.insert_message(p_user_id uuid, p_message chatkeep.incoming_message) returns public.chat_messages
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_charge chatkeep.charges;
+    v_stored public.chat_messages;
+begin
+    p_message.message_timestamp := coalesce(p_message.message_timestamp, now());
+    v_charge := chatkeep.charge_message(p_user_id, p_message);
+    if v_charge.message_id is null then
+        return null;
+    end if;
+    insert into public.chat_messages (
+        user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
+        content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata)
+    values (p_user_id, p_message.id, p_message.session_id, p_message.role, p_message.content, p_message.model,
+            coalesce(p_message.total_tokens, case when p_message.input_tokens is not null or p_message.output_tokens is not null
+                                                  then coalesce(p_message.input_tokens, 0) + coalesce(p_message.output_tokens, 0) end),
+            p_message.input_tokens, p_message.output_tokens, p_message.user_message_id, p_message.content_type,
+            p_message.elapsed_ms, p_message.completion_id, p_message.message_timestamp, p_message.error_message,
+            case when v_charge.model is null then '{}' else chatkeep.cost_note(v_charge) end)
+    returning * into v_stored;
+    return v_stored;
+end
+$$;
+
+-- The charge of a call goes with the message that holds its answer now.
+create or replace function chatkeep.move_charge(p_user_id uuid, p_stream_id text, p_message_id text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform chatkeep.require_caller(p_user_id);
+    update chatkeep.charges c
+       set message_id = p_message_id
+     where c.user_id = p_user_id and c.stream_id = p_stream_id and c.messages_received > 0 and c.message_id <> p_message_id;
+    update chatkeep.completions c set message_id = p_message_id where c.user_id = p_user_id and c.id = p_stream_id;
+end
+$$;
+
+-- Answers that came through here and that a client sends again under an id of its own: it knows the provider's id of
+-- them (completion_id). One that is stored takes the first such id, so that client and server speak of one message;
+-- later ids stand for the same message. One that is not, or not any more, is stored now and has been counted. Providers
+-- may use an id twice: it must be an answer to the same question, or have the same content.
+create or replace function chatkeep.recognise_answers(p_user_id uuid, p_messages chatkeep.incoming_message[])
+    returns chatkeep.incoming_message[]
+    language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+as $$
+declare
+    v_message chatkeep.incoming_message;
+    v_call    record;
+begin
+    perform from chatkeep.completions c where c.user_id = p_user_id and c.completion_id is not null limit 1;
+    if not found then
+        return p_messages;
+    end if;
+    for v_index in 1 .. coalesce(cardinality(p_messages), 0) loop
+        v_message := p_messages[v_index];
+        continue when v_message.role <> 'assistant' or v_message.completion_id is null;
+        select c.id, c.message_id, m.id is not null as is_stored into v_call
+          from chatkeep.completions c
+          left join public.chat_messages m on m.user_id = p_user_id and m.id = c.message_id
+         where c.user_id = p_user_id and c.completion_id = v_message.completion_id and c.state in ('complete', 'interrupted')
+           and case when m.id is null
+                    then (c.session_id is null or c.session_id = v_message.session_id)
+                         and (c.question_id is null or v_message.user_message_id is null or c.question_id = v_message.user_message_id)
+                    else m.session_id = v_message.session_id
+                         and (m.user_message_id = v_message.user_message_id or m.content = v_message.content) end
+           and not exists (select from public.chat_messages o where o.user_id = p_user_id and o.id = v_message.id)
+           and not exists (select from chatkeep.charges k where k.user_id = p_user_id and k.message_id = v_message.id)
+           and not exists (select from unnest(p_messages) o where o.id = c.message_id and o.id <> v_message.id)
+         order by m.content = v_message.content desc nulls last, c.question_id = v_message.user_message_id desc nulls last,
+                  c.started_at
+         limit 1;
+        continue when not found;
+        if v_call.is_stored and v_call.message_id <> v_call.id then
+            v_message.id := v_call.message_id;
+            p_messages[v_index] := v_message;
+            continue;
+        end if;
+        if v_call.is_stored then
+            update public.chat_messages m set id = v_message.id where m.user_id = p_user_id and m.id = v_call.id;
+        end if;
+        perform chatkeep.move_charge(p_user_id, v_call.id, v_message.id);
+    end loop;
+    return p_messages;
+end
+$$;
+
+-- Stores one message in a session of the caller and returns it as stored. For a single message planning
+-- would cost more than a plan made for it could win.
+create or replace function chatkeep.append_message(p_user_id uuid, p_session_id text, p_message jsonb) returns public.chat_messages
+    language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+as $$
+declare
+    v_messages chatkeep.incoming_message[];
+    v_message  chatkeep.incoming_message;
+    v_stored   public.chat_messages;
+begin
+    perform chatkeep.begin_write(p_user_id);
+    if not exists (select from public.chat_sessions s where s.user_id = p_user_id and s.id = p_session_id) then
+        raise sqlstate 'PT404' using message = 'session_not_found: There is no such session.';
+    end if;
+    v_message := chatkeep.read_message(p_session_id, p_message);
+    v_stored := chatkeep.insert_message(p_user_id, v_message);
+    if v_stored.id is not null then
+        return v_stored;
+    end if;
+    v_messages := chatkeep.recognise_answers(p_user_id, array [v_message]);
+    perform from public.chat_messages m
+      where m.user_id = p_user_id and m.id = v_messages[1].id and m.session_id <> p_session_id;
+    if found then
+        raise sqlstate 'PT409' using message = 'message_in_other_session: A message with this id belongs to another session.';
+    end if;
+    perform chatkeep.store_messages(p_user_id, v_messages);
+    select * into v_stored from public.chat_messages m where m.user_id = p_user_id and m.id = v_messages[1].id;
+    return v_stored;
+end
+$$;
+
+revoke execute on function public.get_user_recent_sessions(uuid, int), public.get_session_with_messages(text, uuid)
+    from public, anon, authenticated;
+revoke execute on all functions in schema chatkeep from public;
+grant execute on function chatkeep.create_session(uuid, text, text), public.get_user_recent_sessions(uuid, int),
+    public.get_session_with_messages(text, uuid), chatkeep.read_messages(int, text, jsonb),
+    chatkeep.read_message(text, jsonb), chatkeep.merge_messages(uuid, chatkeep.incoming_message[]),
+    chatkeep.store_messages(uuid, chatkeep.incoming_message[]), chatkeep.insert_message(uuid, chatkeep.incoming_message),
+    chatkeep.move_charge(uuid, text, text), chatkeep.recognise_answers(uuid, chatkeep.incoming_message[]),
+    chatkeep.append_message(uuid, text, jsonb) to authenticated, service_role;

@@ -1,0 +1,263 @@
+-- Uploads of whole conversations.
+
+-- The conversations of an upload in order, each with what is wrong with it as a whole, or null.
+create or replace function chatkeep.check_conversations(p_user_id uuid, p_conversations jsonb)
+    returns table (ord bigint, item jsonb, error text)
+    language sql immutable set search_path = pg_catalog, pg_temp
+as $$
+    select c.ord, c.item,
+           case
+               when jsonb_typeof(c.item) <> 'object' then 'A conversation must be an object.'
+               when jsonb_typeof(c.item -> 'id') is distinct from 'string' or c.item ->> 'id' = '' then 'The conversation has no id.'
+               when lower(c.item ->> 'userId') <> p_user_id::text then 'The conversation belongs to another user.'
+               when jsonb_typeof(c.item -> 'messages') not in ('array', 'null') then 'The messages must be an array.'
+               when exists (select from jsonb_array_elements(
+                                case jsonb_typeof(c.item -> 'messages') when 'array' then c.item -> 'messages' else '[]' end) m
+                             where jsonb_typeof(m.value) <> 'object') then 'A message must be an object.'
+           end
+      from jsonb_array_elements(p_conversations) with ordinality as c (item, ord)
+$$;
+
+-- The messages of a batch. The last of two messages with one id in one conversation is the one that counts.
+create or replace function chatkeep.messages_of_batch(p_batch jsonb) returns chatkeep.incoming_message[]
+    language plpgsql stable
+as $$
+begin
+    return (
+        select array_agg(m::chatkeep.incoming_message)
+          from (select distinct on (r.conversation, r.id) r.*
+                  from jsonb_array_elements(p_batch) as b (item)
+                 cross join lateral chatkeep.read_messages((b.item ->> 'ord')::int, b.item -> 'conversation' ->> 'id',
+                                                           coalesce(nullif(b.item -> 'conversation' -> 'messages', 'null'), '[]')) r
+                 order by r.conversation, r.id, r.position desc) m);
+end
+$$;
+
+-- The conversations that hold a message of another one. An id can stand in one session only: the stored one, or else that of
+-- the first conversation which names it and is not refused itself. Refusing one can free the ids that it named, so this goes
+-- by rounds; what is still in doubt in the last one is refused.
+create or replace function chatkeep.refused_conversations(p_user_id uuid, p_messages chatkeep.incoming_message[]) returns text[]
+    language plpgsql stable
+as $$
+declare
+    v_messages chatkeep.incoming_message[] := p_messages;
+    v_refused  text[] := '{}';
+    v_losers   text[];
+begin
+    select array_agg(distinct m.session_id) into v_losers
+      from unnest(v_messages) m
+     cross join lateral (select o.session_id from public.chat_messages o
+                          where o.user_id = p_user_id and o.id = m.id limit 1) o
+     where o.session_id <> m.session_id;
+    for v_round in 1 .. 8 loop
+        if v_losers is not null then
+            v_refused := v_refused || v_losers;
+            select array_agg(m) into v_messages from unnest(v_messages) m where m.session_id <> all (v_refused);
+        end if;
+        with claimed as (
+            select distinct c.session_id, c.holder
+              from (select u.session_id, first_value(u.session_id) over (partition by u.id order by u.conversation) as holder
+                      from unnest(v_messages) u) c
+             where c.session_id <> c.holder
+        )
+        select array_agg(distinct c.session_id) into v_losers
+          from claimed c
+         where v_round = 7 or not exists (select from claimed h where h.session_id = c.holder);
+        exit when v_losers is null;
+    end loop;
+    return v_refused;
+end
+$$;
+
+-- Makes the sessions of a batch that are not there, with the times they came with, and returns their ids.
+create or replace function chatkeep.create_sessions_of_batch(
+    p_user_id uuid, p_batch jsonb, p_ids text[], p_messages chatkeep.incoming_message[]) returns text[]
+    language plpgsql
+as $$
+declare
+    v_new text[];
+begin
+    with fresh as (
+        insert into public.chat_sessions (user_id, id, title, created_at, updated_at, last_activity)
+        select p_user_id, c.id, coalesce(nullif(c.title, ''), 'New Chat'),
+               least(coalesce(c."createdAt", t.oldest, c."updatedAt", now()), now()), u.updated_at, u.updated_at
+          from jsonb_array_elements(p_batch) as b (item)
+         cross join lateral jsonb_to_record(b.item -> 'conversation')
+               as c (id text, title text, "createdAt" timestamptz, "updatedAt" timestamptz)
+          left join (select m.session_id, min(m.message_timestamp) as oldest, max(m.message_timestamp) as newest
+                       from unnest(p_messages) m group by m.session_id) t on t.session_id = c.id
+         cross join lateral (select least(coalesce(c."updatedAt", t.newest, c."createdAt", now()), now()) as updated_at) u
+         where c.id = any (p_ids)
+         order by c.id
+        on conflict (user_id, id) do nothing
+        returning id
+    )
+    select coalesce(array_agg(id), '{}') into v_new from fresh;
+    return v_new;
+end
+$$;
+
+-- Gives sessions that were there before the titles that a batch names. A title from a device that has not seen the latest
+-- change is an old title.
+create or replace function chatkeep.retitle_sessions_of_batch(p_user_id uuid, p_batch jsonb, p_ids text[]) returns void
+    language plpgsql
+as $$
+begin
+    update public.chat_sessions s
+       set title = c.title
+      from jsonb_array_elements(p_batch) as b (item)
+     cross join lateral jsonb_to_record(b.item -> 'conversation') as c (id text, title text, "updatedAt" timestamptz)
+     where s.user_id = p_user_id and s.id = any (p_ids)
+       and s.id = c.id and c.title <> '' and c.title <> s.title
+       and (c."updatedAt" is null or c."updatedAt" > s.updated_at);
+end
+$$;
+
+-- Stores the messages of a batch, those of new sessions without moving the times these came with.
+create or replace function chatkeep.store_messages_of_batch(
+    p_user_id uuid, p_messages chatkeep.incoming_message[], p_new_sessions text[]) returns void
+    language plpgsql
+as $$
+declare
+    v_part  chatkeep.incoming_message[];
+    v_first boolean;
+begin
+    foreach v_first in array array [true, false] loop
+        select array_agg(m) into v_part
+          from unnest(p_messages) m
+          left join unnest(p_new_sessions) n (id) on n.id = m.session_id
+         where (n.id is not null) = v_first;
+        if v_part is not null then
+            perform set_config('chatkeep.first_upload', case when v_first then 'on' else 'off' end, true);
+            perform chatkeep.store_messages(p_user_id, v_part);
+            perform set_config('chatkeep.first_upload', 'off', true);
+        end if;
+    end loop;
+end
+$$;
+
+-- Stores a batch of conversations, [{ord, conversation}], each id at most once in it, and returns an
+-- entry for each: [{ord, conversationId, status, messageCount} or {ord, conversationId, error}]. A
+-- conversation that holds a message of another one is refused here; one that breaks a constraint fails
+-- the batch.
+create or replace function chatkeep.sync_batch(p_user_id uuid, p_batch jsonb) returns jsonb
+    language plpgsql set search_path = pg_catalog, pg_temp set jit = off
+as $$
+declare
+    -- Up to so many messages a plan for any size does, and planning would cost more; joined by it, many more would be
+    -- compared one with another.
+    c_few      constant int := 200;
+    v_messages chatkeep.incoming_message[] := chatkeep.messages_of_batch(p_batch);
+    v_refused  text[];
+    v_ids      text[];
+    v_new      text[];
+begin
+    perform set_config('plan_cache_mode', case when cardinality(v_messages) > c_few then 'force_custom_plan'
+                                               else 'force_generic_plan' end, true);
+    v_messages := chatkeep.recognise_answers(p_user_id, v_messages);
+    v_refused := chatkeep.refused_conversations(p_user_id, v_messages);
+    if v_refused <> '{}' then
+        select array_agg(m) into v_messages from unnest(v_messages) m where m.session_id <> all (v_refused);
+    end if;
+    select coalesce(array_agg(b.item -> 'conversation' ->> 'id'), '{}') into v_ids
+      from jsonb_array_elements(p_batch) as b (item)
+     where b.item -> 'conversation' ->> 'id' <> all (v_refused);
+
+    v_new := chatkeep.create_sessions_of_batch(p_user_id, p_batch, v_ids, v_messages);
+    -- Before the messages, whose trigger moves updated_at.
+    perform chatkeep.retitle_sessions_of_batch(p_user_id, p_batch, array(select unnest(v_ids) except select unnest(v_new)));
+    perform chatkeep.store_messages_of_batch(p_user_id, v_messages, v_new);
+    perform chatkeep.count_sessions(p_user_id, v_new);
+
+    return (
+        select jsonb_agg(case
+                   when c.id = any (v_refused)
+                       then jsonb_build_object('ord', c.ord, 'conversationId', c.id,
+                                               'error', 'A message of it belongs to another conversation.')
+                   else jsonb_build_object('ord', c.ord, 'conversationId', c.id, 'status', 'synced',
+                                           'messageCount', s.message_count)
+               end)
+          from (select b.item -> 'conversation' ->> 'id' as id, b.item -> 'ord' as ord
+                  from jsonb_array_elements(p_batch) as b (item)) c
+          left join lateral (select o.message_count from public.chat_sessions o
+                              where o.user_id = p_user_id and o.id = c.id limit 1) s on true);
+end
+$$;
+
+-- Stores a batch as a whole, or, where something in it breaks a rule, in halves, until the
+-- conversations at fault stand alone and are reported; nothing of those is kept.
+create or replace function chatkeep.sync_isolating(p_user_id uuid, p_batch jsonb) returns jsonb
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_size int := jsonb_array_length(p_batch);
+    v_half int := v_size / 2;
+begin
+    begin
+        return chatkeep.sync_batch(p_user_id, p_batch);
+    exception when data_exception or integrity_constraint_violation then
+        if v_size = 1 then
+            return jsonb_build_array(jsonb_build_object(
+                'ord', p_batch -> 0 -> 'ord',
+                'conversationId', p_batch -> 0 -> 'conversation' -> 'id',
+                'error', 'A value of it is missing, malformed or out of range.'));
+        end if;
+    end;
+    return chatkeep.sync_isolating(p_user_id, (select jsonb_agg(item order by ord)
+                                                 from jsonb_array_elements(p_batch) with ordinality as b (item, ord)
+                                                where ord <= v_half))
+        || chatkeep.sync_isolating(p_user_id, (select jsonb_agg(item order by ord)
+                                                 from jsonb_array_elements(p_batch) with ordinality as b (item, ord)
+                                                where ord > v_half));
+end
+$$;
+
+-- Stores conversations in the shape in which clients upload them: {synced, errors, details[]}, details
+-- in the order of the upload. One bad conversation does not undo the others.
+create or replace function public.sync_user_conversations(user_uuid uuid, conversations_data jsonb) returns jsonb
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_details jsonb;
+    v_batch   jsonb;
+begin
+    perform chatkeep.begin_write(user_uuid);
+    if jsonb_typeof(conversations_data) is distinct from 'array' then
+        raise sqlstate 'PT400' using message = 'invalid_body: The conversations must be an array.';
+    end if;
+
+    -- What can be told from the conversation alone.
+    select coalesce(jsonb_agg(jsonb_build_object('ord', ord, 'conversationId', item -> 'id', 'error', error)), '[]')
+      into v_details
+      from chatkeep.check_conversations(user_uuid, conversations_data)
+     where error is not null;
+
+    -- A conversation that is uploaded twice in one request is stored twice, one after the other.
+    for v_batch in
+        select jsonb_agg(jsonb_build_object('ord', ord, 'conversation', item) order by ord)
+          from (select ord, item, row_number() over (partition by item ->> 'id' order by ord) as turn
+                  from chatkeep.check_conversations(user_uuid, conversations_data)
+                 where error is null) c
+         group by turn
+         order by turn
+    loop
+        v_details := v_details || chatkeep.sync_isolating(user_uuid, v_batch);
+    end loop;
+
+    return (
+        select jsonb_build_object(
+                   'synced', count(*) filter (where not item ? 'error'),
+                   'errors', count(*) filter (where item ? 'error'),
+                   'details', coalesce(jsonb_agg(item - 'ord' order by (item ->> 'ord')::int), '[]'))
+          from jsonb_array_elements(v_details) as d (item));
+end
+$$;
+
+revoke execute on function public.sync_user_conversations(uuid, jsonb) from public, anon, authenticated;
+revoke execute on all functions in schema chatkeep from public;
+grant execute on function chatkeep.check_conversations(uuid, jsonb), chatkeep.messages_of_batch(jsonb),
+    chatkeep.refused_conversations(uuid, chatkeep.incoming_message[]),
+    chatkeep.create_sessions_of_batch(uuid, jsonb, text[], chatkeep.incoming_message[]),
+    chatkeep.retitle_sessions_of_batch(uuid, jsonb, text[]),
+    chatkeep.store_messages_of_batch(uuid, chatkeep.incoming_message[], text[]), chatkeep.sync_batch(uuid, jsonb),
+    chatkeep.sync_isolating(uuid, jsonb), public.sync_user_conversations(uuid, jsonb) to authenticated, service_role;

@@ -1,0 +1,452 @@
+-- Calls of model providers: admission, what is kept of a running answer, settlement.
+
+-- The title of a session that has none: how its first question begins.
+create or replace function chatkeep.title_of(p_question text) returns text
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_text constant text := btrim(regexp_replace(left(p_question, 1000), '\s+', ' ', 'g'));
+begin
+    return coalesce(nullif(case when char_length(v_text) > 80 then rtrim(left(v_text, 79)) || '…' else v_text end, ''), 'New Chat');
+end
+$$;
+
+-- Stores the question of a call, {id?, content, timestamp?}, in a session that exists, and returns its id. Clients that give
+-- their messages no ids send the same request again when it failed: an unanswered question is the same question. One
+-- without a time comes after all that is there. One that was asked before keeps its time and its price.
+create or replace function chatkeep.store_question(
+    p_user_id uuid, p_session_id text, p_question jsonb, p_model text, p_now timestamptz) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_last    public.chat_messages;
+    v_newest  timestamptz;
+    v_stored  public.chat_messages;
+    v_message chatkeep.incoming_message;
+begin
+    select max(m.message_timestamp) into v_newest
+      from public.chat_messages m where m.user_id = p_user_id and m.session_id = p_session_id;
+    -- A failed answer leaves its question unanswered.
+    select m.* into v_last
+      from public.chat_messages m
+     where m.user_id = p_user_id and m.session_id = p_session_id and m.error_message is null
+     order by m.message_timestamp desc, m.id desc
+     limit 1;
+    v_message.session_id := p_session_id;
+    v_message.role := 'user';
+    v_message.content := p_question ->> 'content';
+    v_message.id := coalesce(p_question ->> 'id',
+        case when v_last.role = 'user' and v_last.content = v_message.content then v_last.id
+             else 'msg_' || replace(gen_random_uuid()::text, '-', '') end);
+
+    select * into v_stored from public.chat_messages m where m.user_id = p_user_id and m.id = v_message.id;
+    if found then
+        if v_stored.session_id <> p_session_id then
+            raise sqlstate 'PT409' using message = 'message_in_other_session: A message with this id belongs to another session.';
+        elsif v_stored.role <> 'user' then
+            raise sqlstate 'PT409' using message = 'conflict: A message with this id is not a question.';
+        end if;
+        perform chatkeep.store_messages(p_user_id, array [v_message]);
+        return v_message.id;
+    end if;
+    v_message.model := p_model;
+    v_message.message_timestamp := coalesce((p_question ->> 'timestamp')::timestamptz,
+                                            greatest(p_now, v_newest + interval '1 millisecond'));
+    v_stored := chatkeep.insert_message(p_user_id, v_message);
+    if v_stored.id is null then
+        perform chatkeep.store_messages(p_user_id, array [v_message]);
+    end if;
+    return v_message.id;
+end
+$$;
+
+-- The newest messages of a session that have so many bytes together at the most, and at least one: [{role, content}] in
+-- their order.
+create or replace function chatkeep.context_of(p_user_id uuid, p_session_id text, p_most_bytes bigint) returns jsonb
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_message record;
+    v_context jsonb[] := '{}';
+    v_bytes   bigint := 0;
+begin
+    for v_message in
+        select m.role, m.content
+          from public.chat_messages m
+         where m.user_id = p_user_id and m.session_id = p_session_id and m.error_message is null
+           and m.role <> 'tool' and m.content <> ''
+         order by m.message_timestamp desc, m.id desc
+    loop
+        v_bytes := v_bytes + octet_length(v_message.content);
+        exit when v_bytes > p_most_bytes and cardinality(v_context) > 0;
+        v_context := jsonb_build_object('role', v_message.role, 'content', v_message.content) || v_context;
+    end loop;
+    return to_jsonb(v_context);
+end
+$$;
+
+-- Makes the session of a call unless it is there, stores the question in it, and sees to a title. Returns the question's id.
+create or replace function chatkeep.enter_question(
+    p_user_id uuid, p_session_id text, p_question jsonb, p_model text, p_now timestamptz) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_question_id text;
+begin
+    insert into public.chat_sessions (user_id, id, title)
+    values (p_user_id, p_session_id, chatkeep.title_of(p_question ->> 'content'))
+    on conflict (user_id, id) do nothing;
+    if found then
+        perform chatkeep.count_sessions(p_user_id, array [p_session_id]);
+    end if;
+    if p_question is not null then
+        v_question_id := chatkeep.store_question(p_user_id, p_session_id, p_question, p_model, p_now);
+    end if;
+    update public.chat_sessions s
+       set title = t.title
+      from (select chatkeep.title_of(
+                (select m.content from public.chat_messages m
+                  where m.user_id = p_user_id and m.session_id = p_session_id and m.role = 'user' and m.error_message is null
+                  order by m.message_timestamp, m.id limit 1)) as title) t
+     where s.user_id = p_user_id and s.id = p_session_id and s.title = 'New Chat' and t.title <> 'New Chat';
+    return v_question_id;
+end
+$$;
+
+-- Admits a call of a model or refuses it, all in one: may the tier use the model, is there something left of its
+-- limits and of the requests a minute. The user's calls take turns here, so they cannot overshoot a limit together. An
+-- admitted call holds its place until it is finished; where it belongs to a session, the session is there now and the
+-- question stands in it.
+--
+-- p_call: {id, model?, fallback_model?, session_id?, question?: {id?, content, timestamp?} (none: the model goes on), wants_context, context_length
+-- (of models that say none), prompt_tokens (an estimate), requests_per_minute {tier: n}, lease_seconds}.
+--
+-- Returns {model, context_length, system_prompt, temperature, session_id, question_id, policies, context?}, or
+-- {refused: {status, code, detail, retry_after?}, policies}. policies are the limits that apply, with what is left after
+-- this call. context is the session, newest last, as far back as can be within the model's limit.
+create or replace function chatkeep.begin_completion(p_user_id uuid, p_call jsonb) returns jsonb
+    language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+as $$
+declare
+    -- Few texts have more bytes a token. What is longer would be cut off later anyhow.
+    c_token_bytes constant bigint := 8;
+    v_now      constant timestamptz := clock_timestamp();
+    v_session  constant text := p_call ->> 'session_id';
+    v_question text := p_call -> 'question' ->> 'id';
+    v_profile  public.profiles;
+    v_model    text;
+    v_access   public.model_access;
+    v_policies jsonb;
+    v_refusal  jsonb;
+    v_length   int;
+    v_context  jsonb := '[]';
+begin
+    perform chatkeep.begin_write(p_user_id);
+    select * into v_profile from public.profiles p where p.id = p_user_id;
+    v_model := coalesce(p_call ->> 'model', v_profile.default_model, p_call ->> 'fallback_model',
+                        (select min(m.model_id) from chatkeep.open_models(v_profile.subscription_tier) m));
+    select m.* into v_access from chatkeep.open_models(v_profile.subscription_tier) m where m.model_id = v_model;
+    if not found then
+        return jsonb_build_object('refused', jsonb_build_object(
+            'status', 403, 'code', 'model_not_allowed', 'detail', 'Your tier does not open this model.'), 'policies', '[]'::jsonb);
+    end if;
+
+    -- Before anything is written: what is refused leaves no trace.
+    v_policies := chatkeep.policies_of_call(
+        p_user_id, v_access, (p_call -> 'requests_per_minute' ->> v_profile.subscription_tier)::int, v_now);
+    v_refusal := chatkeep.refusal(v_policies);
+    if v_refusal is not null then
+        return jsonb_build_object('refused', v_refusal, 'policies', chatkeep.less_remaining(v_policies, 0));
+    end if;
+
+    v_length := coalesce(v_access.context_length, (p_call ->> 'context_length')::int);
+    if v_session is null then
+        -- Nothing of it has to survive the database: a call that it forgets has not been answered.
+        perform set_config('synchronous_commit', 'off', true);
+    else
+        v_question := chatkeep.enter_question(p_user_id, v_session, p_call -> 'question', v_model, v_now);
+        if (p_call ->> 'wants_context')::boolean then
+            v_context := chatkeep.context_of(p_user_id, v_session, v_length * c_token_bytes);
+        end if;
+    end if;
+    insert into chatkeep.completions (
+        user_id, id, session_id, question_id, model, started_at, lease_until, input_cost, output_cost, prompt_tokens)
+    values (p_user_id, p_call ->> 'id', v_session, v_question, v_model, v_now,
+            v_now + make_interval(secs => (p_call ->> 'lease_seconds')::int),
+            v_access.input_cost_per_token, v_access.output_cost_per_token,
+            greatest((p_call ->> 'prompt_tokens')::int, (
+                select ceil(coalesce(sum(octet_length(m.value ->> 'content')), 0) / 4.0)::int from jsonb_array_elements(v_context) m)));
+    return jsonb_build_object(
+        'model', v_model, 'context_length', v_length, 'system_prompt', v_profile.system_prompt,
+        'temperature', v_profile.temperature, 'session_id', v_session, 'question_id', v_question,
+        'context', v_context, 'policies', chatkeep.less_remaining(v_policies, 1));
+end
+$$;
+
+-- Charges a call with what it took, in the row of the message that is or would be its answer; and its question, which
+-- counts as sent and has no tokens of its own any more: those of a question are those of the calls that it was asked with.
+create or replace function chatkeep.charge_call(
+    p_user_id uuid, p_call chatkeep.completions, p_message_id text, p_input_tokens int, p_output_tokens int, p_metadata jsonb)
+    returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform chatkeep.require_caller(p_user_id);
+    p_input_tokens := greatest(p_input_tokens, 0);
+    p_output_tokens := greatest(p_output_tokens, 0);
+    insert into chatkeep.charges as c (
+        user_id, message_id, stream_id, question_id, usage_date, model, messages_received, input_tokens, output_tokens,
+        reasoning_tokens, cached_tokens, input_cost, output_cost)
+    values (p_user_id, p_message_id, p_call.id, p_call.question_id, chatkeep.booking_day(now()), p_call.model, 1, p_input_tokens,
+            p_output_tokens, coalesce((p_metadata ->> 'reasoning_tokens')::bigint, 0),
+            coalesce((p_metadata ->> 'cached_tokens')::bigint, 0), p_call.input_cost, p_call.output_cost)
+    on conflict (user_id, message_id) do update
+        set stream_id = excluded.stream_id, question_id = excluded.question_id, model = excluded.model, messages_sent = 0,
+            messages_received = 1, input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
+            question_tokens = 0, reasoning_tokens = excluded.reasoning_tokens, cached_tokens = excluded.cached_tokens,
+            input_cost = excluded.input_cost, output_cost = excluded.output_cost
+        where c.stream_id is null or (c.input_tokens, c.output_tokens) <> (excluded.input_tokens, excluded.output_tokens);
+    if p_call.question_id is not null then
+        insert into chatkeep.charges as c (user_id, message_id, stream_id, usage_date, model, messages_sent)
+        values (p_user_id, p_call.question_id, p_call.id, chatkeep.booking_day(now()), p_call.model, 1)
+        on conflict (user_id, message_id) do update
+            set stream_id = excluded.stream_id, input_tokens = 0
+            where c.stream_id is null and c.messages_sent = 1;
+        if found then
+            perform chatkeep.charge_questions(p_user_id, array [p_call.question_id]);
+        end if;
+    end if;
+end
+$$;
+
+-- Writes into a stored question what the calls that it was asked with took. p_more is what this call took more than it
+-- had before.
+create or replace function chatkeep.settle_question(p_user_id uuid, p_call chatkeep.completions, p_input_tokens int, p_more int)
+    returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update public.chat_messages m
+       set input_tokens = t.tokens, total_tokens = t.tokens, model = coalesce(m.model, p_call.model),
+           metadata = m.metadata || jsonb_build_object(
+               'stream_id', p_call.id, 'unit_cost', p_call.input_cost,
+               'cost', trim_scale(t.cost_before + (t.tokens - t.tokens_before) * p_call.input_cost))
+      from (select q.id, case when q.metadata ? 'stream_id' then coalesce(q.input_tokens, 0) else 0 end as tokens_before,
+                   case when q.metadata ? 'stream_id' then coalesce(q.input_tokens, 0) + p_more else p_input_tokens end as tokens,
+                   case when q.metadata ? 'stream_id' then coalesce((q.metadata ->> 'cost')::numeric, 0) else 0 end as cost_before
+              from public.chat_messages q
+             where q.user_id = p_user_id and q.id = p_call.question_id and q.role = 'user' and q.error_message is null
+               and (p_more <> 0 or not q.metadata ? 'stream_id')) t
+     where m.user_id = p_user_id and m.id = t.id;
+end
+$$;
+
+-- The message that a client has uploaded of this answer while it was on its way, known by the provider's id of the answer;
+-- null if there is none. Providers may use an id twice: it must answer the same question, or be how the answer begins.
+create or replace function chatkeep.uploaded_answer(p_user_id uuid, p_call chatkeep.completions, p_completion_id text, p_content text)
+    returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_completion_id is null then
+        return null;
+    end if;
+    return (
+        select m.id
+          from public.chat_messages m
+         where m.completion_id = p_completion_id and m.user_id = p_user_id and m.role = 'assistant' and m.error_message is null
+           and not m.metadata ? 'stream_id'
+           and (p_call.session_id is null or m.session_id = p_call.session_id)
+           and (m.user_message_id = p_call.question_id
+                or (p_call.question_id is null or m.user_message_id is null) and starts_with(p_content, m.content))
+         order by m.content = p_content desc, m.message_timestamp, m.id
+         limit 1);
+end
+$$;
+
+-- Stores the answer of a call, or what there is of it, unless its session is gone; returns its id and time.
+create or replace function chatkeep.store_answer(
+    p_user_id uuid, p_call chatkeep.completions, p_message_id text, p_result jsonb, p_input_tokens int, p_output_tokens int)
+    returns table (id text, message_timestamp timestamptz)
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_counts  constant boolean := p_result ->> 'state' in ('complete', 'interrupted');
+    v_session constant text := coalesce(p_call.session_id, (select m.session_id from public.chat_messages m
+                                                             where m.user_id = p_user_id and m.id = p_message_id));
+    v_asked   constant timestamptz := (select m.message_timestamp from public.chat_messages m
+                                        where m.user_id = p_user_id and m.id = p_call.question_id and m.role = 'user');
+begin
+    if v_session is null then
+        return;
+    end if;
+    insert into public.chat_messages as m (
+        user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
+        content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata)
+    select p_user_id, p_message_id, s.id, 'assistant', p_result ->> 'content', p_call.model,
+           case when v_counts then p_output_tokens end, null, case when v_counts then p_output_tokens end, p_call.question_id,
+           p_result ->> 'content_type', (p_result ->> 'elapsed_ms')::int, p_result ->> 'completion_id',
+           greatest(clock_timestamp(), v_asked + interval '1 millisecond'), p_result ->> 'error',
+           (p_result -> 'metadata') || jsonb_build_object('stream_id', p_call.id)
+               || case when v_counts then jsonb_build_object(
+                           'unit_cost', p_call.output_cost, 'cost', trim_scale(p_output_tokens * p_call.output_cost),
+                           'question_cost', trim_scale(p_input_tokens * p_call.input_cost))
+                       else '{}' end
+      from public.chat_sessions s
+     where s.user_id = p_user_id and s.id = v_session
+    on conflict (user_id, id) do update
+        set role = excluded.role, content = excluded.content, model = excluded.model, total_tokens = excluded.total_tokens,
+            input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
+            user_message_id = coalesce(m.user_message_id, excluded.user_message_id), content_type = excluded.content_type,
+            elapsed_ms = excluded.elapsed_ms, completion_id = excluded.completion_id, error_message = excluded.error_message,
+            metadata = excluded.metadata
+        where m.content <> excluded.content or m.metadata <> excluded.metadata
+           or m.error_message is distinct from excluded.error_message;
+    return query select m.id, m.message_timestamp from public.chat_messages m where m.user_id = p_user_id and m.id = p_message_id;
+end
+$$;
+
+-- Settles a call: stores the answer, or what there is of it, and counts it. It can be told again, also with other
+-- figures: usage gets the difference to what it has counted already, and a correction can only bring more.
+--
+-- p_result: {id, state, completion_id, content, content_type, elapsed_ms, input_tokens, output_tokens, error, metadata,
+-- recovery}. A failed call is stored with its error and counted by limits alone, as messages with an error are; of one
+-- that is released nothing remains. recovery: settle only what nobody runs any more.
+--
+-- Returns {message_id, session_id, question_id, timestamp, cost}, without message_id where no answer is stored: it belongs
+-- to no session, or to one that was deleted meanwhile. Null if there is no such call any more, or nothing to recover.
+create or replace function chatkeep.finish_completion(p_user_id uuid, p_result jsonb) returns jsonb
+    language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+as $$
+declare
+    v_state  constant text := p_result ->> 'state';
+    v_counts constant boolean := v_state in ('complete', 'interrupted');
+    v_call   chatkeep.completions;
+    v_charge chatkeep.charges;
+    v_input  int;
+    v_output int;
+    v_id     text;
+    v_stored record;
+begin
+    perform chatkeep.begin_write(p_user_id);
+    select * into v_call from chatkeep.completions c where c.user_id = p_user_id and c.id = p_result ->> 'id';
+    if not found or (p_result ->> 'recovery')::boolean and (v_call.state <> 'running' or v_call.lease_until > clock_timestamp()) then
+        return null;
+    end if;
+    select * into v_charge from chatkeep.charges c
+     where c.user_id = p_user_id and c.stream_id = v_call.id and c.messages_received > 0;
+    v_input := greatest(case when v_counts then (p_result ->> 'input_tokens')::int end, v_charge.input_tokens, 0);
+    v_output := greatest(case when v_counts then (p_result ->> 'output_tokens')::int end, v_charge.output_tokens, 0);
+    v_id := coalesce(v_call.message_id, v_charge.message_id);
+    if v_id is null and v_counts then
+        v_id := chatkeep.uploaded_answer(p_user_id, v_call, p_result ->> 'completion_id', p_result ->> 'content');
+    end if;
+    v_id := coalesce(v_id, v_call.id);
+
+    if v_counts then
+        perform chatkeep.charge_call(p_user_id, v_call, v_id, v_input, v_output, p_result -> 'metadata');
+        if v_call.question_id is not null then
+            perform chatkeep.settle_question(p_user_id, v_call, v_input, (v_input - coalesce(v_charge.input_tokens, 0))::int);
+        end if;
+    end if;
+    if v_state <> 'released' then
+        select * into v_stored from chatkeep.store_answer(p_user_id, v_call, v_id, p_result, v_input, v_output);
+    else
+        select null::text as id, null::timestamptz as message_timestamp into v_stored;
+    end if;
+
+    update chatkeep.completions c
+       set state = v_state, finished_at = clock_timestamp(), message_id = v_stored.id,
+           completion_id = left(p_result ->> 'completion_id', 255)
+     where c.user_id = p_user_id and c.id = v_call.id;
+    delete from chatkeep.completion_parts p where p.user_id = p_user_id and p.stream_id = v_call.id;
+    return jsonb_build_object(
+        'message_id', v_stored.id, 'session_id', v_call.session_id, 'question_id', v_call.question_id,
+        'timestamp', chatkeep.iso(coalesce(v_stored.message_timestamp, clock_timestamp())),
+        'cost', trim_scale(v_input * v_call.input_cost + v_output * v_call.output_cost));
+end
+$$;
+
+-- Keeps what has arrived of running answers and extends their leases, those of many users at once:
+-- [{user_id, id, position, content?}].
+create or replace function chatkeep.checkpoint_completions(p_parts jsonb, p_lease_seconds int) returns void
+    language sql set search_path = pg_catalog, pg_temp
+as $$
+    with parts as (
+        select * from jsonb_to_recordset(p_parts) as p (user_id uuid, id text, position int, content text)
+    ), running as (
+        update chatkeep.completions c
+           set lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds)
+          from parts p
+         where c.user_id = p.user_id and c.id = p.id and c.state = 'running'
+        returning c.user_id, c.id
+    )
+    insert into chatkeep.completion_parts (user_id, stream_id, position, content)
+    select r.user_id, r.id, p.position, p.content
+      from running r
+      join parts p on p.user_id = r.user_id and p.id = r.id
+     where p.content is not null
+    on conflict do nothing
+$$;
+
+-- Settles calls whose lease has run out, with what had arrived of their answers: their instance is gone. Tokens are
+-- estimated, four bytes each. Returns how many there were, at most p_most.
+create or replace function chatkeep.recover_completions(p_most int) returns int
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_call    record;
+    v_content text;
+    v_count   int := 0;
+begin
+    for v_call in
+        select c.user_id, c.id, c.prompt_tokens
+          from chatkeep.completions c
+         where c.state = 'running' and c.lease_until < clock_timestamp()
+         order by c.user_id
+         limit p_most
+    loop
+        v_count := v_count + 1;
+        select string_agg(p.content, '' order by p.position) into v_content
+          from chatkeep.completion_parts p
+         where p.user_id = v_call.user_id and p.stream_id = v_call.id;
+        perform chatkeep.finish_completion(v_call.user_id, case when v_content is null
+            then jsonb_build_object('id', v_call.id, 'state', 'released', 'recovery', true)
+            else jsonb_build_object(
+                'id', v_call.id, 'state', 'interrupted', 'recovery', true, 'content', v_content,
+                'input_tokens', v_call.prompt_tokens, 'output_tokens', ceil(octet_length(v_content) / 4.0)::int,
+                'metadata', jsonb_build_object('interrupted', true, 'usage_estimated', true)) end);
+    end loop;
+    return v_count;
+end
+$$;
+
+-- A stream as its owner may ask for it again: {state, message_id?, content?, error?, ...}, or null.
+create or replace function chatkeep.completion(p_user_id uuid, p_id text) returns jsonb
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select jsonb_build_object(
+                   'state', c.state, 'id', c.id, 'model', c.model, 'completion_id', coalesce(c.completion_id, c.id),
+                   'session_id', c.session_id, 'question_id', c.question_id, 'message_id', m.id, 'content', m.content,
+                   'content_type', m.content_type, 'elapsed_ms', m.elapsed_ms, 'error', m.error_message,
+                   'metadata', m.metadata, 'timestamp', chatkeep.iso(m.message_timestamp),
+                   'input_tokens', coalesce(k.input_tokens, 0), 'output_tokens', coalesce(k.output_tokens, 0))
+          from chatkeep.completions c
+          left join public.chat_messages m on m.user_id = p_user_id and m.id = c.message_id
+          left join chatkeep.charges k on k.user_id = p_user_id and k.stream_id = c.id and k.messages_received > 0
+         where c.user_id = p_user_id and c.id = p_id);
+end
+$$;
+
+revoke execute on all functions in schema chatkeep from public;
+grant execute on function chatkeep.title_of(text), chatkeep.store_question(uuid, text, jsonb, text, timestamptz),
+    chatkeep.context_of(uuid, text, bigint), chatkeep.enter_question(uuid, text, jsonb, text, timestamptz),
+    chatkeep.begin_completion(uuid, jsonb), chatkeep.charge_call(uuid, chatkeep.completions, text, int, int, jsonb),
+    chatkeep.settle_question(uuid, chatkeep.completions, int, int),
+    chatkeep.uploaded_answer(uuid, chatkeep.completions, text, text),
+    chatkeep.store_answer(uuid, chatkeep.completions, text, jsonb, int, int), chatkeep.finish_completion(uuid, jsonb),
+    chatkeep.completion(uuid, text) to authenticated, service_role;
+grant execute on function chatkeep.checkpoint_completions(jsonb, int), chatkeep.recover_completions(int) to service_role;

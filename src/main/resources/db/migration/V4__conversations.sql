@@ -1,0 +1,128 @@
+-- Sessions and their messages. Clients make the ids, so ownership is in the key: two users may hold
+-- the same id. Ids compare by bytes (collation "C"): the order is the same on every server.
+
+create table public.chat_sessions (
+    user_id                uuid         not null
+        constraint chat_sessions_user_id_fkey references public.profiles (id) on delete cascade,
+    id                     text collate "C" not null
+        constraint chat_sessions_id_length check (char_length(id) between 1 and 255),
+    title                  varchar(255) not null default 'New Chat',
+    message_count          int          not null default 0,
+    total_tokens           bigint       not null default 0,
+    last_model             varchar(100),
+    last_message_preview   text
+        constraint chat_sessions_last_message_preview_length check (char_length(last_message_preview) <= 200),
+    last_message_timestamp timestamptz,
+    is_active              boolean      not null default true,
+    created_at             timestamptz  not null default now(),
+    updated_at             timestamptz  not null default now(),
+    last_activity          timestamptz  not null default now(),
+    constraint chat_sessions_pkey primary key (user_id, id),
+    -- Responses write times with four digits of the year.
+    constraint chat_sessions_times_range
+        check (created_at >= '0001-01-01 00:00:00+00' and created_at < '10000-01-01 00:00:00+00'
+               and updated_at >= '0001-01-01 00:00:00+00' and updated_at < '10000-01-01 00:00:00+00'
+               and last_activity >= '0001-01-01 00:00:00+00' and last_activity < '10000-01-01 00:00:00+00')
+);
+comment on table public.chat_sessions is 'Conversations; message_count to last_message_timestamp are kept by on_message_change';
+
+create index idx_chat_sessions_user_updated on public.chat_sessions (user_id, updated_at desc);
+create index idx_chat_sessions_user_id on public.chat_sessions (user_id);
+create index idx_chat_sessions_updated_at on public.chat_sessions (updated_at desc);
+
+create table public.chat_messages (
+    user_id           uuid        not null,
+    id                text collate "C" not null
+        constraint chat_messages_id_length check (char_length(id) between 1 and 255),
+    session_id        text collate "C" not null,
+    role              text        not null
+        constraint chat_messages_role_known check (role in ('user', 'assistant', 'system', 'tool')),
+    -- Models answer at any length; what clients send is bounded by the size of a request.
+    content           text        not null
+        constraint chat_messages_content_length check (octet_length(content) <= 16777216),
+    model             varchar(100),
+    total_tokens      int
+        constraint chat_messages_total_tokens_positive check (total_tokens >= 0),
+    input_tokens      int
+        constraint chat_messages_input_tokens_positive check (input_tokens >= 0),
+    output_tokens     int
+        constraint chat_messages_output_tokens_positive check (output_tokens >= 0),
+    user_message_id   text collate "C"
+        constraint chat_messages_user_message_id_length check (char_length(user_message_id) between 1 and 255),
+    content_type      text
+        constraint chat_messages_content_type_known check (content_type in ('text', 'markdown')),
+    elapsed_ms        int
+        constraint chat_messages_elapsed_ms_positive check (elapsed_ms >= 0),
+    completion_id     varchar(255),
+    message_timestamp timestamptz not null default now()
+        constraint chat_messages_message_timestamp_range
+            check (message_timestamp >= '0001-01-01 00:00:00+00' and message_timestamp < '10000-01-01 00:00:00+00'),
+    error_message     text
+        constraint chat_messages_error_message_length check (octet_length(error_message) <= 65536),
+    is_streaming      boolean     not null default false,
+    metadata          jsonb       not null default '{}',
+    constraint chat_messages_pkey primary key (user_id, id),
+    constraint chat_messages_session_fkey foreign key (user_id, session_id)
+        references public.chat_sessions (user_id, id) on delete cascade
+);
+comment on table public.chat_messages is 'What was said; null means that the client did not say';
+comment on column public.chat_messages.elapsed_ms is 'How long the answer took, in milliseconds';
+comment on column public.chat_messages.user_message_id is 'The user message that this answer answers';
+
+-- Reads a session in order, finds its newest message and stands behind the foreign key. It does not
+-- begin with user_id, or else the planner, while it has not yet noticed how much a new user wrote, could
+-- take it for a look-up by id and read all of it each time.
+create index idx_chat_messages_session_user_timestamp
+    on public.chat_messages (session_id, user_id, message_timestamp, id);
+create index idx_chat_messages_session_id on public.chat_messages (session_id);
+create index idx_chat_messages_timestamp on public.chat_messages (message_timestamp);
+create index idx_chat_messages_session_timestamp on public.chat_messages (session_id, message_timestamp);
+create index idx_chat_messages_completion_id on public.chat_messages (completion_id);
+create index idx_chat_messages_user_message_id on public.chat_messages (user_message_id)
+    where user_message_id is not null;
+create index idx_chat_messages_tokens_role on public.chat_messages (role, input_tokens, output_tokens)
+    where input_tokens > 0 or output_tokens > 0;
+create index chat_messages_errors_idx on public.chat_messages (message_timestamp) where error_message is not null;
+
+-- One message of an upload, checked for nothing yet but its types; conversation and position say where
+-- in the upload it stands, was_counted that it is stored and had not failed.
+create type chatkeep.incoming_message as (
+    conversation      int,
+    position          int,
+    session_id        text,
+    id                text,
+    role              text,
+    content           text,
+    model             text,
+    total_tokens      int,
+    input_tokens      int,
+    output_tokens     int,
+    user_message_id   text,
+    content_type      text,
+    elapsed_ms        int,
+    completion_id     text,
+    message_timestamp timestamptz,
+    error_message     text,
+    was_counted       boolean
+);
+
+revoke all on public.chat_sessions, public.chat_messages from public, anon, authenticated;
+-- The columns that triggers keep are nobody's to write.
+grant select, delete on public.chat_sessions, public.chat_messages to authenticated;
+grant insert (user_id, id, title, is_active, created_at, updated_at, last_activity),
+      update (title, is_active)
+    on public.chat_sessions to authenticated;
+grant insert, update on public.chat_messages to authenticated;
+grant select, insert, update, delete on public.chat_sessions, public.chat_messages to service_role;
+
+alter table public.chat_sessions enable row level security;
+alter table public.chat_messages enable row level security;
+
+create policy chat_sessions_owner on public.chat_sessions
+    for all to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+create policy chat_sessions_service on public.chat_sessions
+    for all to service_role using (true) with check (true);
+create policy chat_messages_owner on public.chat_messages
+    for all to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+create policy chat_messages_service on public.chat_messages
+    for all to service_role using (true) with check (true);

@@ -1,0 +1,67 @@
+-- Calls of model providers: what is running, what limits have to count, what was counted of answers that are not stored.
+
+-- One row a call, written before the provider is called. While it runs the row holds a place in the limits; whoever
+-- runs it extends the lease, so a call that was cut off with its instance is found and settled by another one.
+create table chatkeep.completions (
+    user_id       uuid        not null
+        constraint completions_user_id_fkey references public.profiles (id) on delete cascade,
+    id            text collate "C" not null
+        constraint completions_id_length check (char_length(id) between 1 and 255),
+    session_id    text collate "C",
+    question_id   text collate "C",
+    message_id    text collate "C",
+    model         text        not null
+        constraint completions_model_length check (char_length(model) <= 100),
+    completion_id text collate "C"
+        constraint completions_completion_id_length check (char_length(completion_id) <= 255),
+    state         text        not null default 'running'
+        constraint completions_state_known check (state in ('running', 'complete', 'interrupted', 'failed', 'released')),
+    started_at    timestamptz not null default clock_timestamp(),
+    lease_until   timestamptz not null,
+    finished_at   timestamptz,
+    input_cost    numeric     not null,
+    output_cost   numeric     not null,
+    prompt_tokens int         not null default 0,
+    constraint completions_pkey primary key (user_id, id)
+);
+comment on table chatkeep.completions is 'Calls of a model provider, by the id of their stream';
+comment on column chatkeep.completions.message_id is 'The message that holds the answer; null where none was stored';
+comment on column chatkeep.completions.completion_id is 'The id that the provider gave the answer';
+comment on column chatkeep.completions.state is 'failed: after it had produced something; released: before, so it counts for no limit';
+comment on column chatkeep.completions.input_cost is 'Price of a token when the call began, as output_cost';
+comment on column chatkeep.completions.prompt_tokens is 'An estimate, for when the provider never says';
+
+-- What holds a place in the limits beside the answers that usage has counted.
+create index completions_held_idx on chatkeep.completions (user_id, model, started_at) where state in ('running', 'failed');
+create index completions_started_idx on chatkeep.completions (user_id, started_at);
+create index completions_lease_idx on chatkeep.completions (lease_until) where state = 'running';
+create index completions_finished_idx on chatkeep.completions (finished_at);
+create index completions_completion_id_idx on chatkeep.completions (user_id, completion_id) where completion_id is not null;
+
+-- What has arrived of running answers, piece by piece: all that is left of them if their instance is killed.
+create table chatkeep.completion_parts (
+    user_id   uuid not null,
+    stream_id text collate "C" not null,
+    position  int  not null,
+    content   text not null,
+    constraint completion_parts_pkey primary key (user_id, stream_id, position),
+    constraint completion_parts_completion_fkey foreign key (user_id, stream_id)
+        references chatkeep.completions (user_id, id) on delete cascade
+);
+
+revoke all on chatkeep.completions, chatkeep.completion_parts from public, anon, authenticated;
+grant select, insert, update on chatkeep.completions to authenticated, service_role;
+grant select, delete on chatkeep.completion_parts to authenticated;
+grant select, insert, delete on chatkeep.completion_parts to service_role;
+
+alter table chatkeep.completions enable row level security;
+alter table chatkeep.completion_parts enable row level security;
+
+create policy completions_owner on chatkeep.completions
+    for all to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+create policy completions_service on chatkeep.completions
+    for all to service_role using (true) with check (true);
+create policy completion_parts_owner on chatkeep.completion_parts
+    for all to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+create policy completion_parts_service on chatkeep.completion_parts
+    for all to service_role using (true) with check (true);

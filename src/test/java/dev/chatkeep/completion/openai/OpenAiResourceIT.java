@@ -1,0 +1,306 @@
+package dev.chatkeep.completion.openai;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.openai.client.OpenAIClient;
+import com.openai.client.okhttp.OpenAIOkHttpClient;
+import com.openai.core.JsonValue;
+import com.openai.core.http.StreamResponse;
+import com.openai.errors.BadRequestException;
+import com.openai.errors.NotFoundException;
+import com.openai.errors.OpenAIServiceException;
+import com.openai.errors.PermissionDeniedException;
+import com.openai.errors.RateLimitException;
+import com.openai.errors.UnauthorizedException;
+import com.openai.models.chat.completions.ChatCompletion;
+import com.openai.models.chat.completions.ChatCompletionChunk;
+import com.openai.models.chat.completions.ChatCompletionCreateParams;
+import com.openai.models.chat.completions.ChatCompletionStreamOptions;
+import com.openai.models.models.Model;
+
+import dev.chatkeep.testsupport.Caller;
+import dev.chatkeep.testsupport.Chat;
+import dev.chatkeep.testsupport.DatabaseResource;
+import dev.chatkeep.testsupport.EventStreamClient;
+import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.Models;
+import dev.chatkeep.testsupport.ProviderResource;
+import dev.chatkeep.testsupport.Script;
+import dev.chatkeep.testsupport.ScriptedProvider;
+import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.Stored;
+import dev.chatkeep.testsupport.WithinOneDay;
+import io.quarkus.test.common.TestResourceScope;
+import io.quarkus.test.common.WithTestResource;
+import io.quarkus.test.junit.QuarkusIntegrationTest;
+import io.restassured.RestAssured;
+import io.restassured.response.Response;
+
+/** As OpenAI's own client sees it, and byte for byte where that hides something. */
+@QuarkusIntegrationTest
+@WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
+@WithTestResource(value = ProviderResource.class, scope = TestResourceScope.GLOBAL)
+@WithinOneDay
+class OpenAiResourceIT {
+
+    private static String model;
+
+    ScriptedProvider provider;
+
+    private final Caller ann = Caller.fresh();
+    private final String marker = "marker-" + UUID.randomUUID();
+
+    @BeforeEach
+    void openAModel() {
+        model = model == null ? Models.open("free", "0.001", "0.002") : model;
+    }
+
+    @Test
+    void aWholeCompletionIsTheProvidersOwn() {
+        String document = """
+                {"id": "chatcmpl-w", "object":"chat.completion", "created": 1, "model": "%s", "system_fingerprint": "fp", "choices":
+                [{"index": 0, "message": {"role": "assistant", "content": "Olá", "refusal": null}, "logprobs": null,
+                "finish_reason": "stop"}], "usage": {"prompt_tokens": 4, "completion_tokens": 2, "total_tokens": 6}}"""
+                .formatted(model);
+        provider.on(marker, Script.json(200, Map.of(), document));
+
+        ChatCompletion completion = client().chat().completions().create(asking().build());
+        Response raw = ann.request().body(Map.of("model", model, "messages", question())).post("/v1/chat/completions");
+
+        assertThat(completion.choices().get(0).message().content()).contains("Olá");
+        assertThat(completion.usage().orElseThrow().promptTokens()).isEqualTo(4);
+        assertThat(raw.asString()).isEqualTo(document);
+        assertThat(raw.contentType()).isEqualTo("application/json");
+        assertThat(usage()).isEqualTo("sent 2 received 2 input 8 output 4");
+        assertThat(Stored.of(ann, "sessions")).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = { true, false })
+    void aStreamIsTheProvidersOwn(boolean withUsage) {
+        provider.on(marker, Script.streamed().delta("One ").delta("two").usage(4, 2).done());
+        ChatCompletionCreateParams.Builder asking = asking();
+        if (withUsage) {
+            asking.streamOptions(ChatCompletionStreamOptions.builder().includeUsage(true).build());
+        }
+
+        StringBuilder text = new StringBuilder();
+        List<Long> totals = new ArrayList<>();
+        try (StreamResponse<ChatCompletionChunk> chunks = client().chat().completions().createStreaming(asking.build())) {
+            chunks.stream().forEach(chunk -> {
+                chunk.choices().forEach(choice -> text.append(choice.delta().content().orElse("")));
+                chunk.usage().ifPresent(usage -> totals.add(usage.totalTokens()));
+            });
+        }
+
+        assertThat(text).hasToString("One two");
+        assertThat(totals).isEqualTo(withUsage ? List.of(6L) : List.of());
+        assertThat(usage()).isEqualTo("sent 1 received 1 input 4 output 2");
+    }
+
+    @Test
+    void whatAProviderDoesNotSayAboutUsageIsEstimatedForWhoAsked() {
+        provider.on(marker, Script.streamed().delta("Hello world").done());
+
+        try (EventStreamClient stream = EventStreamClient.post(ann, "/v1/chat/completions",
+                Map.of("model", model, "stream", true,
+                        "stream_options", Map.of("include_usage", true), "messages", question()))) {
+            List<EventStreamClient.Event> events = stream.rest();
+
+            assertThat(events.get(events.size() - 1).data()).isEqualTo("[DONE]");
+            JsonNode last = events.get(events.size() - 2).json();
+            assertThat(last.path("choices")).isEmpty();
+            assertThat(last.at("/usage/completion_tokens").intValue()).isEqualTo(2);
+        }
+    }
+
+    @Test
+    void whatIsAskedGoesToTheProviderAsItIs() {
+        String request = """
+                {"model": "%s", "messages": [{"role": "user", "content": [{"type": "text", "text": "%s"},
+                 {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}], "temperature": 0.10,
+                 "tools": [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}],
+                 "tool_choice": "auto", "response_format": {"type": "json_object"}, "some_new_thing": {"deep": [1, 2.5, null, true]},
+                 "metadata": {"session_id": "s", "mine": "kept"}, "seed": 12345678901234567890}
+                """
+                .formatted(model, marker);
+
+        Response answer = ann.request().body(request).post("/v1/chat/completions");
+
+        assertThat(answer.statusCode()).isEqualTo(200);
+        JsonNode expected = Json.of(request.replace("\"session_id\": \"s\", ", ""));
+        assertThat(provider.calls(marker).get(0).body()).isEqualTo(expected);
+        assertThat(contents("s")).startsWith(marker);
+    }
+
+    @Test
+    void callsOfToolsPassThroughAndAreKept() {
+        provider.on(marker, Script.streamed()
+                .event("""
+                        {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant",
+                        "tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"weather","arguments":""}}]}}]}
+                        """
+                        .replace("\n", " "))
+                .event("""
+                        {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{
+                        "tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}}]}
+                        """.replace("\n", " ")).finish("tool_calls").usage(3, 9).done());
+
+        List<String> names = new ArrayList<>();
+        try (StreamResponse<ChatCompletionChunk> chunks = client().chat().completions()
+                .createStreaming(inSession("s").build())) {
+            chunks.stream().forEach(chunk -> chunk.choices().forEach(choice -> choice.delta().toolCalls().ifPresent(
+                    calls -> calls.forEach(call -> call.function().flatMap(f -> f.name()).ifPresent(names::add)))));
+        }
+
+        assertThat(names).containsExactly("weather");
+        assertThat(contents("s")).containsExactly(marker, "");
+        assertThat(usage()).isEqualTo("sent 1 received 1 input 3 output 9");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "metadata", "header" })
+    void anExchangeIsStoredInASession(String how) {
+        provider.on(marker, Script.streamed().delta("Stored").usage(4, 2).done());
+        ChatCompletionCreateParams.Builder asking = how.equals("metadata") ? inSession("s")
+                : asking().putAdditionalHeader("X-Session-Id", "s");
+
+        client().chat().completions().create(asking.build());
+
+        assertThat(contents("s")).containsExactly(marker, "Stored");
+        assertThat(provider.calls(marker).get(0).body().has("metadata")).isFalse();
+        JsonNode session = Json.of(ann.listSessions()).at("/sessions/0");
+        assertThat(session.path("message_count").intValue()).isEqualTo(2);
+        assertThat(session.path("total_tokens").intValue()).isEqualTo(6);
+    }
+
+    @Test
+    void theModelsAreThoseOfTheTier() {
+        String pro = Models.open("pro", "0", "0");
+
+        List<String> models = client().models().list().data().stream().map(Model::id).toList();
+        Model one = client().models().retrieve(model);
+
+        assertThat(models).contains(model).doesNotContain(pro);
+        assertThat(one.ownedBy()).isEqualTo("test");
+        assertThat((double) one.created()).isCloseTo(Sql.<Double> value(
+                "select extract(epoch from min(created_at))::float8 from public.model_access where model_id = ?", model),
+                within(1.0));
+        assertThat(catchThrowableOfType(NotFoundException.class, () -> client().models().retrieve(pro)).code())
+                .contains("model_not_found");
+    }
+
+    @Test
+    void errorsAreThoseThatTheClientKnows() {
+        assertThat(failure(UnauthorizedException.class, client("bad"), asking())).contains("invalid_token");
+        assertThat(failure(PermissionDeniedException.class, client(), asking().model("no/such"))).contains("model_not_allowed");
+        provider.on(marker, Script.json(400, Map.of(), "{\"error\": {\"message\": \"Too long\"}}"),
+                Script.json(429, Map.of("Retry-After", "60"), "{}"));
+        assertThat(failure(BadRequestException.class, client(), asking())).contains("provider_rejected");
+        assertThat(failure(RateLimitException.class, client(), asking())).contains("provider_rate_limited");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = { "{|400|invalid_request|null", "[]|400|invalid_request|null",
+            "{\"messages\": []}|422|invalid_field|messages", "{}|422|invalid_field|messages",
+            "{\"messages\": [{}], \"model\": 7}|422|invalid_field|model",
+            "{\"messages\": [{}], \"metadata\": {\"session_id\": \"\"}}|422|invalid_field|metadata.session_id" })
+    void whatIsWrongIsSaidInOpenAisShape(String body, int status, String code, String param) {
+        Response refused = ann.request().body(body).post("/v1/chat/completions");
+
+        assertThat(refused.statusCode()).isEqualTo(status);
+        assertThat(refused.contentType()).isEqualTo("application/json");
+        JsonNode error = Json.of(refused).path("error");
+        assertThat(error.path("code").textValue()).isEqualTo(code);
+        assertThat(error.path("param").asText()).isEqualTo(param);
+        assertThat(error.path("type").textValue()).isEqualTo("invalid_request_error");
+        assertThat(error.path("message").textValue()).isNotBlank();
+    }
+
+    @Test
+    void aLimitThatIsUsedUpIsSaidInHeadersToo() {
+        String limited = Models.freshId();
+        Models.change(Models.open(limited, "free", "0", "0"), "{\"daily_limit\": 1}");
+        Map<String, Object> asked = Map.of("model", limited, "messages", question());
+
+        Response first = ann.request().body(asked).post("/v1/chat/completions");
+        Response second = ann.request().body(asked).post("/v1/chat/completions");
+
+        assertThat(first.statusCode()).isEqualTo(200);
+        assertThat(first.header("RateLimit")).startsWith("\"daily\";r=0;t=");
+        assertThat(second.statusCode()).isEqualTo(429);
+        assertThat(second.header("Retry-After")).isNotNull();
+        assertThat(Json.of(second).at("/error/code").textValue()).isEqualTo("quota_exceeded");
+        assertThat(Json.of(second).at("/error/type").textValue()).isEqualTo("rate_limit_error");
+    }
+
+    @Test
+    void aStreamThatBreaksSaysSo() {
+        CountDownLatch seen = new CountDownLatch(1);
+        provider.on(marker, Script.streamed().delta("Half").holdUntil(seen).breakOff());
+
+        try (EventStreamClient stream = EventStreamClient.post(ann, "/v1/chat/completions",
+                Map.of("model", model, "stream", true, "messages", question(), "metadata", Map.of("session_id", "s")))) {
+            assertThat(stream.next().data()).contains("Half");
+            seen.countDown();
+            List<EventStreamClient.Event> events = stream.rest();
+
+            assertThat(events.get(events.size() - 1).json().at("/error/code").textValue()).isEqualTo("provider_broke_off");
+            assertThat(contents("s")).containsExactly(marker, "Half");
+        }
+    }
+
+    private OpenAIClient client() {
+        return client(ann.token());
+    }
+
+    private static OpenAIClient client(String token) {
+        return OpenAIOkHttpClient.builder().baseUrl("http://localhost:" + RestAssured.port + "/v1").apiKey(token).maxRetries(0)
+                .build();
+    }
+
+    private ChatCompletionCreateParams.Builder asking() {
+        return ChatCompletionCreateParams.builder().model(model).addUserMessage(marker);
+    }
+
+    private ChatCompletionCreateParams.Builder inSession(String session) {
+        return asking().metadata(ChatCompletionCreateParams.Metadata.builder()
+                .putAdditionalProperty("session_id", JsonValue.from(session)).build());
+    }
+
+    private List<Map<String, String>> question() {
+        return List.of(Map.of("role", "user", "content", marker));
+    }
+
+    private static <T extends OpenAIServiceException> java.util.Optional<String> failure(Class<T> type, OpenAIClient client,
+            ChatCompletionCreateParams.Builder asking) {
+        return catchThrowableOfType(type, () -> client.chat().completions().create(asking.build())).code();
+    }
+
+    private List<String> contents(String session) {
+        List<String> contents = new ArrayList<>();
+        Json.of(ann.messages(session)).path("messages").forEach(message -> contents.add(message.path("content").textValue()));
+        return contents;
+    }
+
+    private String usage() {
+        JsonNode total = Chat.usage(ann, "daily").path("total");
+        return "sent %s received %s input %s output %s".formatted(total.path("messages_sent"), total.path("messages_received"),
+                total.path("input_tokens"), total.path("output_tokens"));
+    }
+}
