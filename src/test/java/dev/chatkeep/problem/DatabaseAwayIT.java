@@ -146,7 +146,7 @@ class DatabaseAwayIT {
                 Json.of("{\"name\": \"Graceful Shutdown\", \"status\": \"UP\"}"),
                 Json.of("""
                         {"name": "Database schema", "status": "DOWN",
-                         "data": {"expected": 7, "problem": "the database does not answer"}}"""));
+                         "data": {"expected": 6, "problem": "the database does not answer"}}"""));
     }
 
     @Test

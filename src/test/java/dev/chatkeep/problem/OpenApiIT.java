@@ -42,7 +42,8 @@ class OpenApiIT {
             "GET /api/admin/users/{id}", "GET /api/admin/users/{id}/usage", "PATCH /api/admin/users/{id}",
             "GET /api/admin/models", "POST /api/admin/models", "PATCH /api/admin/models/{id}",
             "DELETE /api/admin/models/{id}", "PUT /api/admin/models/catalog", "POST /api/chat", "GET /api/chat/streams/{id}",
-            "POST /v1/chat/completions", "GET /v1/models", "GET /v1/models/{id}");
+            "POST /v1/chat/completions", "GET /v1/models", "GET /v1/models/{id}",
+            "GET /api/chat/messages/{id}", "PATCH /api/chat/messages/{id}", "DELETE /api/chat/messages/{id}");
 
     /** Answers that are what a function of the database returns, described with the schema of the database. */
     private static final Set<String> OF_THE_DATABASE = Set.of("GET /api/admin/health 200", "GET /api/user/profile 200");
@@ -105,7 +106,8 @@ class OpenApiIT {
 
         // Then
         assertThat(bodies.keySet()).containsExactlyInAnyOrder("POST /api/chat/sessions", "PATCH /api/chat/sessions",
-                "POST /api/chat/session", "POST /api/chat/messages", "POST /api/chat/sync", "PUT /api/user/data",
+                "POST /api/chat/session", "POST /api/chat/messages", "PATCH /api/chat/messages/{id}", "POST /api/chat/sync",
+                "PUT /api/user/data",
                 "DELETE /api/user",
                 "POST /api/admin/maintenance/cleanup", "PATCH /api/admin/users/{id}", "POST /api/admin/models",
                 "PATCH /api/admin/models/{id}", "PUT /api/admin/models/catalog", "POST /api/chat", "POST /v1/chat/completions");

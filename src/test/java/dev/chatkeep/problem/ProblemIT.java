@@ -222,7 +222,8 @@ class ProblemIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "/", "/api", "/api/", "/api/chat/nothing", "/api/chat/session/s1", "/api/chat/sessions/s1",
-            "/api/Chat/Sessions", "/api/chat/messages/m1", "/api/auth", "/api/chat/sessions%2F", "/api/%C3%BC", "/api/%00",
+            "/api/Chat/Sessions", "/api/chat/messages/m1/parts", "/api/auth", "/api/chat/sessions%2F", "/api/%C3%BC",
+            "/api/%00",
             "/favicon.ico", "/wp-login.php", "/q/nothing" })
     void whatIsNotThereIsNotFound(String path) throws Exception {
         // Given
