@@ -9,15 +9,19 @@ begin
 end
 $$;
 
--- The models that a tier opens, one row a model: that of the highest tier it reaches. In SQL without settings of its own, so
--- that it becomes part of the statement that asks.
-create or replace function chatkeep.open_models(p_tier text) returns setof public.model_access
-    language sql stable
+-- The models that a tier opens, one row a model: that of the highest tier it reaches. With p_model this one alone.
+create or replace function chatkeep.open_models(p_tier text, p_model text default null) returns setof public.model_access
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
-    select distinct on (a.model_id) a.*
-      from public.model_access a
-     where a.is_active and chatkeep.tier_rank(a.tier) <= chatkeep.tier_rank(p_tier)
-     order by a.model_id, chatkeep.tier_rank(a.tier) desc
+declare
+    v_rank constant int := chatkeep.tier_rank(p_tier);
+begin
+    return query
+        select distinct on (a.model_id) a.*
+          from public.model_access a
+         where a.is_active and (p_model is null or a.model_id = p_model) and chatkeep.tier_rank(a.tier) <= v_rank
+         order by a.model_id, chatkeep.tier_rank(a.tier) desc;
+end
 $$;
 
 -- The models that the user's tier opens.
@@ -42,9 +46,8 @@ create or replace function public.can_user_use_model(user_uuid uuid, model_to_ch
 as $$
 begin
     perform chatkeep.require_caller(user_uuid);
-    return exists (
-        select from chatkeep.open_models((select p.subscription_tier from public.profiles p where p.id = user_uuid)) m
-         where m.model_id = model_to_check);
+    return model_to_check is not null and exists (
+        select from chatkeep.open_models((select p.subscription_tier from public.profiles p where p.id = user_uuid), model_to_check));
 end
 $$;
 
@@ -146,7 +149,7 @@ create or replace trigger model_access_changed
 revoke execute on function public.get_user_allowed_models(uuid), public.can_user_use_model(uuid, varchar)
     from public, anon, authenticated;
 revoke execute on all functions in schema chatkeep from public;
-grant execute on function chatkeep.tier_rank(text), chatkeep.open_models(text), public.get_user_allowed_models(uuid),
+grant execute on function chatkeep.tier_rank(text), chatkeep.open_models(text, text), public.get_user_allowed_models(uuid),
     public.can_user_use_model(uuid, varchar), chatkeep.unit_costs(uuid, text[]) to authenticated, service_role;
 grant execute on function chatkeep.cached(text), chatkeep.cache(text, jsonb, interval), chatkeep.forget(text)
     to service_role;

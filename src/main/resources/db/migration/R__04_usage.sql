@@ -1,10 +1,9 @@
 -- How usage is counted. Whoever counts writes a row of chatkeep.charges; the trigger adds what a row says, or what it says
--- differently, to its day, to its model and to the user's totals. Nothing else writes those figures. What is for other
--- functions alone takes their search_path and their rights: setting it costs as much as most of them do.
+-- differently, to its day, to its model and to the user's totals. Nothing else writes those figures.
 
 -- The UTC day on which a message of that time is counted when it arrives now. History is not today's usage.
 create or replace function chatkeep.booking_day(p_time timestamptz) returns date
-    language plpgsql stable
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (case when p_time < clock_timestamp() - interval '2 days' then p_time else clock_timestamp() end at time zone 'UTC')::date;
@@ -13,7 +12,7 @@ $$;
 
 -- Adds to what a model was used for on a day. What is taken back to nothing leaves no row.
 create or replace function chatkeep.book_model(p_change chatkeep.booking) returns boolean
-    language plpgsql
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into chatkeep.usage_by_model as m (
@@ -39,7 +38,7 @@ $$;
 -- Adds to a user's day. A minute counts once: the row's updated_at tells whether something was recorded in this one
 -- already; p_minutes (this one included) may say that it was more than one. Other days than today have no minutes now.
 create or replace function chatkeep.book_day(p_change chatkeep.booking, p_sessions bigint, p_minutes int) returns boolean
-    language plpgsql
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- What the column holds. A price that is wrong by orders of magnitude must not keep messages from being stored.
@@ -83,7 +82,7 @@ $$;
 -- Adds to the user's totals of all time.
 create or replace function chatkeep.book_totals(
     p_user_id uuid, p_messages bigint, p_tokens bigint, p_sessions bigint, p_cost numeric) returns boolean
-    language plpgsql
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     update public.profiles p
@@ -171,7 +170,7 @@ create or replace trigger changed_charges_are_booked
 
 -- The tokens of a question that are charged with its answers: those of one that names no model, as its client said them.
 create or replace function chatkeep.unpriced_tokens(p_question chatkeep.charges) returns bigint
-    language plpgsql immutable
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return case when p_question.messages_sent = 1 and p_question.model is null and p_question.stream_id is null
@@ -328,7 +327,7 @@ $$;
 
 -- What a message notes of its charge; nothing where its model has no price.
 create or replace function chatkeep.cost_note(p_charge chatkeep.charges) returns jsonb
-    language plpgsql immutable
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_is_answer constant boolean := p_charge.messages_received > 0;

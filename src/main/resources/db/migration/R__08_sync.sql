@@ -20,7 +20,7 @@ $$;
 
 -- The messages of a batch. The last of two messages with one id in one conversation is the one that counts.
 create or replace function chatkeep.messages_of_batch(p_batch jsonb) returns chatkeep.incoming_message[]
-    language plpgsql stable
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
@@ -37,7 +37,7 @@ $$;
 -- the first conversation which names it and is not refused itself. Refusing one can free the ids that it named, so this goes
 -- by rounds; what is still in doubt in the last one is refused.
 create or replace function chatkeep.refused_conversations(p_user_id uuid, p_messages chatkeep.incoming_message[]) returns text[]
-    language plpgsql stable
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_messages chatkeep.incoming_message[] := p_messages;
@@ -72,7 +72,7 @@ $$;
 -- Makes the sessions of a batch that are not there, with the times they came with, and returns their ids.
 create or replace function chatkeep.create_sessions_of_batch(
     p_user_id uuid, p_batch jsonb, p_ids text[], p_messages chatkeep.incoming_message[]) returns text[]
-    language plpgsql
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_new text[];
@@ -100,7 +100,7 @@ $$;
 -- Gives sessions that were there before the titles that a batch names. A title from a device that has not seen the latest
 -- change is an old title.
 create or replace function chatkeep.retitle_sessions_of_batch(p_user_id uuid, p_batch jsonb, p_ids text[]) returns void
-    language plpgsql
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     update public.chat_sessions s
@@ -116,7 +116,7 @@ $$;
 -- Stores the messages of a batch, those of new sessions without moving the times these came with.
 create or replace function chatkeep.store_messages_of_batch(
     p_user_id uuid, p_messages chatkeep.incoming_message[], p_new_sessions text[]) returns void
-    language plpgsql
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_part  chatkeep.incoming_message[];

@@ -145,7 +145,7 @@ begin
     select * into v_profile from public.profiles p where p.id = p_user_id;
     v_model := coalesce(p_call ->> 'model', v_profile.default_model, p_call ->> 'fallback_model',
                         (select min(m.model_id) from chatkeep.open_models(v_profile.subscription_tier) m));
-    select m.* into v_access from chatkeep.open_models(v_profile.subscription_tier) m where m.model_id = v_model;
+    select m.* into v_access from chatkeep.open_models(v_profile.subscription_tier, v_model) m where v_model is not null;
     if not found then
         return jsonb_build_object('refused', jsonb_build_object(
             'status', 403, 'code', 'model_not_allowed', 'detail', 'Your tier does not open this model.'), 'policies', '[]'::jsonb);

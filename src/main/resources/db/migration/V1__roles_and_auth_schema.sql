@@ -99,13 +99,13 @@ begin
 
     -- PL/pgSQL keeps its plans; policies ask with every statement.
     create function auth.jwt() returns jsonb
-        language plpgsql stable set search_path = ''
+        language plpgsql stable set search_path = pg_catalog, pg_temp
         as 'begin return nullif(pg_catalog.current_setting(''request.jwt.claims'', true), '''')::pg_catalog.jsonb; end';
     create function auth.uid() returns uuid
-        language plpgsql stable set search_path = ''
+        language plpgsql stable set search_path = pg_catalog, pg_temp
         as 'begin return (nullif(pg_catalog.current_setting(''request.jwt.claims'', true), '''')::pg_catalog.jsonb ->> ''sub'')::pg_catalog.uuid; end';
     create function auth.role() returns text
-        language plpgsql stable set search_path = ''
+        language plpgsql stable set search_path = pg_catalog, pg_temp
         as 'begin return auth.jwt() ->> ''role''; end';
 
     grant usage on schema auth to anon, authenticated, service_role;

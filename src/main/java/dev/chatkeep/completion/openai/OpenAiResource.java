@@ -47,8 +47,8 @@ public class OpenAiResource {
 
     /** A user who is not known yet has the lowest tier. */
     private static final String LIST = "select m.model_id, floor(extract(epoch from m.created_at))::bigint"
-            + " from chatkeep.open_models((select p.subscription_tier from public.profiles p where p.id = $1)) m"
-            + " where $2::text is null or m.model_id = $2 order by m.model_id";
+            + " from chatkeep.open_models((select p.subscription_tier from public.profiles p where p.id = $1), $2) m"
+            + " order by m.model_id";
 
     @Schema(name = "ChatCompletionRequest", description = "And whatever else the provider understands")
     record ChatCompletionRequest(@Schema(examples = "openai/gpt-4o-mini") String model,
