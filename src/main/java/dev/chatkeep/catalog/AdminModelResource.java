@@ -37,7 +37,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
-import dev.chatkeep.catalog.ModelAnswers.AdminModel;
+import dev.chatkeep.catalog.ModelResponses.AdminModel;
 import dev.chatkeep.database.Database;
 import dev.chatkeep.security.Administrators;
 import dev.chatkeep.wire.Cursor;
@@ -115,7 +115,7 @@ public class AdminModelResource {
     @APIResponse(responseCode = "200", description = "A page of rows")
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
-    public Uni<ModelAnswers.AdminModels> list(@RestQuery @Tier String tier, @RestQuery Boolean active,
+    public Uni<ModelResponses.AdminModels> list(@RestQuery @Tier String tier, @RestQuery Boolean active,
             @Parameter(description = "Rows a page, " + MODELS
                     + " by default") @RestQuery @Min(1) @Max(MAX_MODELS) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
@@ -124,7 +124,7 @@ public class AdminModelResource {
         return database.asAdministrator().read()
                 .run(LIST, tier, active, size + 1, after == null ? null : after.text(0), after == null ? null : after.uuid(1))
                 .map(rows -> Page.of(rows, size, AdminModel::of, last -> Cursor.of(last.modelId(), last.id()),
-                        ModelAnswers.AdminModels::new));
+                        ModelResponses.AdminModels::new));
     }
 
     @POST

@@ -16,7 +16,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectReader;
 
-import dev.chatkeep.sync.SyncAnswers.Results;
+import dev.chatkeep.sync.SyncResponses.Results;
 import dev.chatkeep.sync.SyncUpload;
 import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;

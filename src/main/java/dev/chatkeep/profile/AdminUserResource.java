@@ -30,8 +30,8 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
 import dev.chatkeep.database.Database;
 import dev.chatkeep.security.Administrators;
-import dev.chatkeep.usage.UsageAnswers;
 import dev.chatkeep.usage.UsageQueries;
+import dev.chatkeep.usage.UsageResponses;
 import dev.chatkeep.wire.Cursor;
 import dev.chatkeep.wire.DayRange;
 import dev.chatkeep.wire.Page;
@@ -52,11 +52,11 @@ public class AdminUserResource {
     private static final int USERS = 50;
     private static final int MAX_USERS = 1_000;
 
-    private static final String LIST = "select " + AdminAnswers.User.COLUMNS
+    private static final String LIST = "select " + AdminUserResponses.User.COLUMNS
             + " from chatkeep.admin_users($1, $2, $3, $4, $5) u";
     private static final String ONE = "select " + UsageQueries.SUMMARY_COLUMNS + ", a.profile::text"
             + " from chatkeep.admin_user($1) as a (profile), chatkeep.usage_summary($1) u order by u.days";
-    private static final String CHANGE = "select " + AdminAnswers.User.COLUMNS + ", c.old_tier, c.old_credits"
+    private static final String CHANGE = "select " + AdminUserResponses.User.COLUMNS + ", c.old_tier, c.old_credits"
             + " from chatkeep.admin_change_user($1, $2, $3) c cross join lateral (select (c.account).*) u";
 
     @Schema(name = "UserChange")
@@ -81,7 +81,7 @@ public class AdminUserResource {
     @APIResponse(responseCode = "200", description = "A page of users")
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
-    public Uni<AdminAnswers.Users> list(
+    public Uni<AdminUserResponses.Users> list(
             @Parameter(description = "A part of the address, in upper or lower case") @RestQuery @Text(max = 255) String email,
             @RestQuery @Tier String tier,
             @Parameter(description = "Users a page, " + USERS
@@ -91,8 +91,8 @@ public class AdminUserResource {
         int size = limit == null ? USERS : limit;
         return database.asAdministrator().read()
                 .run(LIST, email, tier, size + 1, after == null ? null : after.text(0), after == null ? null : after.uuid(1))
-                .map(rows -> Page.of(rows, size, AdminAnswers.User::of, last -> Cursor.of(last.email(), last.id()),
-                        AdminAnswers.Users::new));
+                .map(rows -> Page.of(rows, size, AdminUserResponses.User::of, last -> Cursor.of(last.email(), last.id()),
+                        AdminUserResponses.Users::new));
     }
 
     @GET
@@ -101,9 +101,9 @@ public class AdminUserResource {
     @APIResponse(responseCode = "200", description = "The user")
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
-    public Uni<AdminAnswers.UserWithUsage> get(@RestPath UUID id) {
+    public Uni<AdminUserResponses.UserWithUsage> get(@RestPath UUID id) {
         return database.asAdministrator().read().run(ONE, id)
-                .map(rows -> new AdminAnswers.UserWithUsage(rows.iterator().next().getString(UsageQueries.SUMMARY_SIZE),
+                .map(rows -> new AdminUserResponses.UserWithUsage(rows.iterator().next().getString(UsageQueries.SUMMARY_SIZE),
                         UsageQueries.summary(rows)));
     }
 
@@ -114,7 +114,7 @@ public class AdminUserResource {
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<UsageAnswers.Days> usage(@RestPath UUID id, @Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+    public Uni<UsageResponses.Days> usage(@RestPath UUID id, @Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
         return UsageQueries.daily(database.asAdministrator().read(), id, DayRange.of(from, to));
     }
@@ -130,11 +130,12 @@ public class AdminUserResource {
     @APIResponse(responseCode = "403", description = "The caller is no administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
     @APIResponse(responseCode = "422", description = "A field is not valid or not known")
-    public Uni<AdminAnswers.UserChanged> change(@RestPath UUID id, byte[] body) {
+    public Uni<AdminUserResponses.UserChanged> change(@RestPath UUID id, byte[] body) {
         StrictJson.Change<UserChange> change = strictJson.read(body, UserChange.class);
         change.refuseNull("subscription_tier", "credits");
         return database.asAdministrator().write().one(
-                row -> new AdminAnswers.UserChanged(true, AdminAnswers.User.of(row), row.getString(9), row.getInteger(10)),
+                row -> new AdminUserResponses.UserChanged(true, AdminUserResponses.User.of(row), row.getString(9),
+                        row.getInteger(10)),
                 CHANGE, id, change.value().subscriptionTier(), change.value().credits());
     }
 }

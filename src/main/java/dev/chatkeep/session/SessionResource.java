@@ -58,10 +58,10 @@ public class SessionResource {
             + " sessions; with `limit` in pages of that size, each of which names the cursor of the next.")
     @APIResponse(responseCode = "200", description = "The sessions")
     @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
-    public Uni<SessionAnswers.Many> list(
+    public Uni<SessionResponses.Many> list(
             @Parameter(description = "Sessions a page") @RestQuery @Min(1) @Max(MAX) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
-        return SessionPage.read(database.asCaller().read(), limit == null ? MAX : limit, cursor, json);
+        return SessionQueries.read(database.asCaller().read(), limit == null ? MAX : limit, cursor, json);
     }
 
     @POST
@@ -70,13 +70,13 @@ public class SessionResource {
     @ResponseStatus(201)
     @Cancellable(false)
     @Operation(summary = "Create a session", description = "The same request again is answered with the same session.")
-    @APIResponse(responseCode = "201", description = "The session", content = @Content(schema = @Schema(implementation = SessionAnswers.One.class)))
+    @APIResponse(responseCode = "201", description = "The session", content = @Content(schema = @Schema(implementation = SessionResponses.One.class)))
     @APIResponse(responseCode = "400", description = "The body is malformed or has no id")
     @APIResponse(responseCode = "409", description = "The id is taken by a session with another title")
     @APIResponse(responseCode = "422", description = "A field is not valid")
-    public Uni<SessionAnswers.One> create(@NotNull @Valid SessionRequests.Create session) {
+    public Uni<SessionResponses.One> create(@NotNull @Valid SessionRequests.Create session) {
         return database.asCaller().write().one(SessionView::of, CREATE, session.id(), session.title())
-                .map(created -> new SessionAnswers.One(created, true));
+                .map(created -> new SessionResponses.One(created, true));
     }
 
     @PATCH
@@ -88,7 +88,7 @@ public class SessionResource {
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks the id or the title")
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "A field is not valid")
-    public Uni<SessionAnswers.One> rename(@NotNull @Valid SessionRequests.Rename change) {
+    public Uni<SessionResponses.One> rename(@NotNull @Valid SessionRequests.Rename change) {
         return database.asCaller().entities(userId -> ChatSession.find(userId, change.id())
                 .onItem().ifNull().failWith(SessionResource::notFound)
                 .chain(session -> {
@@ -97,7 +97,7 @@ public class SessionResource {
                     return session.<ChatSession> flush().chain(() -> ChatSession.getSession())
                             .invoke(Mutiny.Session::clear)
                             .chain(() -> ChatSession.find(userId, change.id()))
-                            .map(renamed -> new SessionAnswers.One(SessionView.of(renamed), true));
+                            .map(renamed -> new SessionResponses.One(SessionView.of(renamed), true));
                 }));
     }
 
@@ -110,7 +110,7 @@ public class SessionResource {
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks the id or the title")
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "A field is not valid")
-    public Uni<SessionAnswers.One> renameByOlderName(@NotNull @Valid SessionRequests.Rename change) {
+    public Uni<SessionResponses.One> renameByOlderName(@NotNull @Valid SessionRequests.Rename change) {
         return rename(change);
     }
 
@@ -122,13 +122,13 @@ public class SessionResource {
     @APIResponse(responseCode = "400", description = "The id is missing")
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "The id is not valid")
-    public Uni<SessionAnswers.Deleted> delete(@RestQuery @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id) {
+    public Uni<SessionResponses.Deleted> delete(@RestQuery @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id) {
         return database.asCaller().entities(userId -> ChatSession.delete(userId, id))
                 .map(deleted -> {
                     if (deleted == 0) {
                         throw notFound();
                     }
-                    return new SessionAnswers.Deleted(true, "The session was deleted.");
+                    return new SessionResponses.Deleted(true, "The session was deleted.");
                 });
     }
 
@@ -137,9 +137,9 @@ public class SessionResource {
     @Cancellable(false)
     @Operation(summary = "Delete all sessions", description = "Their messages go with them. What was used stays counted.")
     @APIResponse(responseCode = "200", description = "The sessions are gone")
-    public Uni<SessionAnswers.Cleared> clearAll() {
+    public Uni<SessionResponses.Cleared> clearAll() {
         return database.asCaller().entities(userId -> ChatSession.deleteAll(userId))
-                .map(deleted -> new SessionAnswers.Cleared(true,
+                .map(deleted -> new SessionResponses.Cleared(true,
                         deleted == 1 ? "1 session was deleted." : deleted + " sessions were deleted.", deleted));
     }
 

@@ -45,7 +45,7 @@ public class SyncResource {
     @Operation(summary = "Download the newest conversations", description = "The " + SyncDownload.NEWEST
             + " newest, each with all its messages in time order. Those that would bring it over 64 MiB of content are left out:"
             + " the list of sessions names them, and their messages can be read one by one.")
-    @APIResponse(responseCode = "200", description = "The conversations", content = @Content(schema = @Schema(implementation = SyncAnswers.Downloaded.class)))
+    @APIResponse(responseCode = "200", description = "The conversations", content = @Content(schema = @Schema(implementation = SyncResponses.Downloaded.class)))
     public Uni<Object> download() {
         return SyncDownload.read(database.asCaller().read(), json);
     }
@@ -61,8 +61,8 @@ public class SyncResource {
     @APIResponse(responseCode = "400", description = "The body is malformed or has no conversations")
     @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
     @APIResponse(responseCode = "422", description = "The conversations are no array")
-    public Uni<SyncAnswers.Uploaded> upload(byte[] body) {
+    public Uni<SyncResponses.Uploaded> upload(byte[] body) {
         return upload.store(body)
-                .map(results -> new SyncAnswers.Uploaded(true, results, Instant.now().truncatedTo(ChronoUnit.MILLIS)));
+                .map(results -> new SyncResponses.Uploaded(true, results, Instant.now().truncatedTo(ChronoUnit.MILLIS)));
     }
 }

@@ -11,14 +11,14 @@ import com.fasterxml.jackson.annotation.JsonRawValue;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
-import dev.chatkeep.usage.UsageAnswers;
+import dev.chatkeep.usage.UsageResponses;
 import dev.chatkeep.wire.Timestamps;
 import io.vertx.sqlclient.Row;
 
 /** What administrators are answered about users. */
-final class AdminAnswers {
+final class AdminUserResponses {
 
-    private AdminAnswers() {
+    private AdminUserResponses() {
     }
 
     @Schema(name = "AdminUserList")
@@ -44,7 +44,7 @@ final class AdminAnswers {
     @Schema(name = "AdminUserWithUsage")
     record UserWithUsage(
             @Schema(description = "As `GET /api/user/profile`", type = SchemaType.OBJECT, additionalProperties = Object.class) @JsonRawValue String profile,
-            @Schema(description = "As `GET /api/usage/summary`") UsageAnswers.Summary usage) {
+            @Schema(description = "As `GET /api/usage/summary`") UsageResponses.Summary usage) {
     }
 
     @Schema(name = "AdminUserChanged")

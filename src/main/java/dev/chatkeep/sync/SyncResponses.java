@@ -12,9 +12,9 @@ import dev.chatkeep.message.MessageInput;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 
 /** What clients are answered about a sync. */
-public final class SyncAnswers {
+public final class SyncResponses {
 
-    private SyncAnswers() {
+    private SyncResponses() {
     }
 
     @Schema(name = "SyncResult")

@@ -7,9 +7,9 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import com.fasterxml.jackson.annotation.JsonProperty;
 
 /** What clients are answered about sessions. */
-final class SessionAnswers {
+final class SessionResponses {
 
-    private SessionAnswers() {
+    private SessionResponses() {
     }
 
     @Schema(name = "SessionAnswer")

@@ -15,9 +15,9 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
 /** What clients are answered about the user, for the description of the API: PostgreSQL writes these. */
-final class ProfileAnswers {
+final class ProfileResponses {
 
-    private ProfileAnswers() {
+    private ProfileResponses() {
     }
 
     @Schema(name = "UserData")

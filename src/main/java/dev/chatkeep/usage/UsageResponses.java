@@ -14,9 +14,9 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
 /** What clients are answered about usage. */
-public final class UsageAnswers {
+public final class UsageResponses {
 
-    private UsageAnswers() {
+    private UsageResponses() {
     }
 
     @Schema(name = "UsageFigures")

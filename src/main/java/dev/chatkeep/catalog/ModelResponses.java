@@ -15,9 +15,9 @@ import dev.chatkeep.wire.Timestamps;
 import io.vertx.sqlclient.Row;
 
 /** What clients are answered about models. */
-final class ModelAnswers {
+final class ModelResponses {
 
-    private ModelAnswers() {
+    private ModelResponses() {
     }
 
     @Schema(name = "ModelList")

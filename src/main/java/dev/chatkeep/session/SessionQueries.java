@@ -13,7 +13,7 @@ import io.vertx.sqlclient.RowSet;
  * Lists sessions, newest {@code updated_at} first, ties by {@code last_message_timestamp}, then {@code id}. A page goes on
  * after the last row of the one before, so every page costs the same.
  */
-final class SessionPage {
+final class SessionQueries {
 
     private static final String NEWEST_LAST_MESSAGE = "coalesce(s.last_message_timestamp, '-infinity')";
 
@@ -23,7 +23,7 @@ final class SessionPage {
     private static final String NEXT = page(" and s.updated_at <= $3 and (s.updated_at, " + NEWEST_LAST_MESSAGE + ", s.id)"
             + " < ($3, coalesce($4::timestamptz, '-infinity'), $5)");
 
-    private SessionPage() {
+    private SessionQueries() {
     }
 
     private static String page(String after) {
@@ -32,11 +32,11 @@ final class SessionPage {
     }
 
     /** @param cursor that an answer carried, or null; 422 {@code invalid_cursor} where none did */
-    static Uni<SessionAnswers.Many> read(Statements reading, int size, String cursor, ObjectMapper json) {
+    static Uni<SessionResponses.Many> read(Statements reading, int size, String cursor, ObjectMapper json) {
         Cursor after = cursor == null ? null : Cursor.parse(cursor, 3, json);
         Uni<RowSet<Row>> rows = after == null ? reading.run(FIRST, size + 1)
                 : reading.run(NEXT, size + 1, after.time(0), after.timeOrNull(1), after.text(2));
         return rows.map(found -> Page.of(found, size, SessionView::of,
-                last -> Cursor.of(last.updatedAt(), last.lastMessageTimestamp(), last.id()), SessionAnswers.Many::new));
+                last -> Cursor.of(last.updatedAt(), last.lastMessageTimestamp(), last.id()), SessionResponses.Many::new));
     }
 }
