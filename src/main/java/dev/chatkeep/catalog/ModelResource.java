@@ -26,7 +26,7 @@ import io.smallrye.mutiny.Uni;
 @Tag(name = "Models", description = "The models that the caller may use")
 public class ModelResource {
 
-    /** A row even where the tier opens no model. */
+    /** Returns a row even if the tier opens no model. */
     private static final String LIST = "select coalesce(p.subscription_tier, 'free'), " + ModelResponses.Model.COLUMNS
             + " from (select) as always left join public.profiles p on p.id = $1"
             + " left join chatkeep.models_of_user($1) m on true";
@@ -44,7 +44,7 @@ public class ModelResource {
             + " and what is left of their limits.")
     @APIResponse(responseCode = "200", description = "The models")
     public Uni<ModelResponses.Many> list() {
-        // The list is kept for the next one who asks, so this may write.
+        // The statement caches the list, so it may write.
         return database.asCaller().write().run(LIST).map(rows -> {
             List<ModelResponses.Model> models = StreamSupport.stream(rows.spliterator(), false)
                     .filter(row -> row.getString(1) != null).map(row -> ModelResponses.Model.of(row, 1)).toList();
@@ -54,9 +54,9 @@ public class ModelResource {
 
     @GET
     @Path("/{id: .+}/access")
-    @Operation(summary = "Ask whether the caller may use a model", description = "Slashes and colons of the id stand in the"
-            + " path as they are, or percent-encoded.")
-    @APIResponse(responseCode = "200", description = "Whether, and if not, why")
+    @Operation(summary = "Ask whether the caller may use a model", description = "Slashes and colons of the id may be"
+            + " percent-encoded in the path.")
+    @APIResponse(responseCode = "200", description = "Whether the caller may use it, and if not, why")
     @APIResponse(responseCode = "422", description = "The id is not valid")
     public Uni<ModelResponses.Access> access(
             @Parameter(example = "deepseek/deepseek-r1-0528:free") @RestPath @Text(min = 1, max = 100) String id) {

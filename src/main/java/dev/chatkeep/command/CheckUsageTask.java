@@ -11,7 +11,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Option;
 
-/** Compares usage with the ledger, and repairs it. */
+/** Compares usage with the ledger, and repairs it on request. */
 @Command(name = "check-usage", description = "Compare the figures of usage (days, models, totals) with the ledger of charges"
         + " whose sums they are. Prints what differs, a figure a line; the status is 1 if something does.")
 final class CheckUsageTask extends Task {

@@ -15,7 +15,7 @@ import io.vertx.sqlclient.RowSet;
 /** Lists a user's activity, newest first. */
 final class ActivityQueries {
 
-    /** {@code $1} user, {@code $2} how many. */
+    /** {@code $1} user, {@code $2} number of rows. */
     private static final String FIRST = page("");
     /** As {@link #FIRST}, after {@code $3} timestamp, {@code $4} id. */
     private static final String NEXT = page("and (l.timestamp, l.id) < ($3, $4)");
@@ -33,7 +33,7 @@ final class ActivityQueries {
                  limit $2""".formatted(after);
     }
 
-    /** @param cursor that an answer carried, or null; 422 {@code invalid_cursor} where none did */
+    /** @param cursor from an earlier page, or null; 422 {@code invalid_cursor} if it is not valid */
     static Uni<Activities> read(Statements reading, int size, String cursor, ObjectMapper json) {
         Cursor after = cursor == null ? null : Cursor.parse(cursor, 2, json);
         Uni<RowSet<Row>> rows = after == null ? reading.run(FIRST, size + 1)

@@ -46,7 +46,7 @@ import io.smallrye.mutiny.Uni;
 @RolesAllowed(Administrators.ROLE)
 @Produces(MediaType.APPLICATION_JSON)
 @Tag(name = "Administration", description = "For the service's own tokens and for users whom the issuer names administrators"
-        + " (`app_metadata.role = \"admin\"`). Every change is logged with who made it.")
+        + " (`app_metadata.role = \"admin\"`). Every change is logged with the administrator who made it.")
 public class AdminUserResource {
 
     private static final int USERS = 50;
@@ -77,16 +77,16 @@ public class AdminUserResource {
     }
 
     @GET
-    @Operation(summary = "List users", description = "By e-mail address, in pages.")
+    @Operation(summary = "List users", description = "Sorted by e-mail address, in pages.")
     @APIResponse(responseCode = "200", description = "A page of users")
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
     public Uni<AdminUserResponses.Users> list(
             @Parameter(description = "A part of the address, in upper or lower case") @RestQuery @Text(max = 255) String email,
             @RestQuery @Tier String tier,
-            @Parameter(description = "Users a page, " + USERS
+            @Parameter(description = "Users per page, " + USERS
                     + " by default") @RestQuery @Min(1) @Max(MAX_USERS) Integer limit,
-            @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
+            @Parameter(description = "`next_cursor` of the previous page") @RestQuery String cursor) {
         Cursor after = cursor == null ? null : Cursor.parse(cursor, 2, json);
         int size = limit == null ? USERS : limit;
         return database.asAdministrator().read()
@@ -99,7 +99,7 @@ public class AdminUserResource {
     @Path("/{id}")
     @Operation(summary = "Read one user's profile and usage")
     @APIResponse(responseCode = "200", description = "The user")
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
     public Uni<AdminUserResponses.UserWithUsage> get(@RestPath UUID id) {
         return database.asAdministrator().read().run(ONE, id)
@@ -111,7 +111,7 @@ public class AdminUserResource {
     @Path("/{id}/usage")
     @Operation(summary = "Read one user's usage of each day", description = "As `GET /api/usage/daily`.")
     @APIResponse(responseCode = "200", description = "The days")
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
     @APIResponse(responseCode = "422", description = "The range is not valid")
     public Uni<UsageResponses.Days> usage(@RestPath UUID id, @Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
@@ -127,7 +127,7 @@ public class AdminUserResource {
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = UserChange.class)))
     @APIResponse(responseCode = "200", description = "The user as it is now, and what it was")
     @APIResponse(responseCode = "400", description = "The body is missing or malformed")
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
     @APIResponse(responseCode = "422", description = "A field is not valid or not known")
     public Uni<AdminUserResponses.UserChanged> change(@RestPath UUID id, byte[] body) {

@@ -15,7 +15,7 @@ import dev.chatkeep.usage.UsageResponses;
 import dev.chatkeep.wire.Timestamps;
 import io.vertx.sqlclient.Row;
 
-/** What administrators are answered about users. */
+/** The responses about users, for administrators. */
 final class AdminUserResponses {
 
     private AdminUserResponses() {
@@ -31,7 +31,7 @@ final class AdminUserResponses {
     record User(UUID id, @Schema(examples = "ada@example.org") String email, String fullName, String avatarUrl,
             String subscriptionTier, int credits, Instant createdAt, Instant updatedAt, Instant lastActive) {
 
-        /** Of profiles, as {@link #of} reads them. */
+        /** Columns of profiles, in the order that {@link #of} reads. */
         static final String COLUMNS = "u.id, u.email, u.full_name, u.avatar_url, u.subscription_tier, u.credits,"
                 + " u.created_at, u.updated_at, u.last_active";
 

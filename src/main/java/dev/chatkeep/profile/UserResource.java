@@ -63,7 +63,7 @@ public class UserResource {
             + " profile, the preferences and the models that the tier opens.")
     @APIResponse(responseCode = "200", description = "The caller's data", content = @Content(schema = @Schema(implementation = ProfileResponses.Data.class)))
     public Uni<Buffer> data() {
-        // A user who has never written anything is made now.
+        // Creates a user who has never written anything.
         Uni<Buffer> first = database.asCaller().write().document(CHANGE, NO_CHANGE);
         return database.asCaller().read().document(DATA).onItem().ifNull().switchTo(first);
     }
@@ -74,7 +74,7 @@ public class UserResource {
     @Cancellable(false)
     @Operation(summary = "Change preferences", description = "Each section is merged into what is stored: objects key by key,"
             + " anything else replaces. Devices that change other keys at the same time keep each other's changes. A section"
-            + " has at most 16 KiB. What is not known here is refused.")
+            + " has at most 16 KiB. Unknown fields are refused.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = UserDataChange.class)))
     @APIResponse(responseCode = "200", description = "The caller's data as they are now", content = @Content(schema = @Schema(implementation = ProfileResponses.Data.class)))
     @APIResponse(responseCode = "400", description = "The body is missing or malformed")
@@ -106,10 +106,10 @@ public class UserResource {
     @POST
     @Path("/sync")
     @Cancellable(false)
-    @Operation(summary = "Refresh the profile", description = "Brings e-mail address, name and picture to what the"
-            + " authentication service has stored of the user.")
+    @Operation(summary = "Refresh the profile", description = "Updates e-mail address, name and picture to what the"
+            + " authentication service has stored for the user.")
     @APIResponse(responseCode = "200", description = "What changed", content = @Content(schema = @Schema(implementation = ProfileResponses.Synced.class)))
-    @APIResponse(responseCode = "403", description = "The issuer does not know the user any more")
+    @APIResponse(responseCode = "403", description = "The issuer no longer knows the user")
     public Uni<Buffer> sync() {
         return database.asCaller().write().document(SYNC);
     }
@@ -120,9 +120,9 @@ public class UserResource {
     @APIResponse(responseCode = "200", description = "A page of the log")
     @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
     public Uni<ProfileResponses.Activities> activity(
-            @Parameter(description = "Entries a page, " + ACTIVITIES
+            @Parameter(description = "Entries per page, " + ACTIVITIES
                     + " by default") @RestQuery @Min(1) @Max(MAX_ACTIVITIES) Integer limit,
-            @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
+            @Parameter(description = "`next_cursor` of the previous page") @RestQuery String cursor) {
         return ActivityQueries.read(database.asCaller().read(), limit == null ? ACTIVITIES : limit, cursor, json);
     }
 }

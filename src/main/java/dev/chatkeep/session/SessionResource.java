@@ -39,7 +39,7 @@ import io.smallrye.mutiny.Uni;
 @Tag(name = "Sessions", description = "The conversations of the caller")
 public class SessionResource {
 
-    /** How many sessions a list holds at the most. */
+    /** The maximum number of sessions in a list. */
     static final int MAX = 10_000;
 
     private static final String CREATE = "select " + SessionView.COLUMNS + " from chatkeep.create_session($1, $2, $3) s";
@@ -55,12 +55,12 @@ public class SessionResource {
     @GET
     @Path("/sessions")
     @Operation(summary = "List the sessions", description = "Newest `updated_at` first. Complete up to " + MAX
-            + " sessions; with `limit` in pages of that size, each of which names the cursor of the next.")
+            + " sessions; with `limit` in pages of that size, each with the cursor of the next.")
     @APIResponse(responseCode = "200", description = "The sessions")
     @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
     public Uni<SessionResponses.Many> list(
-            @Parameter(description = "Sessions a page") @RestQuery @Min(1) @Max(MAX) Integer limit,
-            @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
+            @Parameter(description = "Sessions per page") @RestQuery @Min(1) @Max(MAX) Integer limit,
+            @Parameter(description = "`next_cursor` of the previous page") @RestQuery String cursor) {
         return SessionQueries.read(database.asCaller().read(), limit == null ? MAX : limit, cursor, json);
     }
 
@@ -69,7 +69,7 @@ public class SessionResource {
     @Consumes(MediaType.APPLICATION_JSON)
     @ResponseStatus(201)
     @Cancellable(false)
-    @Operation(summary = "Create a session", description = "The same request again is answered with the same session.")
+    @Operation(summary = "Create a session", description = "Repeating the request returns the same session.")
     @APIResponse(responseCode = "201", description = "The session", content = @Content(schema = @Schema(implementation = SessionResponses.One.class)))
     @APIResponse(responseCode = "400", description = "The body is malformed or has no id")
     @APIResponse(responseCode = "409", description = "The id is taken by a session with another title")
@@ -93,7 +93,7 @@ public class SessionResource {
                 .onItem().ifNull().failWith(SessionResource::notFound)
                 .chain(session -> {
                     session.title = change.title();
-                    // The trigger sets the times, so the row is read again; refresh() would log a warning each time.
+                    // A trigger sets the times, so the row is read again. refresh() would log a warning each time.
                     return session.<ChatSession> flush().chain(() -> ChatSession.getSession())
                             .invoke(Mutiny.Session::clear)
                             .chain(() -> ChatSession.find(userId, change.id()))

@@ -6,7 +6,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 
-/** What clients are answered about sessions. */
+/** The responses about sessions. */
 final class SessionResponses {
 
     private SessionResponses() {

@@ -44,8 +44,8 @@ public class UsageResource {
 
     @GET
     @Path("/models")
-    @Operation(summary = "Read the usage of each model", description = "The most expensive first. Costs are those of the time"
-            + " at which an answer was recorded.")
+    @Operation(summary = "Read the usage of each model", description = "The most expensive first. Costs are those at the time"
+            + " when an answer was recorded.")
     @APIResponse(responseCode = "200", description = "The models")
     @APIResponse(responseCode = "422", description = "The range is not valid")
     public Uni<UsageResponses.Models> models(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,

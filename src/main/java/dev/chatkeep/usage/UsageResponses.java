@@ -13,7 +13,7 @@ import com.fasterxml.jackson.annotation.JsonRawValue;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
-/** What clients are answered about usage. */
+/** The responses about usage. */
 public final class UsageResponses {
 
     private UsageResponses() {
