@@ -42,7 +42,7 @@ public class SyncResource {
     }
 
     @GET
-    @Operation(summary = "Download the newest conversations", description = "The " + SyncDownload.NEWEST
+    @Operation(summary = "Download the newest conversations", description = "The " + SyncQueries.NEWEST
             + " newest, each with all its messages in time order. Those that would exceed 64 MiB of content are left out:"
             + " the list of sessions names them, and their messages can be read one by one.")
     @APIResponse(responseCode = "200", description = "The conversations", content = @Content(schema = @Schema(implementation = SyncResponses.Downloaded.class)))
