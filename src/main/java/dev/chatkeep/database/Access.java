@@ -3,8 +3,6 @@ package dev.chatkeep.database;
 import java.util.UUID;
 import java.util.function.Function;
 
-import org.hibernate.reactive.mutiny.Mutiny;
-
 import dev.chatkeep.problem.DatabaseProblems;
 import dev.chatkeep.security.Caller;
 import io.quarkus.hibernate.reactive.panache.Panache;
@@ -15,6 +13,9 @@ import io.vertx.sqlclient.Tuple;
 public final class Access {
 
     private static final int MAX_RETRIES = 3;
+
+    private static final String ACT_AS = "select set_config('role', ?1, true) || set_config('request.jwt.claims', ?2, true)"
+            + " || set_config('chatkeep.client_address', ?3, true) || set_config('chatkeep.user_agent', ?4, true)";
 
     private final Pipeline pipeline;
     private final Caller caller;
@@ -43,14 +44,27 @@ public final class Access {
         return (sql, parameters) -> retried(pipeline.write(caller, sql, tuple(parameters)));
     }
 
+    /** Reads entities in one session and a transaction that may not write. */
+    public <T> Uni<T> readEntities(Function<UUID, Uni<T>> work) {
+        return retried(inSession(ACT_AS + " || set_config('transaction_read_only', 'on', true)",
+                "select cast(chatkeep.require_account() as text) where cast(?1 as uuid) is not null", work));
+    }
+
     /**
      * Works with entities in one transaction and session. The user's writes have taken their turn when the work begins, and
      * the user's row exists.
      */
-    public <T> Uni<T> entities(Function<UUID, Uni<T>> work) {
-        return retried(Panache.withTransaction(() -> Panache.getSession()
-                .chain(session -> actAs(session).chain(() -> beginWrite(session)))
-                .chain(() -> work.apply(userId))));
+    public <T> Uni<T> writeEntities(Function<UUID, Uni<T>> work) {
+        return retried(inSession(ACT_AS, "select cast(chatkeep.begin_write(?1) as text)", work));
+    }
+
+    private <T> Uni<T> inSession(String actAs, String begin, Function<UUID, Uni<T>> work) {
+        return Panache.withTransaction(() -> Panache.getSession()
+                .chain(session -> session.createNativeQuery(actAs, Object.class)
+                        .setParameter(1, caller.role()).setParameter(2, caller.claims())
+                        .setParameter(3, caller.address()).setParameter(4, caller.userAgent()).getSingleResult()
+                        .chain(() -> session.createNativeQuery(begin, Object.class).setParameter(1, userId).getSingleResult()))
+                .chain(() -> work.apply(userId)));
     }
 
     private static <T> Uni<T> retried(Uni<T> transaction) {
@@ -67,17 +81,5 @@ public final class Access {
             tuple.addValue(parameter);
         }
         return tuple;
-    }
-
-    private Uni<Object> actAs(Mutiny.Session session) {
-        return session.createNativeQuery("select set_config('role', ?1, true) || set_config('request.jwt.claims', ?2, true)"
-                + " || set_config('chatkeep.client_address', ?3, true) || set_config('chatkeep.user_agent', ?4, true)",
-                Object.class).setParameter(1, caller.role()).setParameter(2, caller.claims())
-                .setParameter(3, caller.address()).setParameter(4, caller.userAgent()).getSingleResult();
-    }
-
-    private Uni<Object> beginWrite(Mutiny.Session session) {
-        return session.createNativeQuery("select cast(chatkeep.begin_write(?1) as text)", Object.class)
-                .setParameter(1, userId).getSingleResult();
     }
 }

@@ -10,13 +10,16 @@ import jakarta.persistence.Id;
 import jakarta.persistence.IdClass;
 import jakarta.persistence.Table;
 
+import org.hibernate.annotations.DynamicUpdate;
 import org.hibernate.annotations.JdbcTypeCode;
 import org.hibernate.type.SqlTypes;
 
 import io.quarkus.hibernate.reactive.panache.PanacheEntityBase;
+import io.smallrye.mutiny.Uni;
 
-/** A message of one user's session; null is what the client did not say. */
+/** A message of one user's session; null is what the client did not say. Only its content changes through this. */
 @Entity
+@DynamicUpdate
 @Table(name = "chat_messages", schema = "public")
 @IdClass(ChatMessage.Key.class)
 public class ChatMessage extends PanacheEntityBase {
@@ -77,4 +80,12 @@ public class ChatMessage extends PanacheEntityBase {
 
     @JdbcTypeCode(SqlTypes.JSON)
     public String metadata;
+
+    static Uni<ChatMessage> find(UUID userId, String id) {
+        return findById(new Key(userId, id));
+    }
+
+    static Uni<Long> delete(UUID userId, String id) {
+        return delete("userId = ?1 and id = ?2", userId, id);
+    }
 }

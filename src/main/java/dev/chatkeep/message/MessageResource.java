@@ -7,7 +7,9 @@ import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
 import jakarta.validation.constraints.NotNull;
 import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.DELETE;
 import jakarta.ws.rs.GET;
+import jakarta.ws.rs.PATCH;
 import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
@@ -20,6 +22,7 @@ import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.ResponseStatus;
+import org.jboss.resteasy.reactive.RestPath;
 import org.jboss.resteasy.reactive.RestQuery;
 import org.jboss.resteasy.reactive.server.Cancellable;
 
@@ -28,12 +31,13 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.chatkeep.database.Database;
+import dev.chatkeep.problem.Problem;
 import dev.chatkeep.wire.Text;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
 
-/** The messages of a session. */
+/** The messages of a session, and each of them. */
 @Path("/api/chat/messages")
 @Authenticated
 @Produces(MediaType.APPLICATION_JSON)
@@ -56,6 +60,15 @@ public class MessageResource {
 
     @Schema(name = "StoredMessage")
     record Stored(MessageRow message, boolean success) {
+    }
+
+    @Schema(name = "MessageChange")
+    record Change(
+            @Schema(description = "At most 16 MiB", examples = "What should I see in Porto?") @NotNull @Text(maxBytes = MessageInput.CONTENT_BYTES) String content) {
+    }
+
+    @Schema(name = "MessageDeleted")
+    record Deleted(boolean success, @Schema(examples = "The message was deleted.") String message) {
     }
 
     private static final String APPEND = "select " + MessageRow.COLUMNS
@@ -99,5 +112,58 @@ public class MessageResource {
         return database.asCaller().write()
                 .one(MessageRow::of, APPEND, request.sessionId(), json.writeValueAsString(request.message()))
                 .map(stored -> new Stored(stored, true));
+    }
+
+    @GET
+    @Path("/{id}")
+    @Operation(summary = "Read a message", description = "As it is stored, in whichever session of the caller.")
+    @APIResponse(responseCode = "200", description = "The message", content = @Content(schema = @Schema(implementation = Stored.class)))
+    @APIResponse(responseCode = "404", description = "There is no such message")
+    @APIResponse(responseCode = "422", description = "The id is not valid")
+    public Uni<Stored> read(@RestPath @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id) {
+        return database.asCaller().readEntities(userId -> ChatMessage.find(userId, id))
+                .onItem().ifNull().failWith(MessageResource::notFound)
+                .map(message -> new Stored(MessageRow.of(message), true));
+    }
+
+    @PATCH
+    @Path("/{id}")
+    @Consumes(MediaType.APPLICATION_JSON)
+    @Cancellable(false)
+    @Operation(summary = "Change the content of a message", description = "What was counted for it stays as it is.")
+    @APIResponse(responseCode = "200", description = "The message as stored", content = @Content(schema = @Schema(implementation = Stored.class)))
+    @APIResponse(responseCode = "400", description = "The body is malformed or has no content")
+    @APIResponse(responseCode = "404", description = "There is no such message")
+    @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
+    @APIResponse(responseCode = "422", description = "The id or the content is not valid")
+    public Uni<Stored> change(@RestPath @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id,
+            @NotNull @Valid Change change) {
+        return database.asCaller().writeEntities(userId -> ChatMessage.find(userId, id)
+                .onItem().ifNull().failWith(MessageResource::notFound)
+                .chain(message -> {
+                    message.content = change.content();
+                    return message.<ChatMessage> flush().map(changed -> new Stored(MessageRow.of(message), true));
+                }));
+    }
+
+    @DELETE
+    @Path("/{id}")
+    @Cancellable(false)
+    @Operation(summary = "Delete a message", description = "What was used stays counted.")
+    @APIResponse(responseCode = "200", description = "The message is gone")
+    @APIResponse(responseCode = "404", description = "There is no such message")
+    @APIResponse(responseCode = "422", description = "The id is not valid")
+    public Uni<Deleted> delete(@RestPath @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id) {
+        return database.asCaller().writeEntities(userId -> ChatMessage.delete(userId, id))
+                .map(deleted -> {
+                    if (deleted == 0) {
+                        throw notFound();
+                    }
+                    return new Deleted(true, "The message was deleted.");
+                });
+    }
+
+    private static RuntimeException notFound() {
+        return Problem.notFound("message_not_found", "There is no such message.");
     }
 }

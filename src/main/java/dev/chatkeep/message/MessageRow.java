@@ -47,4 +47,11 @@ public record MessageRow(
                 row.getString(10), row.getInteger(11), row.getString(12), Timestamps.of(row, 13), row.getString(14),
                 row.getBoolean(15), row.getString(16));
     }
+
+    static MessageRow of(ChatMessage message) {
+        return new MessageRow(message.id, message.userId, message.sessionId, message.role, message.content, message.model,
+                message.totalTokens, message.inputTokens, message.outputTokens, message.userMessageId, message.contentType,
+                message.elapsedMillis, message.completionId, message.messageTimestamp, message.errorMessage,
+                message.isStreaming, message.metadata);
+    }
 }

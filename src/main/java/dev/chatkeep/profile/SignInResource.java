@@ -36,7 +36,7 @@ public class SignInResource {
     @APIResponse(responseCode = "200", description = "The caller's profile")
     @APIResponse(responseCode = "403", description = "The issuer does not know the user any more")
     public Uni<ProfileView> signIn() {
-        return database.asCaller().entities(userId -> Panache.getSession()
+        return database.asCaller().writeEntities(userId -> Panache.getSession()
                 .chain(session -> session.createNativeQuery("select chatkeep.sign_in()", Object.class).getSingleResult())
                 .chain(() -> Profile.<Profile> findById(userId))
                 .map(ProfileView::of));

@@ -89,7 +89,7 @@ public class SessionResource {
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "A field is not valid")
     public Uni<SessionResponses.One> rename(@NotNull @Valid SessionRequests.Rename change) {
-        return database.asCaller().entities(userId -> ChatSession.find(userId, change.id())
+        return database.asCaller().writeEntities(userId -> ChatSession.find(userId, change.id())
                 .onItem().ifNull().failWith(SessionResource::notFound)
                 .chain(session -> {
                     session.title = change.title();
@@ -123,7 +123,7 @@ public class SessionResource {
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "The id is not valid")
     public Uni<SessionResponses.Deleted> delete(@RestQuery @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id) {
-        return database.asCaller().entities(userId -> ChatSession.delete(userId, id))
+        return database.asCaller().writeEntities(userId -> ChatSession.delete(userId, id))
                 .map(deleted -> {
                     if (deleted == 0) {
                         throw notFound();
@@ -138,7 +138,7 @@ public class SessionResource {
     @Operation(summary = "Delete all sessions", description = "Their messages go with them. What was used stays counted.")
     @APIResponse(responseCode = "200", description = "The sessions are gone")
     public Uni<SessionResponses.Cleared> clearAll() {
-        return database.asCaller().entities(userId -> ChatSession.deleteAll(userId))
+        return database.asCaller().writeEntities(userId -> ChatSession.deleteAll(userId))
                 .map(deleted -> new SessionResponses.Cleared(true,
                         deleted == 1 ? "1 session was deleted." : deleted + " sessions were deleted.", deleted));
     }

@@ -1,5 +1,7 @@
 package dev.chatkeep.catalog;
 
+import static dev.chatkeep.testsupport.AtOnce.allAtOnce;
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -11,9 +13,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.Test;
@@ -44,15 +43,18 @@ class AdminModelResourceIT {
     private static final Administrator SERVICE = Administrator.service();
 
     @Test
-    void aNewModelIsAnsweredAsItsRow() {
+    void creatingAModelReturnsItsRow() {
+        // Given
         String model = Models.freshId();
 
+        // When
         Response answer = create("""
                 {"model_id": "%s", "tier": "pro", "is_active": false, "input_cost_per_token": 0.000000000001,
                  "output_cost_per_token": 1000, "daily_limit": 0, "monthly_limit": 2147483647, "model_name": "A name",
                  "model_description": "What it is for", "model_tags": ["tools", "tools", "ü"], "context_length": 1}
                 """.formatted(model));
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(201);
         assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
         assertThat(Json.without(Json.of(answer), RUN)).isEqualTo(Json.of("""
@@ -73,10 +75,13 @@ class AdminModelResourceIT {
             "monthly_limit": null, "model_name": null, "model_description": null, "model_tags": null,
             "context_length": null""" })
     void aNewModelIsActiveFreeAndUnlimitedUnlessSomethingElseIsSaid(String more) {
+        // Given
         String model = Models.freshId();
 
+        // When
         Response answer = create("{\"model_id\": \"" + model + "\", \"tier\": \"free\"" + more + "}");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(201);
         assertThat(Json.without(Json.of(answer), RUN)).isEqualTo(Json.of("""
                 {"model_id": "%s", "tier": "free", "is_active": true, "input_cost_per_token": 0,
@@ -87,36 +92,45 @@ class AdminModelResourceIT {
 
     @Test
     void aModelMayBeOpenForSeveralTiers() {
+        // Given
         String model = Models.freshId();
         Models.open(model, "free", "1", "1");
 
+        // When
         Response answer = create("{\"model_id\": \"" + model + "\", \"tier\": \"pro\"}");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(201);
         assertThat(tiers(model)).containsExactly("free", "pro");
     }
 
     @Test
-    void aModelThatIsThereForTheTierIsAConflictAndStaysAsItIs() {
+    void creatingAModelThatTheTierAlreadyHasIsAConflictAndChangesNothing() {
+        // Given
         String model = Models.freshId();
         String row = Models.open(model, "free", "1", "1");
         String before = version(row);
 
+        // When
         Response answer = create("{\"model_id\": \"" + model + "\", \"tier\": \"free\", \"input_cost_per_token\": 2}");
 
+        // Then
         assertProblem(answer, 409, "model_exists");
         assertThat(version(row)).isEqualTo(before);
         assertThat(log("model_created", row)).hasSize(1);
     }
 
     @Test
-    void ofTwoAdministratorsWhoCreateTheSameModelAtOnceOneDoes() throws Exception {
+    void onlyOneOfSeveralAdministratorsCreatesTheSameModelAtOnce() throws Exception {
+        // Given
         String model = Models.freshId();
         Callable<Integer> create = () -> Administrator.fresh().request()
                 .body("{\"model_id\": \"" + model + "\", \"tier\": \"free\"}").post("/api/admin/models").statusCode();
 
+        // When
         List<Integer> answers = allAtOnce(Collections.nCopies(8, create));
 
+        // Then
         assertThat(answers).containsOnlyOnce(201).filteredOn(status -> status == 409).hasSize(7);
         assertThat(tiers(model)).containsExactly("free");
     }
@@ -129,10 +143,13 @@ class AdminModelResourceIT {
             {"model_id": "x", "tier": null}        | tier is missing
             """)
     void aNewModelWithoutWhatItNeedsIsRefused(String body, String complaint) {
+        // Given
         String json = body;
 
+        // When
         Response answer = create(json);
 
+        // Then
         assertFields(answer, 400, complaint);
     }
 
@@ -177,56 +194,71 @@ class AdminModelResourceIT {
             "Tier": "free"                                   | Tier is not known
             """)
     void aWrongFieldOfANewModelIsRefusedAndNothingIsStored(String field, String complaint) {
+        // Given
         String model = Models.freshId();
         String body = field.startsWith("\"model_id\"") ? "{\"tier\": \"free\", " + field + "}"
                 : field.startsWith("\"tier\"") ? "{\"model_id\": \"" + model + "\", " + field + "}"
                         : "{\"model_id\": \"" + model + "\", \"tier\": \"free\", " + field + "}";
 
+        // When
         Response answer = create(body);
 
+        // Then
         assertFields(answer, 422, complaint);
         assertThat(tiers(model)).isEmpty();
     }
 
     @Test
     void textHasItsLimitsInCharactersAndBytes() {
+        // Given
         String model = "\u5B57".repeat(63) + "/" + UUID.randomUUID();
         String body = Json.write(Map.of("model_id", model, "tier", "free", "model_name", "\uD83D\uDE00".repeat(255),
                 "model_description", "x".repeat(16_384), "model_tags", Collections.nCopies(100, "\u5B57".repeat(100))));
 
+        // When
         Response answer = create(body);
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(201);
         assertThat(tiers(model)).containsExactly("free");
     }
 
     @Test
     void textBeyondItsLimitsIsRefused() {
+        // Given
         String body = Json.write(Map.of("model_id", "x".repeat(101), "tier", "free", "model_name", "x".repeat(256),
                 "model_description", "\u5B57".repeat(5_462), "model_tags", Collections.nCopies(101, "x")));
 
+        // When
         Response answer = create(body);
 
+        // Then
         assertFields(answer, 422, "model_description must have at most 16384 bytes",
                 "model_id must have at most 100 characters", "model_name must have at most 255 characters",
                 "model_tags size must be between 0 and 100");
     }
 
     @Test
-    void aTagThatIsNullIsMissing() {
+    void aNullTagCountsAsMissing() {
+        // Given
         String body = "{\"model_id\": \"x\", \"tier\": \"free\", \"model_tags\": [null]}";
 
+        // When
         Response answer = create(body);
 
+        // Then
         assertFields(answer, 400, "model_tags[0] is missing");
     }
 
     @Test
     void halfASurrogatePairInANameBecomesTheReplacementCharacter() {
+        // Given
         String model = Models.freshId();
 
+        // When
         Response answer = create("{\"model_id\": \"" + model + "\", \"tier\": \"free\", \"model_name\": \"cut \\ud83d\"}");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(201);
         assertThat(Json.of(answer).path("model_name").textValue()).isEqualTo("cut \uFFFD");
     }
@@ -234,51 +266,66 @@ class AdminModelResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "{", "{\"model_id\": ", "model_id=x", "{\"model_id\": \"x\"} {}", "{'model_id': 'x'}",
             "{\"model_id\": NaN}", "\u0000" })
-    void whatIsNoJsonIsRefused(String body) {
+    void aBodyThatIsNotJsonIsRefused(String body) {
+        // Given
         String text = body;
 
+        // When
         Response answer = create(text);
 
+        // Then
         assertProblem(answer, 400, "invalid_request");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "null" })
     void aBodyThatIsMissingIsRefused(String body) {
+        // Given
         String text = body;
 
+        // When
         Response answer = create(text);
 
+        // Then
         assertFields(answer, 400, "body is missing");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "[]", "5", "true", "\"x\"", "\"\"", "[{\"model_id\": \"x\", \"tier\": \"free\"}]" })
-    void aBodyThatIsNoObjectIsRefused(String body) {
+    void aBodyThatIsNotAnObjectIsRefused(String body) {
+        // Given
         String text = body;
 
+        // When
         Response answer = create(text);
 
+        // Then
         assertFields(answer, 422, "has the wrong type");
     }
 
     @Test
     void aBodyThatIsTooLargeIsRefused() {
+        // Given
         String body = "{\"model_id\": \"" + "x".repeat(256 << 10) + "\"}";
 
+        // When
         Response answer = create(body);
 
+        // Then
         assertProblem(answer, 413, "too_large");
     }
 
     @Test
-    void aNewModelIsLoggedWithWhoMadeIt() {
+    void creatingAModelLogsWhoDidIt() {
+        // Given
         Administrator administrator = Administrator.fresh();
         String model = Models.freshId();
 
+        // When
         Response answer = administrator.request().header("User-Agent", "A test")
                 .body("{\"model_id\": \"" + model + "\", \"tier\": \"free\"}").post("/api/admin/models");
 
+        // Then
         List<Map<String, Object>> log = log("model_created", answer.path("id"));
         assertThat(log).hasSize(1);
         assertThat(log.get(0)).containsEntry("user_id", null).containsEntry("resource_type", "model_access")
@@ -290,14 +337,17 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void aChangeOfTheCatalogueIsInNobodysOwnLog() {
+    void aChangeOfTheCatalogueAppearsInNoUsersLog() {
+        // Given
         Administrator administrator = Administrator.fresh();
         Caller self = administrator.asUser();
-        administrator.request().post("/api/auth/session").then().statusCode(200);
+        granted(administrator.request().post("/api/auth/session"));
 
+        // When
         administrator.request().body("{\"model_id\": \"" + Models.freshId() + "\", \"tier\": \"free\"}")
                 .post("/api/admin/models").then().statusCode(201);
 
+        // Then
         assertThat(Json.texts(Json.of(self.request().get("/api/user/activity")).path("activities"), "action"))
                 .containsExactly("profile_created");
         assertThat(Json.of(SERVICE.request().get("/api/admin/users/" + administrator.id())).has("profile")).isTrue();
@@ -305,11 +355,14 @@ class AdminModelResourceIT {
 
     @Test
     void aChangeNamesWhatChangesAndLeavesTheRest() {
+        // Given
         String model = Models.freshId();
         String row = Models.open(model, "free", "1", "2");
 
+        // When
         Response answer = change(row, "{\"input_cost_per_token\": 0.5, \"daily_limit\": 7, \"model_tags\": [\"x\"]}");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(Json.without(Json.of(answer), RUN)).isEqualTo(Json.of("""
                 {"model_id": "%s", "tier": "free", "is_active": true, "input_cost_per_token": 0.5,
@@ -320,17 +373,20 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void nullClearsALimitAndWhatElseCanBeCleared() {
+    void nullClearsLimitsAndOtherOptionalFields() {
+        // Given
         String row = create("""
                 {"model_id": "%s", "tier": "free", "daily_limit": 1, "monthly_limit": 2, "model_name": "A name",
                  "model_description": "Text", "context_length": 5, "model_tags": ["x"]}
                 """.formatted(Models.freshId())).path("id");
 
+        // When
         Response answer = change(row, """
                 {"daily_limit": null, "monthly_limit": null, "model_name": null, "model_description": null,
                  "context_length": null, "model_tags": []}
                 """);
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(Sql.rows("""
                 select daily_limit is null and monthly_limit is null and model_name is null and model_description is null
@@ -340,12 +396,15 @@ class AdminModelResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "is_active", "input_cost_per_token", "output_cost_per_token", "model_tags" })
-    void whatCannotBeClearedIsNotNull(String field) {
+    void aRequiredFieldCannotBeSetToNull(String field) {
+        // Given
         String row = Models.open(Models.freshId(), "free", "1", "2");
         String before = version(row);
 
+        // When
         Response answer = change(row, "{\"" + field + "\": null}");
 
+        // Then
         assertFields(answer, 422, field + " must not be null");
         assertThat(version(row)).isEqualTo(before);
     }
@@ -365,22 +424,28 @@ class AdminModelResourceIT {
             []                                   | has the wrong type
             """)
     void aWrongChangeIsRefusedAndChangesNothing(String body, String complaint) {
+        // Given
         String row = Models.open(Models.freshId(), "free", "1", "2");
         String before = version(row);
 
+        // When
         Response answer = change(row, body);
 
+        // Then
         assertFields(answer, 422, complaint);
         assertThat(version(row)).isEqualTo(before);
     }
 
     @Test
     void aChangeThatChangesNothingWritesNothing() {
+        // Given
         String row = Models.open(Models.freshId(), "free", "1", "2");
         String before = version(row);
 
+        // When
         Response answer = change(row, "{\"input_cost_per_token\": 1.0000000000000001, \"daily_limit\": null}");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(version(row)).isEqualTo(before);
         assertThat(log("model_updated", row)).isEmpty();
@@ -388,11 +453,14 @@ class AdminModelResourceIT {
 
     @Test
     void aChangeIsLoggedWithWhatWasAndWhatIs() {
+        // Given
         String model = Models.freshId();
         String row = Models.open(model, "free", "1", "2");
 
+        // When
         change(row, "{\"input_cost_per_token\": 0.5, \"output_cost_per_token\": 2, \"daily_limit\": 7}").then().statusCode(200);
 
+        // Then
         List<Map<String, Object>> log = log("model_updated", row);
         assertThat(log).hasSize(1);
         assertThat(log.get(0)).containsEntry("user_id", null);
@@ -405,6 +473,7 @@ class AdminModelResourceIT {
 
     @Test
     void changesOfOtherFieldsAtTheSameTimeAreAllKept() throws Exception {
+        // Given
         String row = Models.open(Models.freshId(), "free", "1", "2");
         List<Callable<Integer>> changes = List.of(
                 () -> change(row, "{\"daily_limit\": 1}").statusCode(),
@@ -412,8 +481,10 @@ class AdminModelResourceIT {
                 () -> change(row, "{\"context_length\": 3}").statusCode(),
                 () -> change(row, "{\"model_name\": \"4\"}").statusCode());
 
+        // When
         List<Integer> answers = allAtOnce(changes);
 
+        // Then
         assertThat(answers).containsOnly(200);
         assertThat(
                 Sql.rows("select daily_limit, monthly_limit, context_length, model_name from model_access where id = ?::uuid",
@@ -423,10 +494,13 @@ class AdminModelResourceIT {
 
     @Test
     void deletingDeactivatesAndKeepsTheRow() {
+        // Given
         String row = Models.open(Models.freshId(), "free", "1", "2");
 
+        // When
         Response answer = SERVICE.request().delete("/api/admin/models/" + row);
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(answer.<Boolean> path("is_active")).isFalse();
         assertThat(Sql.rows("select is_active, input_cost_per_token::int as price from model_access where id = ?::uuid", row))
@@ -436,55 +510,70 @@ class AdminModelResourceIT {
 
     @Test
     void deletingAgainChangesNothing() {
+        // Given
         String row = Models.open(Models.freshId(), "free", "1", "2");
-        SERVICE.request().delete("/api/admin/models/" + row).then().statusCode(200);
+        Models.close(row);
         String before = version(row);
 
+        // When
         Response answer = SERVICE.request().delete("/api/admin/models/" + row);
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(version(row)).isEqualTo(before);
     }
 
     @Test
-    void whatIsDeactivatedCanBeOpenedAgain() {
+    void aDeactivatedModelCanBeActivatedAgain() {
+        // Given
         String row = Models.open(Models.freshId(), "free", "1", "2");
-        SERVICE.request().delete("/api/admin/models/" + row).then().statusCode(200);
+        Models.close(row);
 
+        // When
         Response answer = change(row, "{\"is_active\": true}");
 
+        // Then
         assertThat(answer.<Boolean> path("is_active")).isTrue();
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "PATCH", "DELETE" })
-    void aRowThatIsNotThereIsNotFound(String method) {
+    void anUnknownRowIsNotFound(String method) {
+        // Given
         String path = "/api/admin/models/" + UUID.randomUUID();
 
+        // When
         Response answer = SERVICE.request().body("{\"daily_limit\": 1}").request(method, path);
 
+        // Then
         assertProblem(answer, 404, "model_not_found");
     }
 
     @ParameterizedTest
     @CsvSource({ "PATCH, x", "DELETE, x", "PATCH, 1-1-1-1-1x", "DELETE, %27%20or%201=1", "DELETE, a%2Fb:free" })
-    void whatIsNoIdOfARowIsRefused(String method, String id) {
+    void aMalformedRowIdIsRefused(String method, String id) {
+        // Given
         String path = "/api/admin/models/" + id;
 
+        // When
         Response answer = SERVICE.request().urlEncodingEnabled(false).body("{\"daily_limit\": 1}").request(method, path);
 
+        // Then
         assertProblem(answer, 422, "invalid_parameter");
     }
 
     @Test
     void theListHoldsTheRowsOfAllTiers() {
+        // Given
         String model = Models.freshId();
         String free = Models.open(model, "free", "1", "2");
         String admin = Models.open(model, "admin", "3", "4");
-        SERVICE.request().delete("/api/admin/models/" + admin).then().statusCode(200);
+        Models.close(admin);
 
+        // When
         Response answer = list("");
 
+        // Then
         List<JsonNode> rows = rows(answer, model);
         assertThat(rows).extracting(row -> row.path("id").textValue()).containsExactlyInAnyOrder(free, admin);
         assertThat(rows).filteredOn(row -> row.path("id").textValue().equals(free)).first()
@@ -499,35 +588,44 @@ class AdminModelResourceIT {
     @CsvSource({ "tier=free, free", "tier=admin, admin", "active=true, free", "active=false, admin",
             "tier=admin&active=true, ''", "tier=pro, ''" })
     void theListCanBeFiltered(String filter, String tiers) {
+        // Given
         String model = Models.freshId();
         Models.open(model, "free", "1", "2");
-        SERVICE.request().delete("/api/admin/models/" + Models.open(model, "admin", "3", "4")).then().statusCode(200);
+        Models.close(Models.open(model, "admin", "3", "4"));
 
+        // When
         Response answer = list(filter);
 
+        // Then
         assertThat(rows(answer, model)).extracting(row -> row.path("tier").textValue())
                 .isEqualTo(tiers.isEmpty() ? List.of() : List.of(tiers));
     }
 
     @Test
     void thePagesOfTheListHoldEveryRowOnceInOrder() {
+        // Given
         String prefix = "page/" + UUID.randomUUID() + "/";
         for (int i = 0; i < 5; i++) {
             Models.open(prefix + i, "free", "0", "0");
         }
         Models.open(prefix + "2", "pro", "0", "0");
 
-        List<String> ids = new ArrayList<>();
+        // When
+        List<Response> pages = new ArrayList<>();
         String cursor = "";
         do {
             Response page = SERVICE.request().queryParam("limit", 2)
                     .queryParams(cursor.isEmpty() ? Map.of() : Map.of("cursor", cursor)).get("/api/admin/models");
-            assertThat(page.statusCode()).as(page.asString()).isEqualTo(200);
-            assertThat(page.<Integer> path("count")).isEqualTo(Json.of(page).path("models").size());
-            ids.addAll(Json.texts(Json.of(page).path("models"), "id"));
+            pages.add(page);
             cursor = page.path("next_cursor");
         } while (cursor != null);
 
+        // Then
+        assertThat(pages).allSatisfy(page -> {
+            assertThat(page.statusCode()).as(page.asString()).isEqualTo(200);
+            assertThat(page.<Integer> path("count")).isEqualTo(Json.of(page).path("models").size());
+        });
+        List<String> ids = pages.stream().flatMap(page -> Json.texts(Json.of(page).path("models"), "id").stream()).toList();
         assertThat(ids).doesNotHaveDuplicates()
                 .isEqualTo(Json.texts(Json.of(SERVICE.request().get("/api/admin/models?limit=1000")).path("models"), "id"));
         assertThat(Sql.<Long> value("select count(*) from model_access")).isEqualTo(ids.size());
@@ -542,38 +640,49 @@ class AdminModelResourceIT {
             tier=FREE     | tier must be free, pro, enterprise or admin
             """)
     void aWrongParameterOfTheListIsRefused(String query, String complaint) {
+        // Given
         String parameters = query;
 
+        // When
         Response answer = list(parameters);
 
+        // Then
         assertFields(answer, 422, complaint);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "limit=x", "limit=1.5", "limit=2147483648" })
-    void aParameterThatIsNoNumberIsRefused(String query) {
+    void aParameterThatIsNotANumberIsRefused(String query) {
+        // Given
         String parameters = query;
 
+        // When
         Response answer = list(parameters);
 
+        // Then
         assertProblem(answer, 422, "invalid_parameter");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "x", "W10", "e30", "WyJhIl0", "WyJhIiwiYiJd", "WzEsMl0", "WyJhXHUwMDAwIiwiYiJd", "%00", "null" })
     void aWrongCursorOfTheListIsRefused(String cursor) {
+        // Given
         String parameters = "cursor=" + cursor;
 
+        // When
         Response answer = list(parameters);
 
+        // Then
         assertProblem(answer, 422, "invalid_cursor");
     }
 
     @Test
-    void aCatalogueBringsInItsModels() {
+    void importingACatalogueCreatesItsModels() {
+        // Given
         String first = Models.freshId();
         String second = Models.freshId();
 
+        // When
         Response answer = bringIn("pro", """
                 {"data": [
                   {"id": "%s", "canonical_slug": "x", "hugging_face_id": "", "name": "First", "created": 1748455170,
@@ -586,6 +695,7 @@ class AdminModelResourceIT {
                   {"id": "%s", "pricing": {"prompt": "0", "completion": "1e-12"}}], "extra": 1}
                 """.formatted(first, second));
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
                 {"created": 2, "updated": 0, "unchanged": 0, "errors": 0, "details": []}
@@ -605,13 +715,16 @@ class AdminModelResourceIT {
 
     @Test
     void theSameCatalogueAgainChangesNothing() {
+        // Given
         String model = Models.freshId();
         String catalogue = "{\"data\": [" + listed(model, "0.00000000000049", "0.5") + "]}";
-        bringIn("free", catalogue).then().statusCode(200);
+        granted(bringIn("free", catalogue));
         String before = version(rowId(model));
 
+        // When
         Response answer = bringIn("free", catalogue);
 
+        // Then
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
                 {"created": 0, "updated": 0, "unchanged": 1, "errors": 0, "details": []}
                 """));
@@ -619,13 +732,16 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void aModelThatIsThereFollowsTheCatalogueButForLimitsAndActivity() {
+    void anImportUpdatesAnExistingModelExceptForItsLimitsAndActivity() {
+        // Given
         String model = Models.freshId();
         String row = Models.open(model, "free", "1", "2");
         Models.change(row, "{\"is_active\": false, \"daily_limit\": 3, \"monthly_limit\": 4, \"model_name\": \"Old\"}");
 
+        // When
         Response answer = bringIn("free", "{\"data\": [" + listed(model, "0.1", "0.2") + "]}");
 
+        // Then
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
                 {"created": 0, "updated": 1, "unchanged": 0, "errors": 0, "details": []}
                 """));
@@ -637,24 +753,30 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void aModelOfAnotherTierIsLeftAlone() {
+    void anImportLeavesModelsOfOtherTiersAlone() {
+        // Given
         String model = Models.freshId();
         String row = Models.open(model, "free", "1", "2");
         String before = version(row);
 
+        // When
         Response answer = bringIn("admin", "{\"data\": [" + listed(model, "0.1", "0.2") + "]}");
 
+        // Then
         assertThat(answer.<Integer> path("created")).isEqualTo(1);
         assertThat(version(row)).isEqualTo(before);
         assertThat(tiers(model)).containsExactly("admin", "free");
     }
 
     @Test
-    void theLastOfTwoModelsWithOneIdCounts() {
+    void ofTwoModelsWithTheSameIdTheLastOneCounts() {
+        // Given
         String model = Models.freshId();
 
+        // When
         Response answer = bringIn("free", "{\"data\": [" + listed(model, "1", "1") + "," + listed(model, "2", "2") + "]}");
 
+        // Then
         assertThat(answer.<Integer> path("created")).isEqualTo(1);
         assertThat(Sql.<Integer> value("select input_cost_per_token::int from model_access where model_id = ?", model))
                 .isEqualTo(2);
@@ -680,11 +802,14 @@ class AdminModelResourceIT {
             {"id": "%s", "supported_parameters": "tools", "pricing": {"prompt": "0", "completion": "0"}} | wrong type
             """)
     void aModelThatCannotBeBroughtInIsReportedAndTheOthersAreStored(String wrong, String complaint) {
+        // Given
         String model = Models.freshId();
         String other = Models.freshId();
 
+        // When
         Response answer = bringIn("free", "{\"data\": [" + wrong.formatted(model) + "," + listed(other, "1", "2") + "]}");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         JsonNode result = Json.of(answer);
         assertThat(Json.without(result, "details")).isEqualTo(Json.of("""
@@ -702,10 +827,13 @@ class AdminModelResourceIT {
             "{\"id\": \"a\\u0000b\", \"pricing\": {\"prompt\": \"0\", \"completion\": \"0\"}}",
             "{\"id\": \"\\ud83d\", \"pricing\": 5}" })
     void whatIsNoModelIsReportedAndTheOthersAreStored(String wrong) {
+        // Given
         String other = Models.freshId();
 
+        // When
         Response answer = bringIn("free", "{\"data\": [" + wrong + "," + listed(other, "1", "2") + "]}");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(answer.<Integer> path("errors")).isEqualTo(1);
         assertThat(tiers(other)).containsExactly("free");
@@ -718,48 +846,60 @@ class AdminModelResourceIT {
             "\"description\": \"\\u0000\"", "\"pricing\": {\"prompt\": \"1e-99999\", \"completion\": \"0e-99999\"}",
             "\"pricing\": {\"prompt\": \"0e99999999\", \"completion\": \"1e-2147483647\"}" })
     void whatAProviderMaySayMakesNoOtherModelFail(String odd) {
+        // Given
         String model = Models.freshId();
         String other = Models.freshId();
 
+        // When
         Response answer = bringIn("free", "{\"data\": [{\"id\": \"" + model
                 + "\", \"pricing\": {\"prompt\": \"0\", \"completion\": \"0\"}, " + odd + "}," + listed(other, "1", "2")
                 + "]}");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(tiers(other)).containsExactly("free");
     }
 
     @Test
     void aLongNameIsShortened() {
+        // Given
         String model = Models.freshId();
 
+        // When
         Response answer = bringIn("free", "{\"data\": [{\"id\": \"" + model + "\", \"name\": \"" + "\uD83D\uDE00".repeat(300)
                 + "\", \"description\": \"" + "x".repeat(5_000)
                 + "\", \"pricing\": {\"prompt\": \"0\", \"completion\": \"0\"}}]}");
 
+        // Then
         assertThat(answer.<Integer> path("created")).isEqualTo(1);
         assertThat(Sql.rows("select model_name, length(model_description) as length from model_access where model_id = ?",
                 model)).containsExactly(Map.of("model_name", "\uD83D\uDE00".repeat(255), "length", 4_000));
     }
 
     @Test
-    void aWholeCatalogueIsBroughtInAtOnce() {
+    void aWholeCatalogueIsImportedInOneRequest() {
+        // Given
         String prefix = "many/" + UUID.randomUUID() + "/";
         String models = String.join(",", IntStream.range(0, 1_000).mapToObj(i -> listed(prefix + i, "0.1", "0.2")).toList());
 
+        // When
         Response answer = bringIn("admin", "{\"data\": [" + models + "]}");
 
+        // Then
         assertThat(answer.<Integer> path("created")).isEqualTo(1_000);
         Sql.rows("delete from model_access where model_id like ?", prefix + "%");
     }
 
     @Test
     void anEmptyCatalogueChangesNothing() {
+        // Given
         String model = Models.freshId();
         String before = version(Models.open(model, "free", "0", "0"));
 
+        // When
         Response answer = bringIn("free", "{\"data\": []}");
 
+        // Then
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
                 {"created": 0, "updated": 0, "unchanged": 0, "errors": 0, "details": []}
                 """));
@@ -767,12 +907,15 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void aCatalogueIsLoggedWithWhoBroughtItIn() {
+    void importingACatalogueLogsWhoDidIt() {
+        // Given
         Administrator administrator = Administrator.fresh();
 
+        // When
         administrator.request().body("{\"data\": [" + listed(Models.freshId(), "0", "0") + "]}")
                 .put("/api/admin/models/catalog?tier=enterprise").then().statusCode(200);
 
+        // Then
         assertThat(Sql.rows("""
                 select user_id, resource_type, resource_id, details::text from user_activity_log
                  where action = 'models_imported' and details -> 'actor' ->> 'id' = ?
@@ -786,7 +929,8 @@ class AdminModelResourceIT {
     }
 
     @Test
-    void theSameCatalogueFromTwoAdministratorsAtOnceIsBroughtInOnce() throws Exception {
+    void theSameCatalogueFromTwoAdministratorsAtOnceIsImportedOnce() throws Exception {
+        // Given
         String prefix = "both/" + UUID.randomUUID() + "/";
         List<String> models = new ArrayList<>(IntStream.range(0, 100).mapToObj(i -> listed(prefix + i, "0.1", "0.2")).toList());
         String forwards = "{\"data\": [" + String.join(",", models) + "]}";
@@ -795,8 +939,10 @@ class AdminModelResourceIT {
         List<Callable<Response>> calls = List.of(() -> bringIn("free", forwards), () -> bringIn("free", backwards),
                 () -> bringIn("free", forwards), () -> bringIn("free", backwards));
 
+        // When
         List<Response> answers = allAtOnce(calls);
 
+        // Then
         assertThat(answers).extracting(Response::statusCode).containsOnly(200);
         assertThat(answers.stream().mapToInt(answer -> answer.<Integer> path("created")).sum()).isEqualTo(100);
         Sql.rows("delete from model_access where model_id like ?", prefix + "%");
@@ -813,57 +959,75 @@ class AdminModelResourceIT {
             null           | 400 | body is missing
             """)
     void aCatalogueOfAnotherShapeIsRefused(String body, int status, String complaint) {
+        // Given
         String json = body;
 
+        // When
         Response answer = bringIn("free", json);
 
+        // Then
         assertFields(answer, status, complaint);
     }
 
     @Test
     void aCatalogueWithoutABodyIsRefused() {
+        // Given
         String path = "/api/admin/models/catalog?tier=free";
 
+        // When
         Response answer = SERVICE.request().put(path);
 
+        // Then
         assertFields(answer, 400, "body is missing");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "{", "data", "{\"data\": [}", "{\"data\": []} []" })
-    void aCatalogueThatIsNoJsonIsRefused(String body) {
+    void aCatalogueThatIsNotJsonIsRefused(String body) {
+        // Given
         String text = body;
 
+        // When
         Response answer = bringIn("free", text);
 
+        // Then
         assertProblem(answer, 400, "invalid_request");
     }
 
     @Test
     void aCatalogueOfMoreThanTenThousandModelsIsRefused() {
+        // Given
         String body = "{\"data\": [" + String.join(",", Collections.nCopies(10_001, "1")) + "]}";
 
+        // When
         Response answer = bringIn("free", body);
 
+        // Then
         assertFields(answer, 422, "data size must be between 0 and 10000");
     }
 
     @Test
     void aCatalogueNeedsATier() {
+        // Given
         String path = "/api/admin/models/catalog";
 
+        // When
         Response answer = SERVICE.request().body("{\"data\": []}").put(path);
 
+        // Then
         assertFields(answer, 400, "tier is missing");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "gold", "FREE", "free " })
-    void aCatalogueNeedsATierThatThereIs(String tier) {
+    void aCatalogueNeedsAKnownTier(String tier) {
+        // Given
         String name = tier;
 
+        // When
         Response answer = bringIn(name, "{\"data\": []}");
 
+        // Then
         assertFields(answer, 422, "tier must be free, pro, enterprise or admin");
     }
 
@@ -871,10 +1035,13 @@ class AdminModelResourceIT {
     @CsvSource({ "POST, /api/admin/models", "PATCH, /api/admin/models/11111111-1111-1111-1111-111111111111",
             "PUT, /api/admin/models/catalog?tier=free" })
     void onlyJsonIsRead(String method, String path) {
+        // Given
         String body = "{\"model_id\": \"x\", \"tier\": \"free\"}";
 
+        // When
         Response answer = SERVICE.request().contentType("text/plain").body(body).request(method, path);
 
+        // Then
         assertProblem(answer, 415, "unsupported_media_type");
     }
 
@@ -930,18 +1097,5 @@ class AdminModelResourceIT {
                 select user_id, resource_type, user_agent, details::text from user_activity_log
                  where action = ? and resource_id = ?
                 """, action, row);
-    }
-
-    private static <T> List<T> allAtOnce(List<Callable<T>> calls) throws Exception {
-        ExecutorService executor = Executors.newFixedThreadPool(calls.size());
-        try {
-            List<T> results = new ArrayList<>();
-            for (Future<T> result : executor.invokeAll(calls)) {
-                results.add(result.get());
-            }
-            return results;
-        } finally {
-            executor.shutdownNow();
-        }
     }
 }

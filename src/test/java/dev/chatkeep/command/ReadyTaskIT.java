@@ -25,7 +25,7 @@ class ReadyTaskIT {
     private static final Ended SILENT = new Ended(1, "", "The service does not answer: Connection refused\n");
 
     @Test
-    void itSaysWhatTheServiceSaysOfItself() throws Exception {
+    void itReportsTheReadinessOfTheService() throws Exception {
         Map<String, String> settings = new HashMap<>(Map.of("QUARKUS_HTTP_PORT", Integer.toString(FreePort.find()),
                 "QUARKUS_MANAGEMENT_PORT", Integer.toString(FreePort.find())));
         Process service = null;

@@ -121,23 +121,29 @@ class TasksIT {
 
     @Test
     void cleanupKeepsAsManyDaysAsItIsTold() throws Exception {
+        // Given
         UUID user = migrated.newUser();
         migrated.rows("update public.user_activity_log set timestamp = now() - interval '8 days' where user_id = ?", user);
 
+        // When
         Ended cleaned = migrated.run("cleanup", "--days", "7");
 
+        // Then
         assertThat(cleaned.status()).isZero();
         assertThat(Json.of(cleaned.output()).at("/deleted_records/activity_logs").intValue()).isEqualTo(1);
     }
 
     @Test
     void anImportStoresWhatIsGoodAndSaysWhatIsNot() throws Exception {
+        // Given
         UUID user = migrated.newUser();
         Path array = Files.writeString(directory.resolve("array.json"), """
                 [{"id": "good", "messages": []}, {"id": "bad", "messages": [{"id": "m1", "role": "user"}]}, 5]""");
 
+        // When
         Ended imported = migrated.run("import", array.toString(), "--user", user.toString());
 
+        // Then
         assertThat(imported.status()).isEqualTo(1);
         assertThat(imported.output()).isEqualTo("Stored 1 and refused 2 conversations.\n");
         assertThat(imported.errors()).contains("\nbad: messages[0].content is missing.\n",
@@ -148,6 +154,7 @@ class TasksIT {
 
     @Test
     void anImportInManyPartsCanBeRunAgain() throws Exception {
+        // Given
         UUID user = migrated.newUser();
         StringBuilder lines = new StringBuilder();
         for (int i = 0; i < 450; i++) {
@@ -157,8 +164,10 @@ class TasksIT {
         Path file = Files.writeString(directory.resolve("many.jsonl"), lines);
         migrated.run("import", file.toString(), "--user", user.toString());
 
+        // When
         Ended again = migrated.run("import", file.toString(), "--user", user.toString());
 
+        // Then
         assertThat(again.output()).isEqualTo("Stored 450 and refused 0 conversations.\n");
         assertThat(migrated.rows("select messages_sent, input_tokens from public.user_usage_daily where user_id = ?", user))
                 .containsExactly(Map.of("messages_sent", 450L, "input_tokens", 450L));
@@ -166,11 +175,14 @@ class TasksIT {
 
     @Test
     void aFileThatIsNoJsonIsNamedWithTheLine() throws Exception {
+        // Given
         UUID user = migrated.newUser();
         Path file = Files.writeString(directory.resolve("broken.jsonl"), "{\"id\": \"a\"}\n{\"id\": ");
 
+        // When
         Ended imported = migrated.run("import", file.toString(), "--user", user.toString());
 
+        // Then
         assertThat(imported.status()).isEqualTo(1);
         assertThat(imported.errors()).endsWith(file + ", line 2, is not JSON. Stored 0 and refused 0 conversations.\n");
     }
@@ -181,18 +193,23 @@ class TasksIT {
             "export --user " + NOBODY + " --out %s/x.json, There is no such user.",
             "export --user " + NOBODY + " --out %s/none/x.json, There is no directory %s/none." })
     void whatCannotBeDoneIsSaidInOneLine(String arguments, String complaint) throws Exception {
+        // When
         Ended ended = migrated.run(arguments.replace("%s", directory.toString()).split(" "));
 
+        // Then
         assertThat(ended).isEqualTo(new Ended(1, "", complaint.replace("%s", directory.toString()) + "\n"));
         assertThat(directory).isEmptyDirectory();
     }
 
     @Test
     void anImportForNobodyStoresNothing() throws Exception {
+        // Given
         Path file = Files.writeString(directory.resolve("one.jsonl"), "{\"id\": \"a\"}");
 
+        // When
         Ended imported = migrated.run("import", file.toString(), "--user", NOBODY);
 
+        // Then
         assertThat(imported.status()).isEqualTo(1);
         assertThat(imported.errors()).endsWith("There is no such user.\n");
     }
@@ -203,8 +220,10 @@ class TasksIT {
                     + " --out x --format xml",
             "health now", "ready now", "--days 5" })
     void wrongArgumentsAreRefused(String arguments) throws Exception {
+        // When
         Ended ended = PackagedProgram.run(Map.of(), arguments.split(" "));
 
+        // Then
         assertThat(ended.status()).isEqualTo(2);
         assertThat(ended.output()).isEmpty();
         assertThat(ended.errors()).isNotBlank().doesNotContain("Exception", "\tat ");
@@ -213,8 +232,10 @@ class TasksIT {
     @ParameterizedTest
     @ValueSource(strings = { "", "migrate", "cleanup", "health", "ready", "import", "export", "check-usage" })
     void helpExplainsEach(String task) throws Exception {
+        // When
         Ended ended = PackagedProgram.run(Map.of(), (task + " --help").strip().split(" "));
 
+        // Then
         assertThat(ended.status()).isZero();
         assertThat(ended.output()).startsWith(("Usage: chatkeep " + task).strip());
         assertThat(ended.errors()).isEmpty();
@@ -225,22 +246,27 @@ class TasksIT {
             "migrate, 'quarkus.datasource.reactive.url, quarkus.flyway.username, quarkus.flyway.password'",
             "health, 'quarkus.datasource.reactive.url, quarkus.datasource.password'" })
     void missingSettingsAreNamed(String task, String names) throws Exception {
+        // When
         Ended ended = PackagedProgram.run(Map.of(), task);
 
+        // Then
         assertThat(ended).isEqualTo(new Ended(78, "", "Chatkeep cannot start: set " + names + ".\n"));
     }
 
     @Test
     void figuresOfUsageThatAreNotTheSumsOfTheLedgerAreNamedAndRepaired() throws Exception {
+        // Given
         UUID user = migrated.newUser();
         migrated.rows("insert into chatkeep.charges (user_id, message_id, usage_date, model, messages_received, output_tokens)"
                 + " values (?, 'a1', '2026-01-01', 'gpt', 1, 7)", user);
         Ended well = migrated.run("check-usage", "--user", user.toString());
         migrated.rows("update public.user_usage_daily set output_tokens = 5 where user_id = ?", user);
 
+        // When
         Ended wrong = migrated.run("check-usage");
         Ended repaired = migrated.run("check-usage", "--repair", "--user", user.toString());
 
+        // Then
         assertThat(well.output()).isEqualTo("1 users, 0 figures differ.\n");
         assertThat(well.status()).isZero();
         assertThat(wrong.output()).contains(user + " 2026-01-01 output_tokens: 5, by the ledger 7\n");
@@ -254,12 +280,14 @@ class TasksIT {
 
     @Test
     void aDatabaseWithOtherMigrationsIsLeftAloneWithASentence() throws Exception {
+        // Given
         Target other = new Target(migrated.server(), migrated.server().createMigratedDatabase());
         other.rows("update chatkeep.flyway_schema_history set checksum = 1 where version = '3'");
         String sentence = "This database was made by another version of Chatkeep, whose migrations are not those of this one."
                 + " Nothing was changed. Export its users with the version that made it (task export), and import them (task"
                 + " import) into a new database.\n";
 
+        // When
         Ended migrating = other.run("migrate");
         Map<String, String> settings = PackagedProgram
                 .environment(DatabaseResource.settings(other.server(), other.database()));
@@ -267,6 +295,7 @@ class TasksIT {
                 "0"));
         Ended serving = PackagedProgram.run(settings);
 
+        // Then
         assertThat(migrating).isEqualTo(new Ended(1, "", "The task could not start: " + sentence));
         assertThat(serving.status()).isEqualTo(1);
         assertThat(serving.errors()).isEqualTo(sentence);
@@ -275,22 +304,26 @@ class TasksIT {
 
     @Test
     void aMigrationThatCannotStartSaysWhy() throws Exception {
+        // When
         Ended ended = PackagedProgram.run(Map.of(
                 "QUARKUS_DATASOURCE_REACTIVE_URL", migrated.server().url(migrated.database()),
                 "QUARKUS_FLYWAY_USERNAME", "stranger",
                 "QUARKUS_FLYWAY_PASSWORD", PostgresServer.PASSWORD,
                 "QUARKUS_FLYWAY_CONNECT_RETRIES", "0"), "migrate");
 
+        // Then
         assertThat(ended).isEqualTo(new Ended(1, "",
                 "The task could not start: FATAL: role \"stranger\" does not exist\n"));
     }
 
     @Test
     void withoutTheDatabaseATaskFails() throws Exception {
+        // When
         Ended ended = PackagedProgram.run(Map.of(
                 "QUARKUS_DATASOURCE_REACTIVE_URL", "postgresql://127.0.0.1:1/none",
                 "QUARKUS_DATASOURCE_PASSWORD", "x"), "health");
 
+        // Then
         assertThat(ended).isEqualTo(new Ended(1, "", "The database is not available at the moment.\n"));
     }
 }

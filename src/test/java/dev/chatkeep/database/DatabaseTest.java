@@ -1,5 +1,6 @@
 package dev.chatkeep.database;
 
+import static dev.chatkeep.testsupport.AtOnce.allAtOnce;
 import static dev.chatkeep.testsupport.Patience.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
@@ -8,10 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
@@ -66,29 +64,35 @@ class DatabaseTest {
     @ParameterizedTest
     @ValueSource(strings = { "profiles", "user_activity_log", "chat_sessions", "chat_messages", "user_usage_daily" })
     void aQueryWithoutAUserConditionReturnsTheCallersRowsOnly(String table) {
+        // Given
         Caller ada = userWithMessage();
         userWithMessage();
         actAs(ada);
 
+        // When
         String rows = text(database.asCaller().read()
                 .document("select count(*)::text from public." + table + " where $1::uuid is not null"));
 
+        // Then
         assertThat(rows).isEqualTo("1");
         assertThat(Sql.<Long> value("select count(*) from public." + table)).isGreaterThan(1);
     }
 
     @Test
     void aWriteWithoutAUserConditionChangesTheCallersRowsOnly() {
+        // Given
         Caller ada = userWithMessage();
         Caller bob = userWithMessage();
         String before = Stored.versions(bob);
         actAs(ada);
 
+        // When
         String rows = value(
                 database.asCaller().write()
                         .run("with changed as (update public.chat_sessions set title = 'Changed' returning 1)"
                                 + " select count(*)::text from changed where $1::uuid is not null"));
 
+        // Then
         assertThat(rows).isEqualTo("1");
         assertThat(Stored.versions(bob)).isEqualTo(before);
         assertThat(Json.texts(Stored.of(ada, "sessions"), "title")).containsExactly("Changed");
@@ -97,14 +101,17 @@ class DatabaseTest {
     @ParameterizedTest
     @ValueSource(strings = { "chat_messages", "chat_sessions" })
     void aDeletionWithoutAUserConditionDeletesTheCallersRowsOnly(String table) {
+        // Given
         Caller ada = userWithMessage();
         Caller bob = userWithMessage();
         String before = Stored.versions(bob);
         actAs(ada);
 
+        // When
         String rows = value(database.asCaller().write().run("with deleted as (delete from public." + table + " returning 1)"
                 + " select count(*)::text from deleted where $1::uuid is not null"));
 
+        // Then
         assertThat(rows).isEqualTo("1");
         assertThat(Stored.versions(bob)).isEqualTo(before);
         assertThat(Stored.of(ada, "messages")).isEmpty();
@@ -128,13 +135,16 @@ class DatabaseTest {
             "select public.sync_user_conversations('%1$s', '[]')::text where $1::uuid is not null",
             "select email::text from auth.users where $1::uuid is not null limit 1" })
     void whatIsNotTheCallersToDoIsForbidden(String sql) {
+        // Given
         Caller ada = userWithMessage();
         Caller bob = userWithMessage();
         String before = Stored.versions(ada) + Stored.versions(bob);
         actAs(ada);
 
+        // When
         Throwable failure = catchThrowable(() -> await(database.asCaller().write().run(sql.formatted(bob.id()))));
 
+        // Then
         assertThat(failure).isInstanceOf(HttpProblem.class);
         assertThat(((HttpProblem) failure).getStatusCode()).isEqualTo(403);
         assertThat(((HttpProblem) failure).getParameters()).containsEntry("code", "forbidden");
@@ -152,16 +162,20 @@ class DatabaseTest {
             "select public.cleanup_old_data()", "set role postgres", "set role chatkeep_owner", "set role anon",
             "set session authorization postgres", "create table public.x (x int)" })
     void forgettingTheRoleIsAnError(String sql) {
+        // Given
         userWithMessage();
 
+        // When
         Throwable failure = catchThrowable(() -> await(uni(() -> pool.query(sql).execute())));
 
+        // Then
         assertThat(failure).isInstanceOf(PgException.class);
         assertThat(((PgException) failure).getSqlState()).isEqualTo("42501");
     }
 
     @Test
-    void noPooledConnectionCarriesAnythingOver() throws Exception {
+    void pooledConnectionsCarryNothingOver() throws Exception {
+        // Given
         Caller ada = userWithMessage();
         List<Callable<Integer>> requests = new ArrayList<>();
         for (int number = 0; number < POOL_SIZE * 2; number++) {
@@ -173,16 +187,19 @@ class DatabaseTest {
             requests.add(() -> ada.rename("s1", "Renamed " + id).statusCode());
             requests.add(() -> ada.rename("s2", "Renamed " + id).statusCode());
         }
-        List<Integer> statuses = allAtOnce(requests);
+        List<Integer> statuses = allAtOnce(POOL_SIZE * 2, requests);
 
+        // When
         List<String> states = stateOfEveryConnection();
 
+        // Then
         assertThat(statuses).containsOnly(200, 201, 404);
         assertThat(states).hasSize(POOL_SIZE).containsOnly("chatkeep_app|none||");
     }
 
     @Test
     void aConnectionWhoseTransactionFailedCarriesNothingOver() {
+        // Given
         actAs(Caller.fresh());
         for (int number = 0; number < POOL_SIZE * 2; number++) {
             catchThrowable(
@@ -191,19 +208,24 @@ class DatabaseTest {
             catchThrowable(() -> await(database.asService().write().row("select 1 / 0 as x")));
         }
 
+        // When
         List<String> states = stateOfEveryConnection();
 
+        // Then
         assertThat(states).hasSize(POOL_SIZE).containsOnly("chatkeep_app|none||");
     }
 
     @Test
     void aStatementThatFailsAfterItWroteLeavesNothing() {
+        // Given
         Caller caller = Caller.fresh();
         actAs(caller);
 
+        // When
         Throwable failure = catchThrowable(() -> await(database.asCaller().write().document(
                 "select (1 / s.message_count)::text from chatkeep.create_session($1, 's1', 'A title') s")));
 
+        // Then
         assertThat(((HttpProblem) failure).getStatusCode()).isEqualTo(422);
         assertThat(Stored.versions(caller)).isNull();
         assertThat(Sql.rows("select from auth.users where id = ?", caller.id())).isEmpty();
@@ -211,59 +233,93 @@ class DatabaseTest {
 
     @Test
     void aReadCannotWrite() {
+        // Given
         Caller caller = userWithMessage();
         String before = Stored.versions(caller);
         actAs(caller);
 
+        // When
         Throwable failure = catchThrowable(() -> await(database.asCaller().read().run(
                 "select id from chatkeep.create_session($1, 's2', 'Another')")));
 
+        // Then
         assertThat(failure).isInstanceOf(HttpProblem.class);
         assertThat(Stored.versions(caller)).isEqualTo(before);
     }
 
     @Test
     void aStatementThatDoesNotUseTheCallersIdFails() {
+        // Given
         actAs(userWithMessage());
 
+        // When
         Throwable failure = catchThrowable(
                 () -> await(database.asCaller().read().document("select count(*)::text from public.chat_sessions")));
 
+        // Then
         assertThat(failure).isNotNull();
     }
 
     @Test
-    void aStatementWithoutARowAnswersNull() {
+    void aStatementWithoutARowReturnsNull() {
+        // Given
         actAs(Caller.fresh());
 
+        // When
         String row = text(database.asCaller().read().document("select s.id from public.chat_sessions s where s.user_id = $1"));
 
+        // Then
         assertThat(row).isNull();
     }
 
     @Test
-    void theServiceSeesEverybodysRows() {
+    void theServiceSeesTheRowsOfEverybody() {
+        // Given
         Caller ada = userWithMessage();
         Caller bob = userWithMessage();
 
+        // When
         Row row = await(database.asService().write().row("select count(*) as users, min(current_user::text) as role"
                 + " from public.profiles where id in ($1, $2)", ada.id(), bob.id()));
 
+        // Then
         assertThat(row.getLong("users")).isEqualTo(2);
         assertThat(row.getString("role")).isEqualTo("service_role");
     }
 
     @Test
     void policiesReadTheClaimsOfTheCaller() {
+        // Given
         Caller caller = Caller.fresh();
         actAs(caller);
 
+        // When
         String seen = text(
                 database.asCaller().read().document("select concat_ws('|', current_user, session_user, auth.uid(), auth.role(),"
                         + " auth.jwt() ->> 'email', current_setting('transaction_read_only')) where $1::uuid is not null"));
 
+        // Then
         assertThat(seen).isEqualTo("authenticated|chatkeep_app|" + caller.id() + "|authenticated|" + Tokens.email(caller.id())
                 + "|on");
+    }
+
+    /** What the pool adds to its connections reaches into the client, and would be left out without a word. */
+    @Test
+    void statementsOfOneTurnAreSentTogether() {
+        // Given
+        SqlConnection connection = await(uni(() -> pool.getConnection()));
+        try {
+            SocketConnectionBase socket = (SocketConnectionBase) ((SqlConnectionInternal) connection).unwrap().unwrap();
+
+            // When
+            List<String> handlers = socket.socket().channelHandlerContext().pipeline().toMap().values().stream()
+                    .map(handler -> handler.getClass().getSimpleName()).toList();
+
+            // Then
+            assertThat(handlers).first().isEqualTo("FlushConsolidationHandler");
+        } finally {
+            await(uni(connection::close));
+        }
     }
 
     private static Caller userWithMessage() {
@@ -277,22 +333,6 @@ class DatabaseTest {
     private void actAs(Caller caller) {
         currentIdentity.setIdentity(identities.authenticateBlocking(
                 new TokenAuthenticationRequest(new JsonWebTokenCredential(caller.token()))));
-    }
-
-    /** What the pool adds to its connections reaches into the client, and would be left out without a word. */
-    @Test
-    void whatAConnectionIsToSendInOneTurnGoesOutTogether() {
-        SqlConnection connection = await(uni(() -> pool.getConnection()));
-        try {
-            SocketConnectionBase socket = (SocketConnectionBase) ((SqlConnectionInternal) connection).unwrap().unwrap();
-
-            List<String> handlers = socket.socket().channelHandlerContext().pipeline().toMap().values().stream()
-                    .map(handler -> handler.getClass().getSimpleName()).toList();
-
-            assertThat(handlers).first().isEqualTo("FlushConsolidationHandler");
-        } finally {
-            await(uni(connection::close));
-        }
     }
 
     /** Role, claims and whatever else a transaction sets, of all connections that the pool may have, held at the same time. */
@@ -334,18 +374,5 @@ class DatabaseTest {
 
     private static <T> T await(Uni<T> result) {
         return result.await().atMost(PATIENCE);
-    }
-
-    private static List<Integer> allAtOnce(List<Callable<Integer>> requests) throws Exception {
-        ExecutorService executor = Executors.newFixedThreadPool(POOL_SIZE * 2);
-        try {
-            List<Integer> statuses = new ArrayList<>();
-            for (Future<Integer> status : executor.invokeAll(requests)) {
-                statuses.add(status.get(PATIENCE.toSeconds(), TimeUnit.SECONDS));
-            }
-            return statuses;
-        } finally {
-            executor.shutdownNow();
-        }
     }
 }

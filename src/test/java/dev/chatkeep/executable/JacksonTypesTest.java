@@ -128,6 +128,37 @@ class JacksonTypesTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(classes = { Directly.class, ThroughAMethodOfAnyType.class, ThroughALambda.class, InACollection.class,
+            AsAFieldOfAnyType.class, AsAClass.class, OneOfTwo.class })
+    void aTypeIsFoundWithAllThatItConsistsOf(Class<?> way) throws Exception {
+        // When
+        var found = typesIn(way);
+
+        // Then
+        assertThat(found).containsExactly(names(Element.class, Part.class, Written.class));
+    }
+
+    @ParameterizedTest
+    @ValueSource(classes = WithASuperclass.class)
+    void whatItInheritsIsFound(Class<?> way) throws Exception {
+        // When
+        var found = typesIn(way);
+
+        // Then
+        assertThat(found).containsExactly(names(Base.class, Derived.class, Part.class));
+    }
+
+    @ParameterizedTest
+    @ValueSource(classes = OnlyItsText.class)
+    void aTypeThatDoesNotGetThereIsNot(Class<?> way) throws Exception {
+        // When
+        var found = typesIn(way);
+
+        // Then
+        assertThat(found).isEmpty();
+    }
+
     private static Set<String> typesIn(Class<?> way) throws IOException, URISyntaxException {
         Path directory = Path.of(JacksonTypesTest.class.getResource(".").toURI());
         try (Stream<Path> files = Files.list(directory)) {
@@ -140,24 +171,5 @@ class JacksonTypesTest {
 
     private static String[] names(Class<?>... types) {
         return Stream.of(types).map(Class::getName).toArray(String[]::new);
-    }
-
-    @ParameterizedTest
-    @ValueSource(classes = { Directly.class, ThroughAMethodOfAnyType.class, ThroughALambda.class, InACollection.class,
-            AsAFieldOfAnyType.class, AsAClass.class, OneOfTwo.class })
-    void aTypeIsFoundWithAllThatItConsistsOf(Class<?> way) throws Exception {
-        assertThat(typesIn(way)).containsExactly(names(Element.class, Part.class, Written.class));
-    }
-
-    @ParameterizedTest
-    @ValueSource(classes = WithASuperclass.class)
-    void whatItInheritsIsFound(Class<?> way) throws Exception {
-        assertThat(typesIn(way)).containsExactly(names(Base.class, Derived.class, Part.class));
-    }
-
-    @ParameterizedTest
-    @ValueSource(classes = OnlyItsText.class)
-    void aTypeThatDoesNotGetThereIsNot(Class<?> way) throws Exception {
-        assertThat(typesIn(way)).isEmpty();
     }
 }

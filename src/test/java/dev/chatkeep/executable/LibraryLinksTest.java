@@ -36,8 +36,11 @@ class LibraryLinksTest {
 
     @Test
     void whateverAsksForAMemberThatIsNotThereIsSubstituted() {
+        // Given
         JavaClasses library = new ClassFileImporter().importPackages(LIBRARY);
         Set<String> broken = new TreeSet<>();
+
+        // When
         for (JavaClass type : library) {
             if (OPTIONAL.stream().noneMatch(type.getName()::contains)) {
                 type.getAccessesFromSelf().stream().filter(access -> !isThere(access))
@@ -45,6 +48,7 @@ class LibraryLinksTest {
             }
         }
 
+        // Then
         assertThat(broken).containsExactly("io.quarkiverse.resteasy.problem.security.HttpUnauthorizedUtils");
         assertThat(substitutions().map(LibraryLinksTest::target)).containsAll(broken);
     }
@@ -52,9 +56,11 @@ class LibraryLinksTest {
     /** Otherwise only the compiler of the executable would say so. */
     @Test
     void whatIsSubstitutedIsThere() {
+        // When
         List<JavaMethod> methods = substitutions().flatMap(type -> type.getMethods().stream())
                 .filter(method -> method.isAnnotatedWith(Substitute.class) || method.isAnnotatedWith(Alias.class)).toList();
 
+        // Then
         assertThat(methods).isNotEmpty().allSatisfy(method -> assertThatCode(() -> Class.forName(target(method.getOwner()))
                 .getDeclaredMethod(method.getName(), method.reflect().getParameterTypes())).doesNotThrowAnyException());
     }

@@ -40,16 +40,20 @@ class NativeSourcesIT {
 
     @Test
     void everyClassOfATaskIsRegistered() throws Exception {
+        // When
         Set<String> commands = PicocliTypes.in(CLASSES);
 
+        // Then
         assertThat(commands).contains("dev.chatkeep.command.Task", "dev.chatkeep.command.ImportTask");
         assertThat(NativeSources.registered()).containsAll(commands);
     }
 
     @Test
     void whatLoadsALibraryDoesSoOnlyInTheExecutable() throws Exception {
+        // When
         List<String> late = late();
 
+        // Then
         assertThat(NativeSources.calledFromC()).isNotEmpty()
                 .allMatch(type -> late.stream().anyMatch(type::startsWith), "initialized at run time, as in " + late);
     }
@@ -63,8 +67,10 @@ class NativeSourcesIT {
 
     @Test
     void itHoldsNothingThatIsOnlyForDebuggingAPage() throws Exception {
+        // When
         List<Pattern> excluded = NativeSources.excludedResources().stream().map(Pattern::compile).toList();
 
+        // Then
         assertThat(NativeSources.resources()).filteredOn(pattern -> pattern.contains(".map"))
                 .map(pattern -> pattern.replace("\\Q", "").replace("\\E", ""))
                 .allMatch(name -> excluded.stream().anyMatch(pattern -> pattern.matcher(name).matches()));

@@ -1,5 +1,6 @@
 package dev.chatkeep.maintenance;
 
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -40,10 +41,13 @@ class AdminResourceIT {
 
     @Test
     void theHealthSaysHowLargeTheDatabaseIsAndWhatItHolds() {
+        // Given
         Chat.store(Chat.started(), Chat.question("q1", null, 3));
 
+        // When
         Response answer = SERVICE.request().get("/api/admin/health");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
         JsonNode health = Json.of(answer);
@@ -61,7 +65,8 @@ class AdminResourceIT {
     }
 
     @Test
-    void theStatisticsOfARangeAreAnsweredByDay() {
+    void theStatisticsOfARangeAreReportedByDay() {
+        // Given
         Sql.rows("""
                 insert into system_stats (stat_date, total_users, active_users_today, new_users_today, total_conversations,
                        total_messages, total_tokens, database_size_mb)
@@ -70,8 +75,10 @@ class AdminResourceIT {
                 on conflict (stat_date) do nothing
                 """);
 
+        // When
         Response answer = SERVICE.request().get("/api/admin/stats?from=2000-01-01&to=2000-01-03");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         JsonNode body = Json.of(answer);
         assertThat(Json.without(body, "stats"))
@@ -88,10 +95,13 @@ class AdminResourceIT {
 
     @Test
     void aRangeWithoutStatisticsIsEmpty() {
+        // Given
         String path = "/api/admin/stats?from=1990-01-01&to=1990-12-31";
 
+        // When
         Response answer = SERVICE.request().get(path);
 
+        // Then
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
                 {"from": "1990-01-01", "to": "1990-12-31", "count": 0, "stats": []}
                 """));
@@ -99,6 +109,7 @@ class AdminResourceIT {
 
     @Test
     void theOverviewSaysWhatAllUsersDid() {
+        // Given
         Caller ada = known();
         Caller bob = known();
         for (Caller user : List.of(ada, bob)) {
@@ -114,8 +125,10 @@ class AdminResourceIT {
         Sql.rows("update profiles set created_at = '2001-03-03T00:00:00Z' where id = ?", bob.id());
         failures(ada, "2001-02-28T23:59:59.999Z", "2001-03-01T00:00:00Z", "2001-03-02T23:59:59.999Z", "2001-03-03T00:00:00Z");
 
+        // When
         Response answer = SERVICE.request().get("/api/admin/overview?from=2001-03-01&to=2001-03-02");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(Json.without(Json.of(answer), "users")).isEqualTo(Json.of("""
                 {"from": "2001-03-01", "to": "2001-03-02", "new_users": 1, "active_users": 2, "messages": 66,
@@ -130,23 +143,29 @@ class AdminResourceIT {
 
     @Test
     void theOverviewNamesTenModelsAtTheMost() {
+        // Given
         Caller user = known();
         for (int i = 1; i <= 12; i++) {
             insertModel(user, "2001-04-01", "model-" + i, i, "0");
         }
 
+        // When
         Response answer = SERVICE.request().get("/api/admin/overview?from=2001-04-01&to=2001-04-01");
 
+        // Then
         assertThat(Json.texts(Json.of(answer).path("top_models"), "model")).containsExactly("model-12", "model-11", "model-10",
                 "model-9", "model-8", "model-7", "model-6", "model-5", "model-4", "model-3");
     }
 
     @Test
     void theOverviewOfAnEmptyRangeIsZero() {
+        // Given
         String path = "/api/admin/overview?from=1990-01-01&to=1990-01-01";
 
+        // When
         Response answer = SERVICE.request().get(path);
 
+        // Then
         assertThat(Json.without(Json.of(answer), "users")).isEqualTo(Json.of("""
                 {"from": "1990-01-01", "to": "1990-01-01", "new_users": 0, "active_users": 0, "messages": 0,
                  "sessions_created": 0, "input_tokens": 0, "output_tokens": 0, "total_tokens": 0, "estimated_cost": 0,
@@ -156,11 +175,14 @@ class AdminResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "/api/admin/overview", "/api/admin/stats" })
-    void byDefaultTheRangeIsThirtyDaysUpToToday(String path) {
+    void theDefaultRangeIsThirtyDaysUpToToday(String path) {
+        // Given
         String before = Sql.value("select " + TODAY + "::text");
 
+        // When
         Response answer = SERVICE.request().get(path);
 
+        // Then
         LocalDate to = LocalDate.parse(answer.path("to"));
         assertThat(to).isBetween(LocalDate.parse(before), LocalDate.parse(Sql.<String> value("select " + TODAY + "::text")));
         assertThat(answer.<String> path("from")).isEqualTo(to.minusDays(29).toString());
@@ -175,21 +197,21 @@ class AdminResourceIT {
             /api/admin/stats?from=2024-01-01&to=2025-01-01    | from must be at most 365 days before to
             /api/admin/stats?from=0001-01-01                  | from must be a day from 1970-01-01 to 9999-12-31
             """)
-    void whatIsNoRangeIsRefused(String path, String complaint) {
-        String url = path;
+    void anImpossibleRangeIsRefused(String path, String complaint) {
+        // When
+        Response answer = SERVICE.request().urlEncodingEnabled(false).get(path);
 
-        Response answer = SERVICE.request().urlEncodingEnabled(false).get(url);
-
+        // Then
         assertFields(answer, 422, complaint);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "/api/admin/overview?from=x", "/api/admin/stats?to=2026-02-30" })
-    void whatIsNoDayIsRefused(String path) {
-        String url = path;
+    void aParameterThatIsNotADayIsRefused(String path) {
+        // When
+        Response answer = SERVICE.request().get(path);
 
-        Response answer = SERVICE.request().get(url);
-
+        // Then
         assertProblem(answer, 422, "invalid_parameter");
     }
 
@@ -202,10 +224,13 @@ class AdminResourceIT {
             {}                     | 29 30 31 89 90
             """)
     void cleaningUpDeletesWhatIsOlder(String body, String kept) {
+        // Given
         Caller user = withHistory();
 
+        // When
         Response answer = cleanUp(body);
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(Sql.<String> value("select string_agg(messages_sent::text, ' ' order by usage_date desc)"
                 + " from user_usage_daily where user_id = ? and messages_sent > 0", user.id())).isEqualTo(kept);
@@ -215,24 +240,30 @@ class AdminResourceIT {
 
     @Test
     void cleaningUpWithoutABodyKeepsNinetyDays() {
+        // Given
         Caller user = withHistory();
 
+        // When
         Response answer = SERVICE.request().post("/api/admin/maintenance/cleanup");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(Sql.<String> value("select string_agg(messages_sent::text, ' ' order by usage_date desc)"
                 + " from user_usage_daily where user_id = ? and messages_sent > 0", user.id())).isEqualTo("29 30 31 89 90");
     }
 
     @Test
-    void cleaningUpAnswersWhatItDeleted() {
-        cleanUp("{\"days_to_keep\": 30}").then().statusCode(200);
+    void cleaningUpReportsWhatItDeleted() {
+        // Given
+        granted(cleanUp("{\"days_to_keep\": 30}"));
         withHistory();
         Sql.rows("insert into system_cache (cache_key, cache_value, expires_at) values (?, '1', now() - interval '1 minute')",
                 UUID.randomUUID().toString());
 
+        // When
         Response answer = cleanUp("{\"days_to_keep\": 30}");
 
+        // Then
         JsonNode body = Json.of(answer);
         assertThat(Json.without(body, "cleanup_date", "cleanup_completed_at")).isEqualTo(Json.of("""
                 {"success": true,
@@ -244,6 +275,7 @@ class AdminResourceIT {
 
     @Test
     void cleaningUpManyRowsGoesOnUntilAllAreGone() {
+        // Given
         Caller user = known();
         Sql.rows("""
                 insert into user_activity_log (user_id, action, timestamp)
@@ -259,8 +291,10 @@ class AdminResourceIT {
                         """,
                 user.id());
 
+        // When
         Response answer = cleanUp("{\"days_to_keep\": 90}");
 
+        // Then
         assertThat(answer.<Integer> path("deleted_records.activity_logs")).isGreaterThanOrEqualTo(5_000);
         assertThat(answer.<Integer> path("deleted_records.usage_records")).isGreaterThanOrEqualTo(2_500);
         assertThat(Sql.rows("select action from user_activity_log where user_id = ? and action in ('many', 'same')", user.id()))
@@ -271,6 +305,7 @@ class AdminResourceIT {
 
     @Test
     void cleaningUpLeavesTotalsConversationsAndTheCostsOfThisMonth() {
+        // Given
         Caller user = Chat.started();
         Chat.store(user, Chat.question("q1", null, 3));
         Sql.rows("update chat_messages set message_timestamp = '2020-01-01' where user_id = ?", user.id());
@@ -280,8 +315,10 @@ class AdminResourceIT {
                 """, user.id());
         Sql.rows("insert into chatkeep.usage_by_model (user_id, usage_date, model) values (?, '2020-01-01', 'old')", user.id());
 
+        // When
         cleanUp("{\"days_to_keep\": 1}").then().statusCode(200);
 
+        // Then
         assertThat(Sql.<Long> value("select count(*) from chat_messages where user_id = ?", user.id())).isEqualTo(1);
         assertThat(Chat.usage(user, "summary").at("/all_time/total_tokens").intValue()).isEqualTo(3);
         assertThat(
@@ -290,7 +327,8 @@ class AdminResourceIT {
     }
 
     @Test
-    void cleaningUpLeavesTheCacheThatIsStillGood() {
+    void cleaningUpLeavesCacheEntriesThatHaveNotExpired() {
+        // Given
         String fresh = UUID.randomUUID().toString();
         String lasting = UUID.randomUUID().toString();
         String expired = UUID.randomUUID().toString();
@@ -299,18 +337,23 @@ class AdminResourceIT {
                 values (?, '1', now() + interval '1 hour'), (?, '1', null), (?, '1', now() - interval '1 second')
                 """, fresh, lasting, expired);
 
+        // When
         cleanUp("{\"days_to_keep\": 90}").then().statusCode(200);
 
+        // Then
         assertThat(Sql.rows("select cache_key from system_cache where cache_key in (?, ?, ?)", fresh, lasting, expired))
                 .containsExactlyInAnyOrder(Map.of("cache_key", fresh), Map.of("cache_key", lasting));
     }
 
     @Test
     void cleaningUpWritesTheStatisticsOfTheDay() {
+        // Given
         Sql.rows("delete from system_stats where stat_date >= " + TODAY + " - 1");
 
+        // When
         cleanUp("{\"days_to_keep\": 90}").then().statusCode(200);
 
+        // Then
         JsonNode stats = Json.of(SERVICE.request().get("/api/admin/stats")).path("stats");
         assertThat(stats.get(stats.size() - 1).path("total_users").longValue())
                 .isEqualTo(Sql.<Long> value("select count(*) from profiles"));
@@ -318,10 +361,13 @@ class AdminResourceIT {
 
     @Test
     void cleaningUpIsLoggedWithWhoDidIt() {
+        // Given
         Administrator administrator = Administrator.fresh();
 
+        // When
         Response answer = administrator.request().body("{\"days_to_keep\": 36500}").post("/api/admin/maintenance/cleanup");
 
+        // Then
         List<Map<String, Object>> log = Sql.rows("""
                 select user_id, resource_type, details::text from user_activity_log
                  where action = 'retention_run' and details -> 'actor' ->> 'id' = ?
@@ -350,10 +396,13 @@ class AdminResourceIT {
             5                                        | has the wrong type
             """)
     void aWrongFieldIsRefusedAndNothingIsDeleted(String body, String complaint) {
+        // Given
         Caller user = withHistory();
 
+        // When
         Response answer = cleanUp(body);
 
+        // Then
         assertFields(answer, 422, complaint);
         assertThat(Sql.<Long> value("select count(*) from user_usage_daily where user_id = ? and messages_sent > 0", user.id()))
                 .isEqualTo(8);
@@ -361,11 +410,14 @@ class AdminResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "{", "days_to_keep=5", "{\"days_to_keep\": 90}}" })
-    void whatIsNoJsonIsRefusedAndNothingIsDeleted(String body) {
+    void aBodyThatIsNotJsonIsRefusedAndNothingIsDeleted(String body) {
+        // Given
         Caller user = withHistory();
 
+        // When
         Response answer = cleanUp(body);
 
+        // Then
         assertProblem(answer, 400, "invalid_request");
         assertThat(Sql.<Long> value("select count(*) from user_usage_daily where user_id = ? and messages_sent > 0", user.id()))
                 .isEqualTo(8);
@@ -374,21 +426,24 @@ class AdminResourceIT {
     @ParameterizedTest
     @CsvSource({ "GET, /api/admin/maintenance/cleanup", "POST, /api/admin/health", "DELETE, /api/admin/stats",
             "POST, /api/admin/overview" })
-    void aMethodThatIsNotThereIsNotAllowed(String method, String path) {
+    void anUnsupportedMethodIsNotAllowed(String method, String path) {
+        // Given
         String body = "{\"days_to_keep\": 36500}";
 
+        // When
         Response answer = SERVICE.request().body(body).request(method, path);
 
+        // Then
         assertProblem(answer, 405, "method_not_allowed");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "/api/admin", "/api/admin/", "/api/admin/maintenance", "/api/admin/nothing" })
-    void whatIsNotThereIsNotFound(String path) {
-        String url = path;
+    void anUnknownPathIsNotFound(String path) {
+        // When
+        Response answer = SERVICE.request().get(path);
 
-        Response answer = SERVICE.request().get(url);
-
+        // Then
         assertProblem(answer, 404, "not_found");
     }
 

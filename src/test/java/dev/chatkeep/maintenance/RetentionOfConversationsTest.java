@@ -63,6 +63,101 @@ class RetentionOfConversationsTest {
         caller.signIn().then().statusCode(200);
     }
 
+    @Test
+    void deletesConversationsWithoutActivitySinceAndKeepsTheirUsage() {
+        // Given
+        conversation("c100", 100);
+        conversation("c31", 31);
+        conversation("c29", 29);
+        conversation("c0", 0);
+        JsonNode usage = Stored.of(caller, "usage");
+        JsonNode totals = Stored.of(caller, "profile").path("usage_stats");
+        double before = metrics.counter("chatkeep.retention.deleted", "kind", "conversations").count();
+
+        // When
+        JsonNode deleted = run();
+
+        // Then
+        assertThat(deleted.path("conversations").longValue()).isEqualTo(2);
+        assertThat(conversations()).containsExactly("c0", "c29");
+        assertThat(Json.texts(Stored.of(caller, "messages"), "id")).containsExactly("c0-1", "c0-2", "c29-1", "c29-2");
+        assertThat(Stored.of(caller, "usage")).isEqualTo(usage);
+        assertThat(Stored.of(caller, "profile").path("usage_stats")).isEqualTo(totals);
+        assertThat(totals.path("total_messages").intValue()).isEqualTo(8);
+        assertThat(metrics.counter("chatkeep.retention.deleted", "kind", "conversations").count() - before).isEqualTo(2);
+    }
+
+    @Test
+    void theLastActivityCountsToTheMoment() {
+        // Given
+        Sql.rows(
+                """
+                        insert into public.chat_sessions (user_id, id, updated_at)
+                        values (?1, 'outside', now() - interval '30 days 1 second'), (?1, 'inside', now() - interval '30 days -1 hour')
+                        """
+                        .replace("?1", "'" + caller.id() + "'"));
+
+        // When
+        run();
+
+        // Then
+        assertThat(conversations()).containsExactly("inside");
+    }
+
+    @Test
+    void aDeviceThatBringsAConversationBackCountsNothing() {
+        // Given
+        conversation("c100", 100);
+        run();
+        JsonNode usage = Stored.of(caller, "usage");
+
+        // When
+        conversation("c100", 100);
+
+        // Then
+        assertThat(conversations()).containsExactly("c100");
+        assertThat(Stored.of(caller, "usage")).isEqualTo(usage);
+    }
+
+    @Test
+    void deletesTheConversationsOfAllUsersInManyBatches() {
+        // Given
+        List<String> kept = new ArrayList<>();
+        for (int user = 0; user < 3; user++) {
+            Caller one = Caller.fresh();
+            one.hasSignedIn();
+            Sql.rows("insert into public.chat_sessions (user_id, id, updated_at) select ?, 's' || i,"
+                    + " now() - make_interval(days => 31, mins => i) from generate_series(1, 250) i", one.id());
+            one.hasSession("new", "New");
+            kept.add(one.id().toString());
+        }
+
+        // When
+        JsonNode deleted = run();
+
+        // Then
+        assertThat(deleted.path("conversations").longValue()).isEqualTo(750);
+        assertThat(Sql.rows("select user_id::text, id from public.chat_sessions")).extracting(row -> row.get("user_id"))
+                .containsExactlyInAnyOrderElementsOf(kept);
+    }
+
+    @Test
+    void daysOfTheirOwnHoldForEverythingElse() {
+        // Given
+        Sql.rows("insert into public.user_activity_log (user_id, action, timestamp)"
+                + " values (?1, 'outside', now() - interval '60 days 1 second'), (?1, 'inside', now() - interval '60 days -1 hour')"
+                        .replace("?1", "'" + caller.id() + "'"));
+
+        // When
+        JsonNode deleted = run();
+
+        // Then
+        assertThat(deleted.path("activity_logs").longValue()).isEqualTo(1);
+        assertThat(
+                Sql.rows("select action from public.user_activity_log where user_id = ? and action like '%side'", caller.id()))
+                .containsExactly(Map.of("action", "inside"));
+    }
+
     private void conversation(String id, int daysAgo) {
         String at = Instant.now().minus(daysAgo, ChronoUnit.DAYS).truncatedTo(ChronoUnit.MILLIS).toString();
         caller.upload(List.of(Map.of("id", id, "title", id, "createdAt", at, "updatedAt", at, "messages", List.of(
@@ -79,85 +174,5 @@ class RetentionOfConversationsTest {
 
     private List<String> conversations() {
         return Json.texts(Json.of(caller.listSessions()).path("sessions"), "id");
-    }
-
-    @Test
-    void deletesConversationsWithoutActivitySinceAndKeepsTheirUsage() {
-        conversation("c100", 100);
-        conversation("c31", 31);
-        conversation("c29", 29);
-        conversation("c0", 0);
-        JsonNode usage = Stored.of(caller, "usage");
-        JsonNode totals = Stored.of(caller, "profile").path("usage_stats");
-        double before = metrics.counter("chatkeep.retention.deleted", "kind", "conversations").count();
-
-        JsonNode deleted = run();
-
-        assertThat(deleted.path("conversations").longValue()).isEqualTo(2);
-        assertThat(conversations()).containsExactly("c0", "c29");
-        assertThat(Json.texts(Stored.of(caller, "messages"), "id")).containsExactly("c0-1", "c0-2", "c29-1", "c29-2");
-        assertThat(Stored.of(caller, "usage")).isEqualTo(usage);
-        assertThat(Stored.of(caller, "profile").path("usage_stats")).isEqualTo(totals);
-        assertThat(totals.path("total_messages").intValue()).isEqualTo(8);
-        assertThat(metrics.counter("chatkeep.retention.deleted", "kind", "conversations").count() - before).isEqualTo(2);
-    }
-
-    @Test
-    void theLastActivityCountsToTheMoment() {
-        Sql.rows(
-                """
-                        insert into public.chat_sessions (user_id, id, updated_at)
-                        values (?1, 'outside', now() - interval '30 days 1 second'), (?1, 'inside', now() - interval '30 days -1 hour')
-                        """
-                        .replace("?1", "'" + caller.id() + "'"));
-
-        run();
-
-        assertThat(conversations()).containsExactly("inside");
-    }
-
-    @Test
-    void aDeviceThatBringsAConversationBackCountsNothing() {
-        conversation("c100", 100);
-        run();
-        JsonNode usage = Stored.of(caller, "usage");
-
-        conversation("c100", 100);
-
-        assertThat(conversations()).containsExactly("c100");
-        assertThat(Stored.of(caller, "usage")).isEqualTo(usage);
-    }
-
-    @Test
-    void deletesTheConversationsOfAllUsersInManyBatches() {
-        List<String> kept = new ArrayList<>();
-        for (int user = 0; user < 3; user++) {
-            Caller one = Caller.fresh();
-            one.signIn().then().statusCode(200);
-            Sql.rows("insert into public.chat_sessions (user_id, id, updated_at) select ?, 's' || i,"
-                    + " now() - make_interval(days => 31, mins => i) from generate_series(1, 250) i", one.id());
-            one.createSession("new", "New").then().statusCode(201);
-            kept.add(one.id().toString());
-        }
-
-        JsonNode deleted = run();
-
-        assertThat(deleted.path("conversations").longValue()).isEqualTo(750);
-        assertThat(Sql.rows("select user_id::text, id from public.chat_sessions")).extracting(row -> row.get("user_id"))
-                .containsExactlyInAnyOrderElementsOf(kept);
-    }
-
-    @Test
-    void daysOfTheirOwnHoldForEverythingElse() {
-        Sql.rows("insert into public.user_activity_log (user_id, action, timestamp)"
-                + " values (?1, 'outside', now() - interval '60 days 1 second'), (?1, 'inside', now() - interval '60 days -1 hour')"
-                        .replace("?1", "'" + caller.id() + "'"));
-
-        JsonNode deleted = run();
-
-        assertThat(deleted.path("activity_logs").longValue()).isEqualTo(1);
-        assertThat(
-                Sql.rows("select action from public.user_activity_log where user_id = ? and action like '%side'", caller.id()))
-                .containsExactly(Map.of("action", "inside"));
     }
 }

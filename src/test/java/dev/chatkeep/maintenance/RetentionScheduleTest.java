@@ -40,30 +40,38 @@ class RetentionScheduleTest {
 
     @Test
     void theJobIsScheduled() {
+        // When
         List<Trigger> jobs = scheduler.getScheduledJobs();
 
+        // Then
         assertThat(jobs).extracting(Trigger::getId).containsExactlyInAnyOrder("retention", "completions");
     }
 
     @Test
     void theJobDeletesWhatHasGrownOld() {
+        // Given
         Caller caller = Caller.fresh();
-        caller.signIn().then().statusCode(200);
+        caller.hasSignedIn();
 
+        // When
         Sql.rows(
                 "insert into public.user_activity_log (user_id, action, timestamp) values (?, 'old', now() - interval '91 days')",
                 caller.id());
 
+        // Then
         awaitThat("select not exists (select from public.user_activity_log where action = 'old' and user_id = '" + caller.id()
                 + "')");
     }
 
     @Test
     void theJobRunsOnceForEachTimeAtWhichItIsDue() {
+        // Given
         Sql.rows("delete from chatkeep.job_runs");
 
+        // When
         awaitThat("select count(finished_at) >= 3 from chatkeep.job_runs");
 
+        // Then
         assertThat(Sql.rows("""
                 select r.job, r.due_at = date_trunc('second', r.due_at) as whole_second,
                        (select count(*) from public.user_activity_log l

@@ -73,6 +73,280 @@ class RetentionTest {
         Sql.rows("delete from public.user_activity_log where user_id = ?", caller.id());
     }
 
+    @ParameterizedTest
+    @CsvSource({ "1", "30", "90", "365" })
+    void deletesWhatIsOlderThanTheDaysAndNothingElse(int days) {
+        // Given
+        activity(days + " days 1 second");
+        activity(days + " days -1 hour");
+        activity("0 days");
+        usage(days + 1);
+        usage(days);
+        usage(0);
+
+        // When
+        JsonNode answer = run(days);
+
+        // Then
+        assertThat(answer.path("success").booleanValue()).isTrue();
+        assertThat(answer.path("deleted_records")).isEqualTo(Json.of("""
+                {"activity_logs": 1, "usage_records": 1, "cache_entries": 0, "conversations": 0}
+                """));
+        assertThat(activities()).containsExactly(days + " days -1 hour", "0 days");
+        assertThat(daysOfUsage()).containsExactly(days, 0);
+    }
+
+    @Test
+    void withoutAnArgumentItKeepsTheDaysOfTheSettings() {
+        // Given
+        activity("90 days 1 second");
+        activity("90 days -1 hour");
+        usage(91);
+        usage(90);
+
+        // When
+        JsonNode answer = Json.of(await(retention.run(database.asService().write())));
+
+        // Then
+        assertThat(answer.path("deleted_records")).isEqualTo(Json.of("""
+                {"activity_logs": 1, "usage_records": 1, "cache_entries": 0, "conversations": 0}
+                """));
+        assertThat(activities()).containsExactly("90 days -1 hour");
+        assertThat(daysOfUsage()).containsExactly(90);
+    }
+
+    @Test
+    void deletesMoreThanOneBatchHolds() {
+        // Given
+        Sql.rows("insert into public.user_activity_log (user_id, action, timestamp)"
+                + " select ?, 'old', now() - make_interval(days => 91, secs => i % 7) from generate_series(1, 2500) i",
+                caller.id());
+        Sql.rows(
+                "insert into public.user_usage_daily (user_id, usage_date) select ?, ?::date - i from generate_series(91, 1590) i",
+                caller.id(), today());
+
+        // When
+        JsonNode answer = run(90);
+
+        // Then
+        assertThat(answer.path("deleted_records")).isEqualTo(Json.of("""
+                {"activity_logs": 2500, "usage_records": 1500, "cache_entries": 0, "conversations": 0}
+                """));
+        assertThat(activities()).isEmpty();
+        assertThat(daysOfUsage()).isEmpty();
+    }
+
+    @Test
+    void theCountersGrowByWhatIsDeleted() {
+        // Given
+        IntStream.range(0, 3).forEach(entry -> activity("91 days"));
+        usage(91);
+        usage(92);
+        Sql.rows(
+                "insert into public.system_cache (cache_key, cache_value, expires_at) values ('old', '1', now() - interval '1 day')");
+        double activityLogs = deleted("activity_logs");
+        double usageRecords = deleted("usage_records");
+        double cacheEntries = deleted("cache_entries");
+        double successes = runs("success");
+
+        // When
+        run(90);
+
+        // Then
+        assertThat(deleted("activity_logs") - activityLogs).isEqualTo(3);
+        assertThat(deleted("usage_records") - usageRecords).isEqualTo(2);
+        assertThat(deleted("cache_entries") - cacheEntries).isEqualTo(1);
+        assertThat(runs("success") - successes).isEqualTo(1);
+    }
+
+    @Test
+    void aRunIsLoggedAsASystemEventAndInNoUsersLog() {
+        // Given
+        activity("91 days");
+
+        // When
+        run(90);
+
+        // Then
+        assertThat(events()).singleElement().satisfies(details -> assertThat(Json.of((String) details)).isEqualTo(Json.of("""
+                {"activity_logs": 1, "usage_records": 0, "cache_entries": 0, "conversations": 0,
+                 "actor": {"role": "service_role", "id": null}}
+                """)));
+        assertThat(Sql.rows("select from public.user_activity_log where action = 'retention_run' and user_id is not null"))
+                .isEmpty();
+    }
+
+    @Test
+    void aRunWritesTheFiguresOfTheDay() {
+        // Given
+        Sql.rows("delete from public.system_stats");
+        long users = Sql.value("select count(*) from public.profiles");
+
+        // When
+        run(90);
+
+        // Then
+        assertThat(Sql.rows("select stat_date::text, total_users from public.system_stats"))
+                .containsExactly(Map.of("stat_date", today().toString(), "total_users", users));
+    }
+
+    @Test
+    void conversationsAreKeptForEver() {
+        // Given
+        Sql.rows("insert into public.chat_sessions (user_id, id, updated_at) values (?, 's1', now() - interval '10 years')",
+                caller.id());
+
+        // When
+        run(1);
+
+        // Then
+        assertThat(column("select id from public.chat_sessions where user_id = ?", caller.id())).containsExactly("s1");
+    }
+
+    @Test
+    void theJobRecordsWhatItDid() {
+        // Given
+        activity("91 days");
+        usage(91);
+
+        // When
+        await(job.run(DUE));
+
+        // Then
+        List<Map<String, Object>> rows = Sql.rows("""
+                select job, due_at = ?::timestamptz as due, finished_at >= started_at as finished, result::text
+                  from chatkeep.job_runs
+                """, DUE);
+        assertThat(rows).hasSize(1);
+        assertThat(rows.get(0)).containsEntry("job", "retention").containsEntry("due", true).containsEntry("finished", true);
+        JsonNode result = Json.of((String) rows.get(0).get("result"));
+        assertThat(result.path("success").booleanValue()).isTrue();
+        assertThat(result.path("deleted_records")).isEqualTo(Json.of("""
+                {"activity_logs": 1, "usage_records": 1, "cache_entries": 0, "conversations": 0}
+                """));
+    }
+
+    @Test
+    void theSameDueTimeRunsOnce() {
+        // Given
+        await(job.run(DUE));
+        activity("91 days");
+
+        // When
+        await(job.run(DUE));
+
+        // Then
+        assertThat(activities()).containsExactly("91 days");
+        assertThat(events()).hasSize(1);
+    }
+
+    @Test
+    void fourInstancesStartedAtTheSameTimeRunItOnce() {
+        // Given
+        IntStream.range(0, 50).forEach(entry -> activity("91 days"));
+        double before = deleted("activity_logs");
+
+        // When
+        await(Uni.join().all(IntStream.range(0, 4).mapToObj(instance -> job.run(DUE)).toList()).andFailFast());
+
+        // Then
+        assertThat(runs()).containsExactly(Map.of("job", "retention", "finished", true));
+        assertThat(events()).hasSize(1);
+        assertThat(deleted("activity_logs") - before).isEqualTo(50);
+        assertThat(activities()).isEmpty();
+    }
+
+    @Test
+    void aRunTakenByAnotherInstanceIsLeftToIt() {
+        // Given
+        Sql.rows("select chatkeep.claim_job('retention', ?)", DUE);
+        activity("91 days");
+
+        // When
+        await(job.run(DUE));
+
+        // Then
+        assertThat(activities()).containsExactly("91 days");
+        assertThat(runs()).containsExactly(Map.of("job", "retention", "finished", false));
+        assertThat(events()).isEmpty();
+    }
+
+    @Test
+    void theNextDueTimeRunsAgain() {
+        // Given
+        await(job.run(DUE));
+        activity("91 days");
+
+        // When
+        await(job.run(DUE.plusDays(1)));
+
+        // Then
+        assertThat(activities()).isEmpty();
+        assertThat(runs()).hasSize(2).allMatch(run -> run.get("finished").equals(true));
+    }
+
+    @Test
+    void aRunThatFailsKeepsWhatItHasDoneAndIsNotFinished() {
+        // Given
+        activity("91 days");
+        usage(91);
+        double failures = runs("failure");
+
+        // When
+        whileUsageCannotBeDeleted(() -> await(job.run(DUE)));
+
+        // Then
+        assertThat(activities()).isEmpty();
+        assertThat(daysOfUsage()).containsExactly(91);
+        assertThat(runs()).containsExactly(Map.of("job", "retention", "finished", false));
+        assertThat(events()).isEmpty();
+        assertThat(runs("failure") - failures).isEqualTo(1);
+    }
+
+    @Test
+    void theRunAfterOneThatFailedDoesTheRest() {
+        // Given
+        usage(91);
+        whileUsageCannotBeDeleted(() -> await(job.run(DUE)));
+
+        // When
+        await(job.run(DUE.plusDays(1)));
+
+        // Then
+        assertThat(daysOfUsage()).isEmpty();
+        assertThat(runs()).containsExactly(Map.of("job", "retention", "finished", false),
+                Map.of("job", "retention", "finished", true));
+        assertThat(events()).hasSize(1);
+    }
+
+    @Test
+    void aRunThatWasCutOffCanBeDoneAgainByHand() {
+        // Given
+        Sql.rows("select chatkeep.claim_job('retention', ?)", DUE);
+        activity("91 days");
+
+        // When
+        JsonNode answer = run(90);
+
+        // Then
+        assertThat(answer.at("/deleted_records/activity_logs").longValue()).isEqualTo(1);
+        assertThat(activities()).isEmpty();
+    }
+
+    @Test
+    void noJobIsScheduledWhenItIsTurnedOff() {
+        // Given
+        String schedule = config.schedule();
+
+        // When
+        List<Trigger> jobs = scheduler.getScheduledJobs();
+
+        // Then
+        assertThat(schedule).isEqualTo("off");
+        assertThat(jobs).extracting(Trigger::getId).containsExactly("completions");
+        assertThat(runs()).isEmpty();
+    }
+
     private void activity(String age) {
         Sql.rows("insert into public.user_activity_log (user_id, action, timestamp) values (?, ?, now() - ?::interval)",
                 caller.id(), age, age);
@@ -122,232 +396,6 @@ class RetentionTest {
 
     private double runs(String outcome) {
         return metrics.counter("chatkeep.retention.runs", "outcome", outcome).count();
-    }
-
-    @ParameterizedTest
-    @CsvSource({ "1", "30", "90", "365" })
-    void deletesWhatIsOlderThanTheDaysAndNothingElse(int days) {
-        activity(days + " days 1 second");
-        activity(days + " days -1 hour");
-        activity("0 days");
-        usage(days + 1);
-        usage(days);
-        usage(0);
-
-        JsonNode answer = run(days);
-
-        assertThat(answer.path("success").booleanValue()).isTrue();
-        assertThat(answer.path("deleted_records")).isEqualTo(Json.of("""
-                {"activity_logs": 1, "usage_records": 1, "cache_entries": 0, "conversations": 0}
-                """));
-        assertThat(activities()).containsExactly(days + " days -1 hour", "0 days");
-        assertThat(daysOfUsage()).containsExactly(days, 0);
-    }
-
-    @Test
-    void withoutDaysItKeepsWhatTheSettingsSay() {
-        activity("90 days 1 second");
-        activity("90 days -1 hour");
-        usage(91);
-        usage(90);
-
-        JsonNode answer = Json.of(await(retention.run(database.asService().write())));
-
-        assertThat(answer.path("deleted_records")).isEqualTo(Json.of("""
-                {"activity_logs": 1, "usage_records": 1, "cache_entries": 0, "conversations": 0}
-                """));
-        assertThat(activities()).containsExactly("90 days -1 hour");
-        assertThat(daysOfUsage()).containsExactly(90);
-    }
-
-    @Test
-    void deletesMoreThanOneBatchHolds() {
-        Sql.rows("insert into public.user_activity_log (user_id, action, timestamp)"
-                + " select ?, 'old', now() - make_interval(days => 91, secs => i % 7) from generate_series(1, 2500) i",
-                caller.id());
-        Sql.rows(
-                "insert into public.user_usage_daily (user_id, usage_date) select ?, ?::date - i from generate_series(91, 1590) i",
-                caller.id(), today());
-
-        JsonNode answer = run(90);
-
-        assertThat(answer.path("deleted_records")).isEqualTo(Json.of("""
-                {"activity_logs": 2500, "usage_records": 1500, "cache_entries": 0, "conversations": 0}
-                """));
-        assertThat(activities()).isEmpty();
-        assertThat(daysOfUsage()).isEmpty();
-    }
-
-    @Test
-    void theCountersGrowByWhatIsDeleted() {
-        IntStream.range(0, 3).forEach(entry -> activity("91 days"));
-        usage(91);
-        usage(92);
-        Sql.rows(
-                "insert into public.system_cache (cache_key, cache_value, expires_at) values ('old', '1', now() - interval '1 day')");
-        double activityLogs = deleted("activity_logs");
-        double usageRecords = deleted("usage_records");
-        double cacheEntries = deleted("cache_entries");
-        double successes = runs("success");
-
-        run(90);
-
-        assertThat(deleted("activity_logs") - activityLogs).isEqualTo(3);
-        assertThat(deleted("usage_records") - usageRecords).isEqualTo(2);
-        assertThat(deleted("cache_entries") - cacheEntries).isEqualTo(1);
-        assertThat(runs("success") - successes).isEqualTo(1);
-    }
-
-    @Test
-    void aRunIsAnEventOfTheSystemAndInNobodysLog() {
-        activity("91 days");
-
-        run(90);
-
-        assertThat(events()).singleElement().satisfies(details -> assertThat(Json.of((String) details)).isEqualTo(Json.of("""
-                {"activity_logs": 1, "usage_records": 0, "cache_entries": 0, "conversations": 0,
-                 "actor": {"role": "service_role", "id": null}}
-                """)));
-        assertThat(Sql.rows("select from public.user_activity_log where action = 'retention_run' and user_id is not null"))
-                .isEmpty();
-    }
-
-    @Test
-    void aRunWritesTheFiguresOfTheDay() {
-        Sql.rows("delete from public.system_stats");
-        long users = Sql.value("select count(*) from public.profiles");
-
-        run(90);
-
-        assertThat(Sql.rows("select stat_date::text, total_users from public.system_stats"))
-                .containsExactly(Map.of("stat_date", today().toString(), "total_users", users));
-    }
-
-    @Test
-    void conversationsAreKeptForEver() {
-        Sql.rows("insert into public.chat_sessions (user_id, id, updated_at) values (?, 's1', now() - interval '10 years')",
-                caller.id());
-
-        run(1);
-
-        assertThat(column("select id from public.chat_sessions where user_id = ?", caller.id())).containsExactly("s1");
-    }
-
-    @Test
-    void theJobWritesDownWhatItDid() {
-        activity("91 days");
-        usage(91);
-
-        await(job.run(DUE));
-
-        List<Map<String, Object>> rows = Sql.rows("""
-                select job, due_at = ?::timestamptz as due, finished_at >= started_at as finished, result::text
-                  from chatkeep.job_runs
-                """, DUE);
-        assertThat(rows).hasSize(1);
-        assertThat(rows.get(0)).containsEntry("job", "retention").containsEntry("due", true).containsEntry("finished", true);
-        JsonNode result = Json.of((String) rows.get(0).get("result"));
-        assertThat(result.path("success").booleanValue()).isTrue();
-        assertThat(result.path("deleted_records")).isEqualTo(Json.of("""
-                {"activity_logs": 1, "usage_records": 1, "cache_entries": 0, "conversations": 0}
-                """));
-    }
-
-    @Test
-    void theSameDueTimeRunsOnce() {
-        await(job.run(DUE));
-        activity("91 days");
-
-        await(job.run(DUE));
-
-        assertThat(activities()).containsExactly("91 days");
-        assertThat(events()).hasSize(1);
-    }
-
-    @Test
-    void fourWhoAreToldAtTheSameTimeRunItOnce() {
-        IntStream.range(0, 50).forEach(entry -> activity("91 days"));
-        double before = deleted("activity_logs");
-
-        await(Uni.join().all(IntStream.range(0, 4).mapToObj(instance -> job.run(DUE)).toList()).andFailFast());
-
-        assertThat(runs()).containsExactly(Map.of("job", "retention", "finished", true));
-        assertThat(events()).hasSize(1);
-        assertThat(deleted("activity_logs") - before).isEqualTo(50);
-        assertThat(activities()).isEmpty();
-    }
-
-    @Test
-    void whatAnotherInstanceHasTakenIsLeftToIt() {
-        Sql.rows("select chatkeep.claim_job('retention', ?)", DUE);
-        activity("91 days");
-
-        await(job.run(DUE));
-
-        assertThat(activities()).containsExactly("91 days");
-        assertThat(runs()).containsExactly(Map.of("job", "retention", "finished", false));
-        assertThat(events()).isEmpty();
-    }
-
-    @Test
-    void theNextDueTimeRunsAgain() {
-        await(job.run(DUE));
-        activity("91 days");
-
-        await(job.run(DUE.plusDays(1)));
-
-        assertThat(activities()).isEmpty();
-        assertThat(runs()).hasSize(2).allMatch(run -> run.get("finished").equals(true));
-    }
-
-    @Test
-    void aRunThatFailsKeepsWhatItHasDoneAndIsNotFinished() {
-        activity("91 days");
-        usage(91);
-        double failures = runs("failure");
-
-        whileUsageCannotBeDeleted(() -> await(job.run(DUE)));
-
-        assertThat(activities()).isEmpty();
-        assertThat(daysOfUsage()).containsExactly(91);
-        assertThat(runs()).containsExactly(Map.of("job", "retention", "finished", false));
-        assertThat(events()).isEmpty();
-        assertThat(runs("failure") - failures).isEqualTo(1);
-    }
-
-    @Test
-    void theRunAfterOneThatFailedDoesTheRest() {
-        usage(91);
-        whileUsageCannotBeDeleted(() -> await(job.run(DUE)));
-
-        await(job.run(DUE.plusDays(1)));
-
-        assertThat(daysOfUsage()).isEmpty();
-        assertThat(runs()).containsExactly(Map.of("job", "retention", "finished", false),
-                Map.of("job", "retention", "finished", true));
-        assertThat(events()).hasSize(1);
-    }
-
-    @Test
-    void aRunThatWasCutOffCanBeDoneAgainByHand() {
-        Sql.rows("select chatkeep.claim_job('retention', ?)", DUE);
-        activity("91 days");
-
-        JsonNode answer = run(90);
-
-        assertThat(answer.at("/deleted_records/activity_logs").longValue()).isEqualTo(1);
-        assertThat(activities()).isEmpty();
-    }
-
-    @Test
-    void whereItIsOffNoJobIsScheduled() {
-        String schedule = config.schedule();
-
-        List<Trigger> jobs = scheduler.getScheduledJobs();
-
-        assertThat(schedule).isEqualTo("off");
-        assertThat(jobs).extracting(Trigger::getId).containsExactly("completions");
-        assertThat(runs()).isEmpty();
     }
 
     private static void whileUsageCannotBeDeleted(Runnable work) {

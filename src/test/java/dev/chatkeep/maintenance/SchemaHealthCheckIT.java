@@ -26,8 +26,10 @@ class SchemaHealthCheckIT {
 
     @Test
     void expectsTheLastMigrationThatIsShipped() throws IOException {
+        // Given
         int last;
 
+        // When
         try (Stream<Path> migrations = Files.list(Path.of("src/main/resources/db/migration"))) {
             last = migrations.map(file -> file.getFileName().toString())
                     .filter(name -> name.startsWith("V"))
@@ -35,14 +37,17 @@ class SchemaHealthCheckIT {
                     .max().orElseThrow();
         }
 
+        // Then
         assertThat(SchemaHealthCheck.EXPECTED_VERSION).isEqualTo(last);
     }
 
     @Test
     void theOwnerOfTheSchemaIsNotConnectedOnceTheServiceRuns() {
+        // When
         long sessions = Sql.value("select count(*) from pg_stat_activity where datname = current_database() and usename = ?",
                 PostgresServer.OWNER);
 
+        // Then
         assertThat(sessions).isZero();
     }
 

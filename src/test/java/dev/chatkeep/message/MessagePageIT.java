@@ -37,18 +37,22 @@ class MessagePageIT {
     @ParameterizedTest
     @ValueSource(ints = { 1, 3, 5, 19, 20, 21, 50_000 })
     void thePagesTogetherAreTheSession(int limit) {
+        // Given
         Caller caller = callerWithMessages();
         List<String> session = ids(page(caller, null, null));
 
+        // When
         List<List<String>> pages = pages(caller, limit);
 
+        // Then
         assertThat(session).hasSize(MESSAGES);
         assertThat(pages.stream().flatMap(List::stream)).containsExactlyElementsOf(session);
         assertThat(pages).hasSize((MESSAGES + limit - 1) / limit);
     }
 
     @Test
-    void anAnswerThatWouldBeTooLargeEndsEarlyAndSaysWhereToGoOn() {
+    void aPageThatWouldBeTooLargeEndsEarlyAndSaysWhereToGoOn() {
+        // Given
         Caller caller = Caller.fresh();
         String content = "\u00FC".repeat((1 << 20) / 2);
         for (int upload = 0; upload < 5; upload++) {
@@ -56,11 +60,13 @@ class MessagePageIT {
             for (int number = 0; number < 13; number++) {
                 messages.add(message("m%d_%02d".formatted(upload, number), content, "2026-03-01T10:00:00.000Z"));
             }
-            caller.upload(List.of(Map.of("id", "s1", "messages", messages))).then().statusCode(200);
+            caller.hasUploaded(List.of(Map.of("id", "s1", "messages", messages)));
         }
 
+        // When
         JsonNode page = page(caller, null, null);
 
+        // Then
         assertThat(page.path("count").intValue()).isEqualTo(64);
         assertThat(ids(page(caller, null, page.path("next_cursor").textValue()))).containsExactly("m4_12");
         // Tests that look through everything that is stored would take long over it.
@@ -77,8 +83,9 @@ class MessagePageIT {
             9, 200000, 4, 4
             """)
     void aLongSessionIsReadAsAWholeHoweverManyPartsItTakes(int messages, int bytes, Integer limit, int read) {
+        // Given
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "A title").then().statusCode(201);
+        caller.hasSession("s1", "A title");
         Sql.rows("""
                 insert into public.chat_messages (user_id, id, session_id, role, content, message_timestamp)
                 select ?, 'm' || lpad(n::text, 5, '0'), 's1', 'user', repeat('a', ?),
@@ -86,8 +93,10 @@ class MessagePageIT {
                   from generate_series(1, ?) n
                 """, caller.id(), bytes, messages);
 
+        // When
         JsonNode page = page(caller, limit, null);
 
+        // Then
         assertThat(ids(page)).isEqualTo(IntStream.rangeClosed(1, read).mapToObj("m%05d"::formatted).toList());
         assertThat(page.path("messages")).allSatisfy(message -> assertThat(message.path("content").textValue()).hasSize(bytes));
         assertThat(page.path("count").intValue()).isEqualTo(read);
@@ -102,25 +111,31 @@ class MessagePageIT {
 
     @Test
     void aCursorOfOneSessionReadsNothingOfAnother() {
+        // Given
         Caller caller = callerWithMessages();
-        caller.createSession("s2", "Another").then().statusCode(201);
-        caller.post("s2", message("other", "Hello", "2027-01-01T00:00:00.000Z")).then().statusCode(201);
+        caller.hasSession("s2", "Another");
+        caller.hasMessage("s2", message("other", "Hello", "2027-01-01T00:00:00.000Z"));
         String cursor = page(caller, 5, null).path("next_cursor").textValue();
 
+        // When
         Response answer = caller.request().queryParam("session_id", "s2").queryParam("cursor", cursor)
                 .get("/api/chat/messages");
 
+        // Then
         assertThat(ids(Json.of(answer))).containsExactly("other");
     }
 
     @Test
-    void aCursorDoesNotOpenSomebodyElsesSession() {
+    void aCursorDoesNotOpenASessionOfSomebodyElse() {
+        // Given
         Caller ada = callerWithMessages();
         String cursor = page(ada, 5, null).path("next_cursor").textValue();
 
+        // When
         Response answer = Caller.fresh().request().queryParam("session_id", "s1").queryParam("cursor", cursor)
                 .get("/api/chat/messages");
 
+        // Then
         assertProblem(answer, 404, "session_not_found");
     }
 
@@ -130,24 +145,30 @@ class MessagePageIT {
             50001 | limit must be less than or equal to 50000
             """)
     void aLimitOutsideOfItsRangeIsRefused(String limit, String complaint) {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().queryParam("session_id", "s1").queryParam("limit", limit)
                 .get("/api/chat/messages");
 
+        // Then
         assertFields(answer, 422, complaint);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "{}", "[1]", "[1, null]", "[null, \"m1\"]", "[\"1\", \"m1\"]", "[1, null, \"s1\"]",
             "[1, \"a\\u0000b\"]", "!" })
-    void aCursorThatNoSessionAnsweredWithIsRefused(String key) {
+    void aMadeUpCursorIsRefused(String key) {
+        // Given
         Caller caller = callerWithMessages();
         String cursor = Base64.getUrlEncoder().withoutPadding().encodeToString(key.getBytes(StandardCharsets.UTF_8));
 
+        // When
         Response answer = caller.request().queryParam("session_id", "s1").queryParam("cursor", cursor)
                 .get("/api/chat/messages");
 
+        // Then
         assertProblem(answer, 422, "invalid_cursor");
     }
 

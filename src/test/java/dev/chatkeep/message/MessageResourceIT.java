@@ -1,5 +1,6 @@
 package dev.chatkeep.message;
 
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -22,6 +23,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.Lisbon;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
 import dev.chatkeep.testsupport.WithinOneDay;
@@ -41,9 +43,11 @@ class MessageResourceIT {
     private static final String EMOJI = "\uD83D\uDE00";
 
     @Test
-    void aMessageIsAnsweredAsItsRow() {
+    void storingAMessageReturnsItsRow() {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = caller.request().body("""
                 {"sessionId": "s1",
                  "message": {"id": "m1", "role": "assistant", "content": "**Alfama** first.",
@@ -52,6 +56,7 @@ class MessageResourceIT {
                              "elapsed_time": 1.53, "completion_id": "gen-1"}}
                 """).post("/api/chat/messages");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(201);
         assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
@@ -67,6 +72,7 @@ class MessageResourceIT {
 
     @Test
     void aMessageIsReadAsItWasSent() {
+        // Given
         Caller caller = callerWithSession();
         String message = """
                 {"id": "m1", "role": "assistant", "content": "**Alfama** first.", "timestamp": "2026-03-01T10:00:01.530Z",
@@ -74,51 +80,62 @@ class MessageResourceIT {
                  "user_message_id": "m0", "contentType": "markdown", "elapsed_time": 1.53, "completion_id": "gen-1",
                  "error": true}
                 """;
-        post(caller, "s1", message).then().statusCode(201);
+        granted(post(caller, "s1", message));
 
+        // When
         Response answer = caller.messages("s1");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
         assertThat(Json.of(answer)).isEqualTo(Json.of("{\"messages\": [%s], \"count\": 1, \"next_cursor\": null}", message));
     }
 
     @Test
-    void whatWasNotSentIsAbsentWhenItIsRead() {
+    void fieldsThatWereNotSentAreAbsentWhenRead() {
+        // Given
         Caller caller = callerWithSession();
-        post(caller, "s1", """
+        granted(post(caller, "s1", """
                 {"id": "m1", "role": "user", "content": "Hello", "timestamp": "2026-03-01T10:00:00.000Z"}
-                """).then().statusCode(201);
+                """));
 
+        // When
         Response answer = caller.messages("s1");
 
+        // Then
         assertThat(Json.of(answer).path("messages")).isEqualTo(Json.of("""
                 [{"id": "m1", "role": "user", "content": "Hello", "timestamp": "2026-03-01T10:00:00.000Z"}]
                 """));
     }
 
     @Test
-    void whatWasSentAsNullIsAbsentWhenItIsRead() {
+    void fieldsSentAsNullAreAbsentWhenRead() {
+        // Given
         Caller caller = callerWithSession();
-        post(caller, "s1", """
+        granted(post(caller, "s1", """
                 {"id": "m1", "role": "user", "content": "Hello", "timestamp": "2026-03-01T10:00:00.000Z", "model": null,
                  "total_tokens": null, "input_tokens": null, "output_tokens": null, "user_message_id": null,
                  "contentType": null, "elapsed_time": null, "completion_id": null, "error": null}
-                """).then().statusCode(201);
+                """));
 
+        // When
         Response answer = caller.messages("s1");
 
+        // Then
         assertThat(Json.of(answer).path("messages")).isEqualTo(Json.of("""
                 [{"id": "m1", "role": "user", "content": "Hello", "timestamp": "2026-03-01T10:00:00.000Z"}]
                 """));
     }
 
     @Test
-    void aTimestampThatWasNotSentIsTheTimeOfStoring() {
+    void aMissingTimestampBecomesTheTimeOfStoring() {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = post(caller, "s1", "{\"id\": \"m1\", \"role\": \"user\", \"content\": \"Hello\"}");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(201);
         assertThat(Sql.rows("""
                 select m.id from chat_messages m join chat_sessions s on s.user_id = m.user_id and s.id = m.session_id
@@ -128,47 +145,37 @@ class MessageResourceIT {
 
     @Test
     void aMessageAndItsAnswerAreStoredCountedAndUsed() {
+        // Given
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "Lisbon").then().statusCode(201);
-        post(caller, "s1", """
+        caller.hasSession("s1", "Lisbon");
+        granted(post(caller, "s1", """
                 {"id": "m1", "role": "user", "content": "What should I see in Lisbon?",
                  "timestamp": "2026-03-01T10:00:00.000Z", "input_tokens": 7, "total_tokens": 7}
-                """).then().statusCode(201);
+                """));
 
+        // When
         Response answer = post(caller, "s1", """
                 {"id": "m2", "role": "assistant", "content": "Alfama first.", "timestamp": "2026-03-01T10:00:01.530Z",
                  "model": "openai/gpt-4o-mini", "output_tokens": 4, "total_tokens": 11, "user_message_id": "m1",
                  "contentType": "text", "elapsed_time": 1.53, "completion_id": "gen-1"}
                 """);
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(201);
-        assertThat(Stored.of(caller)).isEqualTo(Json.of("""
-                {"profile": {"email": "%1$s@example.org", "full_name": "User %1$s", "avatar_url": null,
-                             "subscription_tier": "free",
-                             "usage_stats": {"total_messages": 2, "total_tokens": 11, "sessions_created": 1}},
-                 "activity": [{"action": "profile_created", "resource_type": "profile", "resource_id": "%1$s", "details": {}}],
-                 "sessions": [{"id": "s1", "title": "Lisbon", "message_count": 2, "total_tokens": 18,
-                               "last_model": "openai/gpt-4o-mini", "last_message_preview": "Alfama first.",
-                               "last_message_timestamp": "2026-03-01T10:00:01.530Z", "is_active": true}],
-                 "messages": [{"id": "m1", "session_id": "s1", "role": "user", "content": "What should I see in Lisbon?",
-                               "message_timestamp": "2026-03-01T10:00:00.000Z", "input_tokens": 7, "total_tokens": 7},
-                              {"id": "m2", "session_id": "s1", "role": "assistant", "content": "Alfama first.",
-                               "message_timestamp": "2026-03-01T10:00:01.530Z", "model": "openai/gpt-4o-mini",
-                               "output_tokens": 4, "total_tokens": 11, "user_message_id": "m1", "content_type": "text",
-                               "elapsed_ms": 1530, "completion_id": "gen-1"}],
-                 "usage": {"messages_sent": 1, "messages_received": 1, "input_tokens": 7, "output_tokens": 4,
-                           "total_tokens": 11, "sessions_created": 1, "models_used": {"openai/gpt-4o-mini": 1}}}
-                """, caller.id()));
+        assertThat(Stored.of(caller)).isEqualTo(Lisbon.stored(caller, "Lisbon"));
     }
 
     @Test
     void aNewMessageMovesItsSessionToTheTopOfTheList() {
+        // Given
         Caller caller = Caller.fresh();
-        caller.upload(List.of(Map.of("id", "s1", "createdAt", "2026-03-01T00:00:00Z", "updatedAt", "2026-03-01T00:00:00Z"),
-                Map.of("id", "s2", "updatedAt", "2026-03-02T00:00:00Z"))).then().statusCode(200);
+        caller.hasUploaded(List.of(Map.of("id", "s1", "createdAt", "2026-03-01T00:00:00Z", "updatedAt", "2026-03-01T00:00:00Z"),
+                Map.of("id", "s2", "updatedAt", "2026-03-02T00:00:00Z")));
 
+        // When
         caller.post("s1", message("m1", "Hello")).then().statusCode(201);
 
+        // Then
         assertThat(Json.texts(Json.of(caller.listSessions()).path("sessions"), "id")).containsExactly("s1", "s2");
         assertThat(Sql.rows("""
                 select created_at = '2026-03-01T00:00:00Z' as created_kept, last_activity = updated_at as activity_moved
@@ -179,12 +186,15 @@ class MessageResourceIT {
     @ParameterizedTest
     @CsvSource({ "user, 1, 0, 5, 0", "assistant, 0, 1, 0, 7", "system, 0, 0, 0, 0", "tool, 0, 0, 0, 0" })
     void usageCountsWhatUsersSayAndWhatAssistantsAnswer(String role, int sent, int received, int input, int output) {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         post(caller, "s1", """
                 {"id": "m1", "role": "%s", "content": "Hello", "input_tokens": 5, "output_tokens": 7, "total_tokens": 12}
                 """.formatted(role)).then().statusCode(201);
 
+        // Then
         assertThat(Stored.of(caller, "usage")).isEqualTo(Json.of("""
                 {"messages_sent": %d, "messages_received": %d, "input_tokens": %d, "output_tokens": %d, "total_tokens": %d,
                  "sessions_created": 1, "models_used": {}}
@@ -219,12 +229,15 @@ class MessageResourceIT {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("texts")
-    void contentIsReadToTheByte(String name, String content) {
+    void contentIsReadBackByteForByte(String name, String content) {
+        // Given
         Caller caller = callerWithSession();
-        caller.post("s1", message("m1", content)).then().statusCode(201);
+        caller.hasMessage("s1", message("m1", content));
 
+        // When
         Response answer = caller.messages("s1");
 
+        // Then
         byte[] expected = content.getBytes(StandardCharsets.UTF_8);
         String read = Json.of(answer).at("/messages/0/content").textValue();
         assertThat(read.getBytes(StandardCharsets.UTF_8)).isEqualTo(expected);
@@ -234,22 +247,28 @@ class MessageResourceIT {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("texts")
-    void contentIsAnsweredToTheByte(String name, String content) {
+    void storingAMessageReturnsItsContentUnchanged(String name, String content) {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = caller.post("s1", message("m1", content));
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(201);
         assertThat(Json.of(answer).at("/message/content").textValue()).isEqualTo(content);
     }
 
     @Test
-    void anAnswerOfTenMebibytesIsStored() {
+    void aMessageOfTenMebibytesIsStored() {
+        // Given
         Caller caller = callerWithSession();
         String content = "x".repeat(10 * MEBIBYTE);
 
+        // When
         caller.post("s1", message("m1", content)).then().statusCode(201);
 
+        // Then
         assertThat(Json.of(caller.messages("s1")).at("/messages/0/content").textValue()).isEqualTo(content);
         // Tests that look through everything that is stored would take long over it.
         caller.clearAll().then().statusCode(200);
@@ -259,11 +278,14 @@ class MessageResourceIT {
     @CsvSource({ "'cut \\ud83d', 'cut \uFFFD'", "'\\ude00 cut', '\uFFFD cut'", "'\\ude00\\ud83d', '\uFFFD\uFFFD'",
             "'\\ud83d\\ud83d\\ude00', '\uFFFD\uD83D\uDE00'", "'\\ud83d\\u0041', '\uFFFDA'" })
     void halfASurrogatePairBecomesTheReplacementCharacter(String escaped, String expected) {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = post(caller, "s1",
                 "{\"id\": \"m1\", \"role\": \"user\", \"content\": \"" + escaped + "\", \"model\": \"" + escaped + "\"}");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(201);
         assertThat(Json.of(answer).at("/message/content").textValue()).isEqualTo(expected);
         assertThat(Sql.rows("select content, model from chat_messages where user_id = ?", caller.id()))
@@ -272,35 +294,44 @@ class MessageResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "id", "content", "model", "user_message_id", "completion_id" })
-    void nulIsRefusedInEveryText(String field) {
+    void nulIsRefusedInAnyText(String field) {
+        // Given
         Caller caller = callerWithSession();
         Map<String, Object> message = new HashMap<>(message("m1", "Hello"));
         message.put(field, "a\u0000b");
 
+        // When
         Response answer = caller.post("s1", message);
 
+        // Then
         assertFields(answer, 422, "message." + field + " must not hold the character NUL");
         assertThat(Stored.of(caller, "messages")).isEmpty();
     }
 
     @Test
     void nulIsRefusedInTheIdOfTheSession() {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = caller.post("s1\u0000", message("m1", "Hello"));
 
+        // Then
         assertFields(answer, 422, "sessionId must not hold the character NUL");
     }
 
     @ParameterizedTest
     @CsvSource({ "id, 255", "user_message_id, 255", "completion_id, 255", "model, 100" })
     void aTextHasItsLengthInCharacters(String field, int length) {
+        // Given
         Caller caller = callerWithSession();
         Map<String, Object> message = new HashMap<>(message("m1", "Hello"));
         message.put(field, EMOJI.repeat(length));
 
+        // When
         Response answer = caller.post("s1", message);
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(201);
         assertThat(Json.of(caller.messages("s1")).at("/messages/0").path(field).textValue()).isEqualTo(EMOJI.repeat(length));
     }
@@ -308,22 +339,28 @@ class MessageResourceIT {
     @ParameterizedTest
     @CsvSource({ "id, 255", "user_message_id, 255", "completion_id, 255", "model, 100" })
     void aTextThatIsOneCharacterTooLongIsRefused(String field, int length) {
+        // Given
         Caller caller = callerWithSession();
         Map<String, Object> message = new HashMap<>(message("m1", "Hello"));
         message.put(field, "x".repeat(length + 1));
 
+        // When
         Response answer = caller.post("s1", message);
 
+        // Then
         assertFields(answer, 422, "message." + field + " must have at most " + length + " characters");
         assertThat(Stored.of(caller, "messages")).isEmpty();
     }
 
     @Test
     void theIdOfASessionThatIsTooLongIsRefused() {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = caller.post("x".repeat(256), message("m1", "Hello"));
 
+        // Then
         assertFields(answer, 422, "sessionId must have at most 255 characters");
     }
 
@@ -331,26 +368,32 @@ class MessageResourceIT {
     @CsvSource({ "0, 0", "0.0, 0", "12, 12", "1.5, 1.5", "1.53, 1.53", "0.001, 0.001", "1.2345, 1.235", "0.0004, 0",
             "1e1, 10", "1999999.999, 1999999.999", "2000000, 2000000" })
     void theElapsedTimeIsKeptToTheMillisecond(String sent, String read) {
+        // Given
         Caller caller = callerWithSession();
-        post(caller, "s1", """
+        granted(post(caller, "s1", """
                 {"id": "m1", "role": "assistant", "content": "Hello", "elapsed_time": %s}
-                """.formatted(sent)).then().statusCode(201);
+                """.formatted(sent)));
 
+        // When
         Response answer = caller.messages("s1");
 
+        // Then
         assertThat(Json.of(answer).at("/messages/0/elapsed_time")).isEqualTo(Json.of(read));
     }
 
     @Test
     void aFailedMessageIsKeptAndNotCounted() {
+        // Given
         Caller caller = callerWithSession();
-        caller.post("s1", message("m1", "Hello")).then().statusCode(201);
+        caller.hasMessage("s1", message("m1", "Hello"));
 
+        // When
         Response answer = post(caller, "s1", """
                 {"id": "m2", "role": "assistant", "content": "The provider is away.", "model": "model-1",
                  "timestamp": "2026-03-01T11:00:00.000Z", "output_tokens": 9, "total_tokens": 9, "error": true}
                 """);
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(201);
         assertThat(Json.of(caller.messages("s1")).path("messages")).isEqualTo(Json.of("""
                 [{"id": "m1", "role": "user", "content": "Hello", "timestamp": "2026-03-01T10:00:00.000Z"},
@@ -369,17 +412,20 @@ class MessageResourceIT {
 
     @Test
     void aFailedMessageThatSucceedsInTheEndIsCounted() {
+        // Given
         Caller caller = callerWithSession();
-        post(caller, "s1", """
+        granted(post(caller, "s1", """
                 {"id": "m1", "role": "assistant", "content": "", "model": "model-1", "error": true,
                  "timestamp": "2026-03-01T10:00:00.000Z"}
-                """).then().statusCode(201);
+                """));
 
+        // When
         post(caller, "s1", """
                 {"id": "m1", "role": "assistant", "content": "An answer", "model": "model-1", "output_tokens": 2,
                  "timestamp": "2026-03-01T10:00:05.000Z"}
                 """).then().statusCode(201);
 
+        // Then
         assertThat(Json.of(caller.messages("s1")).at("/messages/0").has("error")).isFalse();
         assertThat(Stored.of(caller, "sessions")).isEqualTo(Json.of("""
                 [{"id": "s1", "title": "A title", "message_count": 1, "total_tokens": 2, "last_model": "model-1",
@@ -405,45 +451,56 @@ class MessageResourceIT {
             "0001-01-01T00:00:00Z, 0001-01-01T00:00:00.000Z",
             "9999-12-31T23:59:59.999Z, 9999-12-31T23:59:59.999Z" })
     void aTimestampIsReadAsTheSameInstantInUtc(String sent, String read) {
+        // Given
         Caller caller = callerWithSession();
-        post(caller, "s1", """
+        granted(post(caller, "s1", """
                 {"id": "m1", "role": "user", "content": "Hello", "timestamp": "%s"}
-                """.formatted(sent)).then().statusCode(201);
+                """.formatted(sent)));
 
+        // When
         Response answer = caller.messages("s1");
 
+        // Then
         assertThat(Json.of(answer).at("/messages/0/timestamp").textValue()).isEqualTo(read);
     }
 
     @Test
     void messagesAreReadInTimeOrderAndTiesById() {
+        // Given
         Caller caller = callerWithSession();
         for (String place : List.of("m3 11:00:00Z", "m1 12:00:00Z", "m4 11:00:00Z", "m2 13:00:00+03:00", "M5 11:00:00Z")) {
-            post(caller, "s1", """
+            granted(post(caller, "s1", """
                     {"id": "%s", "role": "user", "content": "Hello", "timestamp": "2026-03-01T%s"}
-                    """.formatted((Object[]) place.split(" "))).then().statusCode(201);
+                    """.formatted((Object[]) place.split(" "))));
         }
 
+        // When
         Response answer = caller.messages("s1");
 
+        // Then
         assertThat(Json.texts(Json.of(answer).path("messages"), "id")).containsExactly("m2", "M5", "m3", "m4", "m1");
         assertThat(answer.<Integer> path("count")).isEqualTo(5);
     }
 
     @Test
-    void aSessionWithoutMessagesIsReadAsSuch() {
+    void aSessionWithoutMessagesHasAnEmptyList() {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = caller.messages("s1");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(Json.of(answer)).isEqualTo(Json.of("{\"messages\": [], \"count\": 0, \"next_cursor\": null}"));
     }
 
     @Test
     void fieldsThatTheServiceDoesNotKnowAreIgnored() {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = caller.request().body("""
                 {"sessionId": "s1", "userId": "11111111-1111-1111-1111-111111111111", "retry": {"n": [1, null]},
                  "message": {"id": "m1", "role": "user", "content": "Hello", "timestamp": "2026-03-01T10:00:00.000Z",
@@ -451,6 +508,7 @@ class MessageResourceIT {
                              "error_message": "x", "is_streaming": true, "was_retried": true, "elapsed_ms": 5}}
                 """).post("/api/chat/messages");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(201);
         assertThat(Stored.of(caller, "messages")).isEqualTo(Json.of("""
                 [{"id": "m1", "session_id": "s1", "role": "user", "content": "Hello",
@@ -469,10 +527,13 @@ class MessageResourceIT {
             {"sessionId": "s1", "message": {"id": "m1", "content": null}}   | message.content is missing, message.role is missing
             """)
     void aMessageThatLacksAFieldIsRefused(String body, String complaints) {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = caller.request().body(body).post("/api/chat/messages");
 
+        // Then
         assertFields(answer, 400, complaints.split(", "));
         assertThat(Stored.of(caller, "messages")).isEmpty();
     }
@@ -523,14 +584,17 @@ class MessageResourceIT {
             "error": 1                                 | message.error has the wrong type
             """)
     void aWrongFieldIsRefused(String field, String complaint) {
+        // Given
         Caller caller = callerWithSession();
         JsonNode good = Json.of("{\"id\": \"m1\", \"role\": \"user\", \"content\": \"Hello\"}");
         JsonNode wrong = Json.of("{" + field.replace("1e999999999", "0") + "}");
         String rest = Json.without(good, wrong.fieldNames().next()).toString();
         String message = "{" + field + ", " + rest.substring(1);
 
+        // When
         Response answer = post(caller, "s1", message);
 
+        // Then
         assertFields(answer, 422, complaint);
         assertThat(Stored.of(caller, "messages")).isEmpty();
     }
@@ -544,75 +608,93 @@ class MessageResourceIT {
             [{"sessionId": "s1"}]                                                     | has the wrong type
             """)
     void aWrongRequestIsRefused(String body, String complaint) {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = caller.request().body(body).post("/api/chat/messages");
 
+        // Then
         assertFields(answer, 422, complaint);
         assertThat(Stored.of(caller, "messages")).isEmpty();
     }
 
     @Test
     void everyWrongFieldIsNamed() {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = post(caller, "s1", """
                 {"id": "m1", "role": "bot", "content": "a\\u0000b", "output_tokens": -1}
                 """);
 
+        // Then
         assertFields(answer, 422, "message.content must not hold the character NUL",
                 "message.output_tokens must be greater than or equal to 0",
                 "message.role must be user, assistant, system or tool");
     }
 
     @Test
-    void tokensMayBeAsManyAsAnIntegerHolds() {
+    void tokenCountsMayBeAsLargeAsAnInteger() {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = post(caller, "s1", """
                 {"id": "m1", "role": "user", "content": "Hello", "input_tokens": 2147483647, "output_tokens": 2147483647,
                  "total_tokens": 2147483647}
                 """);
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(201);
         assertThat(Stored.of(caller, "sessions").at("/0/total_tokens").longValue()).isEqualTo(2147483647L);
         assertThat(Stored.of(caller, "usage").path("input_tokens").longValue()).isEqualTo(2147483647L);
     }
 
     @Test
-    void aTotalThatWasNotSentIsTheSumOfWhatWas() {
+    void aMissingTotalBecomesTheSumOfTheTokensSent() {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = post(caller, "s1", """
                 {"id": "m1", "role": "assistant", "content": "Hello", "input_tokens": 5, "output_tokens": 7}
                 """);
 
+        // Then
         assertThat(answer.<Integer> path("message.total_tokens")).isEqualTo(12);
         assertThat(Stored.of(caller, "sessions").at("/0/total_tokens").intValue()).isEqualTo(12);
     }
 
     @Test
     void aSumOfTokensThatIsTooLargeIsRefused() {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = post(caller, "s1", """
                 {"id": "m1", "role": "user", "content": "Hello", "input_tokens": 2147483647, "output_tokens": 1}
                 """);
 
+        // Then
         assertProblem(answer, 422, "invalid_value");
         assertThat(Stored.of(caller, "messages")).isEmpty();
     }
 
     @Test
-    void theSameMessageAgainIsAnsweredTheSameAndWritesNothing() {
+    void sendingTheSameMessageAgainGetsTheSameResponseAndWritesNothing() {
+        // Given
         Caller caller = callerWithSession();
         Map<String, Object> message = Map.of("id", "m1", "role", "assistant", "content", "An answer", "model", "model-1",
                 "timestamp", "2026-03-01T10:00:00.000Z", "output_tokens", 7, "elapsed_time", 0.25, "contentType", "text");
         JsonNode first = Json.of(caller.post("s1", message));
         String before = Stored.versions(caller);
 
+        // When
         Response again = caller.post("s1", message);
 
+        // Then
         assertThat(again.statusCode()).isEqualTo(201);
         assertThat(Json.of(again)).isEqualTo(first);
         assertThat(Stored.versions(caller)).isEqualTo(before);
@@ -620,30 +702,36 @@ class MessageResourceIT {
 
     @Test
     void theSameMessageWithoutATimestampAgainWritesNothing() {
+        // Given
         Caller caller = callerWithSession();
         Map<String, Object> message = Map.of("id", "m1", "role", "user", "content", "Hello", "input_tokens", 2);
         JsonNode first = Json.of(caller.post("s1", message));
         String before = Stored.versions(caller);
 
+        // When
         Response again = caller.post("s1", message);
 
+        // Then
         assertThat(Json.of(again)).isEqualTo(first);
         assertThat(Stored.versions(caller)).isEqualTo(before);
     }
 
     @Test
     void otherContentCorrectsTheMessageAndUsageCountsTheDifference() {
+        // Given
         Caller caller = callerWithSession();
-        post(caller, "s1", """
+        granted(post(caller, "s1", """
                 {"id": "m1", "role": "assistant", "content": "A draft", "timestamp": "2026-03-01T10:00:00.000Z",
                  "model": "model-1", "output_tokens": 10, "total_tokens": 10, "elapsed_time": 0.5}
-                """).then().statusCode(201);
+                """));
 
+        // When
         Response answer = post(caller, "s1", """
                 {"id": "m1", "role": "assistant", "content": "An answer", "timestamp": "2026-03-01T10:00:02.000Z",
                  "model": "model-1", "output_tokens": 4, "total_tokens": 4}
                 """);
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(201);
         assertThat(Stored.of(caller, "messages")).isEqualTo(Json.of("""
                 [{"id": "m1", "session_id": "s1", "role": "assistant", "content": "An answer", "model": "model-1",
@@ -661,27 +749,33 @@ class MessageResourceIT {
     }
 
     @Test
-    void anIdThatStandsInAnotherSessionIsAConflictAndWritesNothing() {
+    void anIdUsedInAnotherSessionIsAConflictAndWritesNothing() {
+        // Given
         Caller caller = callerWithSession();
-        caller.createSession("s2", "Another").then().statusCode(201);
-        caller.post("s1", message("m1", "Hello")).then().statusCode(201);
+        caller.hasSession("s2", "Another");
+        caller.hasMessage("s1", message("m1", "Hello"));
         String before = Stored.versions(caller);
 
+        // When
         Response answer = caller.post("s2", message("m1", "Hello"));
 
+        // Then
         assertProblem(answer, 409, "message_in_other_session");
         assertThat(Stored.versions(caller)).isEqualTo(before);
     }
 
     @Test
     void twoUsersMayHaveTheSameIds() {
+        // Given
         Caller ada = callerWithSession();
         Caller bob = callerWithSession();
-        ada.post("s1", message("m1", "Ada's")).then().statusCode(201);
+        ada.hasMessage("s1", message("m1", "Ada's"));
         String before = Stored.versions(ada);
 
+        // When
         Response answer = bob.post("s1", message("m1", "Bob's"));
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(201);
         assertThat(Stored.versions(ada)).isEqualTo(before);
         assertThat(Json.texts(Json.of(ada.messages("s1")).path("messages"), "content")).containsExactly("Ada's");
@@ -689,36 +783,45 @@ class MessageResourceIT {
     }
 
     @Test
-    void somebodyElsesSessionIsNotThereToWriteIn() {
+    void aSessionOfSomebodyElseCannotBeWrittenTo() {
+        // Given
         Caller ada = callerWithSession();
         Caller bob = Caller.fresh();
-        ada.post("s1", message("m1", "Ada's")).then().statusCode(201);
+        ada.hasMessage("s1", message("m1", "Ada's"));
         String before = Stored.versions(ada);
 
+        // When
         Response answer = bob.post("s1", message("m1", "Bob's"));
 
+        // Then
         assertProblem(answer, 404, "session_not_found");
         assertThat(Stored.versions(ada)).isEqualTo(before);
         assertThat(Stored.versions(bob)).isNull();
     }
 
     @Test
-    void somebodyElsesSessionIsNotThereToRead() {
+    void aSessionOfSomebodyElseCannotBeRead() {
+        // Given
         Caller ada = callerWithSession();
         Caller bob = Caller.fresh();
-        ada.post("s1", message("m1", "Ada's")).then().statusCode(201);
+        ada.hasMessage("s1", message("m1", "Ada's"));
 
+        // When
         Response answer = bob.messages("s1");
 
+        // Then
         assertProblem(answer, 404, "session_not_found");
     }
 
     @Test
-    void aSessionThatIsNotThereIsNotMade() {
+    void aMissingSessionIsNotCreated() {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = caller.post("s2", message("m1", "Hello"));
 
+        // Then
         assertProblem(answer, 404, "session_not_found");
         assertThat(Json.texts(Stored.of(caller, "sessions"), "id")).containsExactly("s1");
         assertThat(Stored.of(caller, "messages")).isEmpty();
@@ -726,19 +829,25 @@ class MessageResourceIT {
 
     @Test
     void theSessionToReadMustBeNamed() {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = caller.request().get("/api/chat/messages");
 
+        // Then
         assertFields(answer, 400, "session_id is missing");
     }
 
     @Test
-    void theSessionToReadMustHaveAPossibleId() {
+    void theSessionToReadMustHaveAValidId() {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = caller.messages("x".repeat(256));
 
+        // Then
         assertFields(answer, 422, "session_id must have at most 255 characters");
     }
 
@@ -746,34 +855,43 @@ class MessageResourceIT {
     @ValueSource(strings = { "a b", "a+b", "a&b=c", "a/b?c#d", "100%", "'; drop table chat_sessions; --", "\"\\",
             "\u00FC\u5B57\u0627" + EMOJI })
     void anyTextMayBeAnId(String id) {
+        // Given
         Caller caller = Caller.fresh();
-        caller.createSession(id, "A title").then().statusCode(201);
-        caller.post(id, message(id, "Hello")).then().statusCode(201);
+        caller.hasSession(id, "A title");
+        caller.hasMessage(id, message(id, "Hello"));
 
+        // When
         Response answer = caller.messages(id);
 
+        // Then
         assertThat(Json.texts(Json.of(answer).path("messages"), "id")).containsExactly(id);
     }
 
     @ParameterizedTest
     @CsvSource({ "GET, /api/chat/messages/?session_id=s1, 200", "POST, /api/chat/messages/, 201" })
     void aSlashAtTheEndOfThePathIsAccepted(String method, String path, int status) {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = caller.request().body(Map.of("sessionId", "s1", "message", message("m1", "Hello")))
                 .request(method, path);
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(status);
     }
 
     @ParameterizedTest
     @CsvSource({ "GET, /api/chat/messages?session_id=s1", "POST, /api/chat/messages" })
-    void withoutATokenNothingIsAnswered(String method, String path) {
+    void aRequestWithoutATokenIsRefused(String method, String path) {
+        // Given
         Caller caller = callerWithSession();
 
+        // When
         Response answer = RestAssured.given().contentType(ContentType.JSON)
                 .body(Map.of("sessionId", "s1", "message", message("m1", "Hello"))).request(method, path);
 
+        // Then
         assertProblem(answer, 401, "unauthorized");
         assertThat(Stored.of(caller, "messages")).isEmpty();
     }

@@ -42,7 +42,8 @@ class OpenApiIT {
             "GET /api/admin/users/{id}", "GET /api/admin/users/{id}/usage", "PATCH /api/admin/users/{id}",
             "GET /api/admin/models", "POST /api/admin/models", "PATCH /api/admin/models/{id}",
             "DELETE /api/admin/models/{id}", "PUT /api/admin/models/catalog", "POST /api/chat", "GET /api/chat/streams/{id}",
-            "POST /v1/chat/completions", "GET /v1/models", "GET /v1/models/{id}");
+            "POST /v1/chat/completions", "GET /v1/models", "GET /v1/models/{id}",
+            "GET /api/chat/messages/{id}", "PATCH /api/chat/messages/{id}", "DELETE /api/chat/messages/{id}");
 
     /** Answers that are what a function of the database returns, described with the schema of the database. */
     private static final Set<String> OF_THE_DATABASE = Set.of("GET /api/admin/health 200", "GET /api/user/profile 200");
@@ -54,8 +55,10 @@ class OpenApiIT {
 
     @Test
     void everyCallIsDescribed() {
+        // When
         Map<String, JsonNode> operations = operations();
 
+        // Then
         assertThat(operations.keySet()).containsExactlyInAnyOrderElementsOf(CALLS);
         assertThat(operations).allSatisfy((call, operation) -> {
             assertThat(operation.path("summary").textValue()).isNotBlank();
@@ -64,11 +67,14 @@ class OpenApiIT {
     }
 
     @Test
-    void everyCallSaysWhatItAnswersWith() {
+    void everyCallDescribesItsResponses() {
+        // Given
         JsonNode document = document();
 
+        // When
         Map<String, JsonNode> answers = responses(document, status -> status.startsWith("2"));
 
+        // Then
         assertThat(answers).hasSize(CALLS.size()).allSatisfy((answer, response) -> {
             assertThat(response.path("description").textValue()).isNotBlank();
             if (OF_THE_DATABASE.contains(answer)) {
@@ -86,9 +92,11 @@ class OpenApiIT {
     }
 
     @Test
-    void everyCallWithABodySaysWhatItReads() {
+    void everyCallWithABodyDescribesIt() {
+        // Given
         JsonNode document = document();
 
+        // When
         Map<String, JsonNode> bodies = new TreeMap<>();
         operations().forEach((call, operation) -> {
             if (operation.has("requestBody")) {
@@ -96,8 +104,10 @@ class OpenApiIT {
             }
         });
 
+        // Then
         assertThat(bodies.keySet()).containsExactlyInAnyOrder("POST /api/chat/sessions", "PATCH /api/chat/sessions",
-                "POST /api/chat/session", "POST /api/chat/messages", "POST /api/chat/sync", "PUT /api/user/data",
+                "POST /api/chat/session", "POST /api/chat/messages", "PATCH /api/chat/messages/{id}", "POST /api/chat/sync",
+                "PUT /api/user/data",
                 "DELETE /api/user",
                 "POST /api/admin/maintenance/cleanup", "PATCH /api/admin/users/{id}", "POST /api/admin/models",
                 "PATCH /api/admin/models/{id}", "PUT /api/admin/models/catalog", "POST /api/chat", "POST /v1/chat/completions");
@@ -109,11 +119,14 @@ class OpenApiIT {
 
     @Test
     void everyErrorIsDescribedAsTheProblemThatItIs() {
+        // Given
         JsonNode document = document();
 
+        // When
         Map<String, JsonNode> errors = responses(document, status -> !status.startsWith("2"));
         errors.keySet().removeIf(answer -> answer.contains(" /v1/"));
 
+        // Then
         Map<String, Set<String>> members = new TreeMap<>();
         errors.forEach((answer, response) -> {
             Set<String> names = new TreeSet<>();
@@ -126,22 +139,28 @@ class OpenApiIT {
 
     @Test
     void errorsForClientsOfOpenAiHaveItsShape() {
+        // Given
         JsonNode document = document();
 
+        // When
         Map<String, JsonNode> errors = responses(document, status -> !status.startsWith("2"));
         errors.keySet().removeIf(answer -> !answer.contains(" /v1/"));
 
+        // Then
         assertThat(errors).isNotEmpty().allSatisfy((answer, response) -> assertThat(
                 schema(document, response, "application/json").path("properties").fieldNames()).as(answer).toIterable()
                 .containsExactly("error"));
     }
 
     @Test
-    void everyCallSaysThatItWantsAToken() {
+    void everyCallSaysThatItNeedsAToken() {
+        // Given
         JsonNode document = document();
 
+        // When
         Map<String, JsonNode> operations = operations();
 
+        // Then
         assertThat(operations).allSatisfy((call, operation) -> {
             assertThat(operation.path("security")).as(call).isEqualTo(Json.of(
                     call.contains(" /api/admin/") ? "[{\"bearer\": [\"administrator\"]}]" : "[{\"bearer\": []}]"));
@@ -158,18 +177,23 @@ class OpenApiIT {
             "GET /api/chat/messages, 200 400 401 404 422", "POST /api/chat/messages, 201 400 401 404 409 413 422",
             "GET /api/chat/sync, 200 401", "POST /api/chat/sync, 200 400 401 413 422", "DELETE /api/chat/clear-all, 200 401" })
     void whatACallAnswersWithIsDescribedByStatus(String call, String statuses) {
+        // Given
         JsonNode operation = operations().get(call);
 
+        // When
         List<String> described = new ArrayList<>();
         operation.path("responses").fieldNames().forEachRemaining(described::add);
 
+        // Then
         assertThat(described).contains(statuses.split(" "));
     }
 
     @Test
-    void withoutATokenNoDescribedCallIsAnswered() {
+    void everyDescribedCallIsRefusedWithoutAToken() {
+        // Given
         Map<String, JsonNode> operations = operations();
 
+        // When
         Map<String, String> answers = new TreeMap<>();
         operations.keySet().forEach(call -> {
             Response answer = RestAssured.given().contentType("application/json").body("{}")
@@ -178,32 +202,40 @@ class OpenApiIT {
             answers.put(call, answer.statusCode() + " " + code + " " + answer.header("WWW-Authenticate"));
         });
 
+        // Then
         assertThat(answers).hasSize(CALLS.size())
                 .allSatisfy((call, answer) -> assertThat(answer).as(call).isEqualTo("401 unauthorized Bearer"));
     }
 
     @Test
     void theDocumentNamesNoClasses() {
+        // Given
         String path = "/q/openapi?format=json";
 
+        // When
         String document = RestAssured.get(path).asString();
 
+        // Then
         assertThat(document).doesNotContain("dev.chatkeep", "io.quark", "jakarta.", "java.");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "/q/openapi", "/q/swagger-ui/" })
     void theDescriptionIsThereWithoutAToken(String path) {
+        // When
         Response answer = RestAssured.get(path);
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "/q/metrics", "/q/health/live", "/q/health/ready", "/q/health" })
     void healthAndMetricsHaveAPortOfTheirOwn(String path) {
+        // When
         Response answer = Management.request().get(path);
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(RestAssured.get(path).statusCode()).isEqualTo(404);
     }

@@ -49,12 +49,14 @@ class OverloadIT {
     }
 
     @Test
-    void whatFindsNoConnectionIsToldToComeBackAndNothingIsLost() throws Exception {
+    void aRequestThatGetsNoConnectionIsToldToRetryAndNothingIsLost() throws Exception {
+        // Given
         Caller caller = service.newCaller();
-        caller.createSession("s1", "A title").then().statusCode(201);
+        caller.hasSession("s1", "A title");
         ExecutorService threads = Executors.newCachedThreadPool();
         CompletionService<Response> clients = new ExecutorCompletionService<>(threads);
 
+        // When
         List<Response> refused = new ArrayList<>();
         try (Connection connection = lockOf(caller)) {
             for (int number = 0; number < CONNECTIONS; number++) {
@@ -70,6 +72,7 @@ class OverloadIT {
             connection.rollback();
         }
 
+        // Then
         for (Response answer : refused) {
             assertProblem(answer, 503, "too_busy");
             assertThat(answer.header("Retry-After")).isEqualTo("2");

@@ -81,10 +81,13 @@ class ProblemIT {
     @ParameterizedTest(name = "{0}: {1}")
     @MethodSource("malformedBodies")
     void aBodyThatIsNotJsonIsABadRequest(String call, String name, String body) throws Exception {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         HttpResponse<byte[]> answer = send(caller, call, BodyPublishers.ofString(body));
 
+        // Then
         assertProblem(answer, 400, "invalid_request");
         assertThat(Json.of(new String(answer.body(), StandardCharsets.UTF_8))).isEqualTo(Json.of("""
                 {"status": 400, "title": "Bad Request", "detail": "The request is malformed.", "instance": "%s",
@@ -106,11 +109,14 @@ class ProblemIT {
     @ParameterizedTest(name = "{0}: {1}")
     @MethodSource("malformedTexts")
     void aBodyThatIsNotUtf8IsABadRequest(String call, String name, String bytes) throws Exception {
+        // Given
         Caller caller = Caller.fresh();
         byte[] body = bytes("{\"id\": \"s1\", \"title\": \"", bytes, "\", \"conversations\": []}");
 
+        // When
         HttpResponse<byte[]> answer = send(caller, call, BodyPublishers.ofByteArray(body));
 
+        // Then
         assertProblem(answer, 400, "invalid_request");
         assertThat(Stored.versions(caller)).isNull();
     }
@@ -118,42 +124,54 @@ class ProblemIT {
     @ParameterizedTest
     @MethodSource("callsWithABody")
     void aBodyThatIsMissingIsABadRequest(String call) throws Exception {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         HttpResponse<byte[]> answer = send(caller, call, BodyPublishers.noBody());
 
+        // Then
         assertFields(answer, 400, "body is missing");
     }
 
     @ParameterizedTest
     @MethodSource("callsWithABody")
     void aBodyThatIsNullIsABadRequest(String call) throws Exception {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         HttpResponse<byte[]> answer = send(caller, call, BodyPublishers.ofString("null"));
 
+        // Then
         assertFields(answer, 400, "body is missing");
     }
 
     @ParameterizedTest
     @MethodSource("callsWithABody")
     void aBodyOfBracketsHasTheWrongType(String call) throws Exception {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         HttpResponse<byte[]> answer = send(caller, call, BodyPublishers.ofString("[".repeat(100_000)));
 
+        // Then
         assertFields(answer, 422, "has the wrong type");
     }
 
     @ParameterizedTest
     @MethodSource("callsWithABody")
     void onlyJsonIsRead(String call) throws Exception {
+        // Given
         Caller caller = Caller.fresh();
         HttpRequest request = request(caller, call, BodyPublishers.ofString("{\"id\": \"s1\", \"title\": \"A title\"}"))
                 .setHeader("Content-Type", "text/plain").build();
 
+        // When
         HttpResponse<byte[]> answer = send(request);
 
+        // Then
         assertProblem(answer, 415, "unsupported_media_type");
         assertThat(Stored.versions(caller)).isNull();
     }
@@ -161,56 +179,72 @@ class ProblemIT {
     @ParameterizedTest
     @ValueSource(strings = { "application/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
             "application/octet-stream", "application/jsonp", "text/json" })
-    void noOtherTypeIsRead(String type) throws Exception {
+    void aBodyOfAnotherTypeIsRefused(String type) throws Exception {
+        // Given
         Caller caller = Caller.fresh();
         HttpRequest request = request(caller, "POST /api/chat/sessions", BodyPublishers.ofString("{\"id\": \"s1\"}"))
                 .setHeader("Content-Type", type).build();
 
+        // When
         HttpResponse<byte[]> answer = send(request);
 
+        // Then
         assertProblem(answer, 415, "unsupported_media_type");
         assertThat(Stored.versions(caller)).isNull();
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "text/html", "application/xml", "image/*" })
-    void onlyJsonIsAnswered(String accept) {
+    void clientsThatDoNotAcceptJsonAreRefused(String accept) {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().header("Accept", accept).get("/api/chat/sessions");
 
+        // Then
         assertProblem(answer, 406, "not_acceptable");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "application/json", "*/*", "application/*", "text/html, */*;q=0.1", "text/html,application/json" })
-    void jsonIsAnsweredToWhomeverTakesIt(String accept) {
+    void clientsThatAcceptJsonGetIt(String accept) {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().header("Accept", accept).get("/api/chat/sessions");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "/", "/api", "/api/", "/api/chat/nothing", "/api/chat/session/s1", "/api/chat/sessions/s1",
-            "/api/Chat/Sessions", "/api/chat/messages/m1", "/api/auth", "/api/chat/sessions%2F", "/api/%C3%BC", "/api/%00",
+            "/api/Chat/Sessions", "/api/chat/messages/m1/parts", "/api/auth", "/api/chat/sessions%2F", "/api/%C3%BC",
+            "/api/%00",
             "/favicon.ico", "/wp-login.php", "/q/nothing" })
     void whatIsNotThereIsNotFound(String path) throws Exception {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         HttpResponse<byte[]> answer = send(caller, "GET " + path, BodyPublishers.noBody());
 
+        // Then
         assertProblem(answer, 404, "not_found");
     }
 
     @Test
-    void whatIsNotThereIsNotFoundWithoutATokenToo() {
+    void anUnknownPathIsNotFoundEvenWithoutAToken() {
+        // Given
         String path = "/api/nothing";
 
+        // When
         Response answer = RestAssured.given().get(path);
 
+        // Then
         assertProblem(answer, 404, "not_found");
     }
 
@@ -219,72 +253,93 @@ class ProblemIT {
             "PATCH, /api/chat/messages", "PUT, /api/chat/sync", "GET, /api/chat/clear-all", "POST, /api/chat/clear-all",
             "GET, /api/auth/session" })
     void aMethodThatIsNotThereIsNotAllowed(String method, String path) {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().request(method, path);
 
+        // Then
         assertProblem(answer, 405, "method_not_allowed");
     }
 
     @ParameterizedTest
     @MethodSource("callsWithABody")
     void aBodyOverTheLimitIsTooLarge(String call) throws Exception {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         HttpResponse<byte[]> answer = send(caller, call, BodyPublishers.ofByteArray(bodyOf(LIMIT + 1)));
 
+        // Then
         assertTooLarge(answer);
     }
 
     @Test
-    void aBodyOfTheLimitIsRead() throws Exception {
+    void aBodyOfExactlyTheLimitIsRead() throws Exception {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         HttpResponse<byte[]> answer = send(caller, "POST /api/chat/sessions", BodyPublishers.ofByteArray(bodyOf(LIMIT)));
 
+        // Then
         assertFields(answer, 422, "id must have at most 255 characters");
     }
 
     @ParameterizedTest
     @MethodSource("callsWithABody")
     void aBodyOfUnknownLengthOverTheLimitIsTooLarge(String call) throws Exception {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         HttpResponse<byte[]> answer = send(caller, call, ofUnknownLength(bodyOf(LIMIT + 1)));
 
+        // Then
         assertTooLarge(answer);
     }
 
     @Test
     void aBodyOfUnknownLengthUnderTheLimitIsRead() throws Exception {
+        // Given
         Caller caller = Caller.fresh();
         BodyPublisher body = ofUnknownLength("{\"id\": \"s1\", \"title\": \"A title\"}".getBytes(StandardCharsets.UTF_8));
 
+        // When
         HttpResponse<byte[]> answer = send(caller, "POST /api/chat/sessions", body);
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(201);
         assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly("A title");
     }
 
     @Test
     void aBodyThatIsAnnouncedAsTooLargeIsRefusedBeforeItIsSent() throws Exception {
+        // Given
         String head = "POST /api/chat/sync HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
                 + (LIMIT + 1) + "\r\nExpect: 100-continue\r\nAuthorization: Bearer " + Caller.fresh().token()
                 + "\r\n\r\n";
 
+        // When
         Answer answer = exchange(head);
 
+        // Then
         assertThat(answer.head()).startsWith("http/1.1 413 ").contains("content-type: application/problem+json");
         assertThat(Json.of(answer.body()).path("code").textValue()).isEqualTo("too_large");
     }
 
     @Test
     void aFrontEndOnAnAllowedOriginCanReadThatABodyIsTooLarge() throws Exception {
+        // Given
         HttpRequest request = request(Caller.fresh(), "POST /api/chat/sync", BodyPublishers.ofByteArray(bodyOf(LIMIT + 1)))
                 .header("Origin", DatabaseResource.FRONT_END).build();
 
+        // When
         HttpResponse<byte[]> answer = send(request);
 
+        // Then
         assertTooLarge(answer);
         assertThat(answer.headers().firstValue("Access-Control-Allow-Origin")).hasValue(DatabaseResource.FRONT_END);
         assertThat(answer.headers().firstValue("Access-Control-Expose-Headers")).hasValue(
@@ -294,10 +349,13 @@ class ProblemIT {
 
     @Test
     void aProblemHasTheMembersOfTheStandardAndThoseOfTheFrontEnds() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.messages("s1");
 
+        // Then
         assertThat(answer.contentType()).isEqualTo("application/problem+json");
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
                 {"status": 404, "title": "Not Found", "detail": "There is no such session.",
@@ -307,10 +365,13 @@ class ProblemIT {
 
     @Test
     void aProblemWithFieldsNamesThem() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().body("{\"id\": \"\", \"title\": \"a\\u0000b\"}").post("/api/chat/sessions");
 
+        // Then
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
                 {"status": 422, "title": "Unprocessable Content",
                  "detail": "id must not be empty; title must not hold the character NUL.", "instance": "/api/chat/sessions",
@@ -321,11 +382,14 @@ class ProblemIT {
     }
 
     @Test
-    void whatAClientSentIsNotRepeatedInAProblem() {
+    void aProblemDoesNotRepeatWhatTheClientSent() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().body("{\"id\": {\"secret\": \"hunter2\"}}").post("/api/chat/sessions");
 
+        // Then
         assertFields(answer, 422, "id has the wrong type");
         assertThat(answer.asString()).doesNotContain("hunter2", "secret");
     }

@@ -1,5 +1,7 @@
 package dev.chatkeep.profile;
 
+import static dev.chatkeep.testsupport.AtOnce.allAtOnce;
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -9,9 +11,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.Test;
@@ -46,11 +45,14 @@ class AdminUserResourceIT {
     private static final Administrator SERVICE = Administrator.service();
 
     @Test
-    void aUserOfTheListIsAnsweredWithWhatAdministratorsNeed() {
+    void usersAreListedWithWhatAdministratorsNeed() {
+        // Given
         Caller user = known();
 
+        // When
         Response answer = search(Tokens.email(user.id()));
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
         JsonNode found = Json.of(answer).at("/users/0");
@@ -67,11 +69,14 @@ class AdminUserResourceIT {
     }
 
     @Test
-    void aPartOfTheAddressFindsAUserInCapitalsAsWell() {
+    void aPartOfTheAddressFindsAUserWhateverTheCase() {
+        // Given
         Caller user = known();
 
+        // When
         Response answer = search(user.id().toString().substring(3, 30).toUpperCase());
 
+        // Then
         assertThat(ids(answer)).containsExactly(user.id().toString());
     }
 
@@ -90,13 +95,16 @@ class AdminUserResourceIT {
             a+b    | a+b@x.org
             """)
     void everyCharacterIsTakenLiterally(String part, String address) {
+        // Given
         String name = UUID.randomUUID().toString();
         List<String> addresses = List.of("a%b@x.org", "a_b@x.org", "a\\b@x.org", "a'b@x.org", "ü@x.org", "(.*)@x.org",
                 "a+b@x.org", "axb@x.org");
         addresses.forEach(each -> knownAs(name + each));
 
+        // When
         Response answer = search(name + part);
 
+        // Then
         List<String> expected = addresses.stream().filter(each -> each.startsWith(part)).map(each -> name + each).toList();
         assertThat(emails(answer)).containsExactlyInAnyOrderElementsOf(expected).allMatch(email -> email.contains(part));
         assertThat(emails(SERVICE.request().queryParam("email", part).queryParam("limit", 1000).get("/api/admin/users")))
@@ -104,35 +112,43 @@ class AdminUserResourceIT {
     }
 
     @Test
-    void whoIsNotThereIsNotFoundInTheList() {
+    void searchingForAnUnknownUserFindsNobody() {
+        // Given
         String nobody = UUID.randomUUID().toString();
 
+        // When
         Response answer = search(nobody);
 
+        // Then
         assertThat(Json.of(answer)).isEqualTo(Json.of("{\"users\": [], \"count\": 0, \"next_cursor\": null}"));
     }
 
     @ParameterizedTest
     @CsvSource({ "free, 1", "pro, 1", "enterprise, 0", "admin, 1" })
     void theListCanBeFilteredByTier(String tier, int count) {
+        // Given
         String name = UUID.randomUUID().toString();
         knownAs(name + "free@x.org");
         SERVICE.setTier(knownAs(name + "pro@x.org"), "pro");
         SERVICE.setTier(knownAs(name + "admin@x.org"), "admin");
 
+        // When
         Response answer = SERVICE.request().queryParam("email", name).queryParam("tier", tier).get("/api/admin/users");
 
+        // Then
         assertThat(emails(answer)).isEqualTo(count == 0 ? List.of() : List.of(name + tier + "@x.org"));
     }
 
     @Test
     void thePagesHoldEveryUserOnceInOrder() {
+        // Given
         String name = UUID.randomUUID().toString();
         List<Caller> users = new ArrayList<>();
         for (int i = 0; i < 5; i++) {
             users.add(knownAs(name + "@x.org")); // all with one address
         }
 
+        // When
         List<String> ids = new ArrayList<>();
         List<Integer> counts = new ArrayList<>();
         String cursor = null;
@@ -144,17 +160,20 @@ class AdminUserResourceIT {
             cursor = page.path("next_cursor");
         } while (cursor != null);
 
+        // Then
         assertThat(counts).containsExactly(2, 2, 1);
         assertThat(ids).containsExactlyElementsOf(users.stream().map(user -> user.id().toString()).sorted().toList());
     }
 
     @Test
     void aCursorWorksWithAddressesOfAllKinds() {
+        // Given
         String name = UUID.randomUUID().toString();
         List.of("\"@x.org", "Ü@x.org", "z@x.org", "A@x.org", "a@x.org", "\uD83D\uDE00@x.org", "' or 1=1@x.org")
                 .forEach(each -> knownAs(name + each));
         List<String> all = emails(search(name));
 
+        // When
         List<String> paged = new ArrayList<>();
         String cursor = null;
         do {
@@ -164,30 +183,37 @@ class AdminUserResourceIT {
             cursor = page.path("next_cursor");
         } while (cursor != null);
 
+        // Then
         assertThat(paged).hasSize(7).isEqualTo(all);
     }
 
     @Test
-    void aPageThatIsExactlyFullIsTheLastOne() {
+    void aLastPageThatIsExactlyFullHasNoCursor() {
+        // Given
         String name = UUID.randomUUID().toString();
         knownAs(name + "1@x.org");
         knownAs(name + "2@x.org");
 
+        // When
         Response answer = SERVICE.request().queryParam("email", name).queryParam("limit", 2).get("/api/admin/users");
 
+        // Then
         assertThat(answer.<Integer> path("count")).isEqualTo(2);
         assertThat(answer.<String> path("next_cursor")).isNull();
     }
 
     @Test
-    void byDefaultAPageHasFiftyUsers() {
+    void aPageHasFiftyUsersByDefault() {
+        // Given
         String name = UUID.randomUUID().toString();
         Sql.rows("""
                 insert into auth.users (id, email) select gen_random_uuid(), ? || i || '@x.org' from generate_series(1, 51) i
                 """, name);
 
+        // When
         Response answer = search(name);
 
+        // Then
         assertThat(answer.<Integer> path("count")).isEqualTo(50);
         assertThat(answer.<String> path("next_cursor")).isNotBlank();
     }
@@ -201,51 +227,66 @@ class AdminUserResourceIT {
             email=%00     | email must not hold the character NUL
             """)
     void aWrongParameterIsRefused(String query, String complaint) {
+        // Given
         String path = "/api/admin/users?" + query;
 
+        // When
         Response answer = SERVICE.request().urlEncodingEnabled(false).get(path);
 
+        // Then
         assertFields(answer, 422, complaint);
     }
 
     @Test
     void anAddressHas255CharactersAtTheMost() {
+        // Given
         String address = "x".repeat(256);
 
+        // When
         Response answer = search(address);
 
+        // Then
         assertFields(answer, 422, "email must have at most 255 characters");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "x", "W10", "e30", "WyJhIl0", "WyJhIiwiYiJd", "WzEsMl0", "%00", "null" })
     void aWrongCursorIsRefused(String cursor) {
+        // Given
         String path = "/api/admin/users?cursor=" + cursor;
 
+        // When
         Response answer = SERVICE.request().urlEncodingEnabled(false).get(path);
 
+        // Then
         assertProblem(answer, 422, "invalid_cursor");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "limit=x", "limit=1.5", "limit=99999999999" })
-    void aLimitThatIsNoNumberIsRefused(String query) {
+    void aLimitThatIsNotANumberIsRefused(String query) {
+        // Given
         String path = "/api/admin/users?" + query;
 
+        // When
         Response answer = SERVICE.request().get(path);
 
+        // Then
         assertProblem(answer, 422, "invalid_parameter");
     }
 
     @Test
-    void oneUserIsAnsweredWithProfileAndUsage() {
+    void aUserIsShownWithProfileAndUsage() {
+        // Given
         Caller user = Chat.started();
         String model = Models.open("free", "0.01", "0.1");
         Chat.store(user, Chat.question("q1", model, 3));
         Chat.store(user, Chat.answer("a1", "q1", model, 5));
 
+        // When
         Response answer = SERVICE.request().get("/api/admin/users/" + user.id());
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         JsonNode body = Json.of(answer);
         assertThat(body.fieldNames()).toIterable().containsExactlyInAnyOrder("profile", "usage");
@@ -256,33 +297,42 @@ class AdminUserResourceIT {
 
     @ParameterizedTest
     @CsvSource({ "GET, ''", "GET, /usage", "PATCH, ''" })
-    void whoIsNotThereIsNotFound(String method, String suffix) {
+    void anUnknownUserIsNotFound(String method, String suffix) {
+        // Given
         String path = "/api/admin/users/" + UUID.randomUUID() + suffix;
 
+        // When
         Response answer = SERVICE.request().body("{\"credits\": 1}").request(method, path);
 
+        // Then
         assertProblem(answer, 404, "user_not_found");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "x", "1", "%27%20or%201=1", "00000000-0000-0000-0000-00000000000x", "x/usage" })
-    void whatIsNoIdOfAUserIsRefused(String id) {
+    void aMalformedUserIdIsRefused(String id) {
+        // Given
         String path = "/api/admin/users/" + id;
 
+        // When
         Response answer = SERVICE.request().urlEncodingEnabled(false).get(path);
 
+        // Then
         assertProblem(answer, 422, "invalid_parameter");
     }
 
     @Test
     void theUsageOfOneUserIsThatOfTheUserThemselves() {
+        // Given
         Caller user = known();
         Caller other = known();
         insertDay(user, "2025-03-02", 1);
         insertDay(other, "2025-03-02", 10);
 
+        // When
         Response answer = SERVICE.request().get("/api/admin/users/" + user.id() + "/usage?from=2025-03-01&to=2025-03-03");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(Json.of(answer)).isEqualTo(Json.of(user.request().get("/api/usage/daily?from=2025-03-01&to=2025-03-03")));
         assertThat(Json.of(answer).at("/total/messages_sent").intValue()).isEqualTo(1);
@@ -296,19 +346,25 @@ class AdminUserResourceIT {
             to=1969-12-31                 | to must be a day from 1970-01-01 to 9999-12-31
             """)
     void whatIsNoRangeIsRefused(String range, String complaint) {
+        // Given
         Caller user = known();
 
+        // When
         Response answer = SERVICE.request().get("/api/admin/users/" + user.id() + "/usage?" + range);
 
+        // Then
         assertFields(answer, 422, complaint);
     }
 
     @Test
     void tierAndCreditsAreChangedTogether() {
+        // Given
         Caller user = known();
 
+        // When
         Response answer = SERVICE.change(user, "{\"subscription_tier\": \"pro\", \"credits\": 100}");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         JsonNode body = Json.of(answer);
         assertThat(Json.without(body, "user")).isEqualTo(Json.of("""
@@ -324,11 +380,14 @@ class AdminUserResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "free", "pro", "enterprise", "admin" })
     void everyTierCanBeGiven(String tier) {
+        // Given
         Caller user = known();
-        SERVICE.change(user, "{\"subscription_tier\": \"enterprise\", \"credits\": 7}").then().statusCode(200);
+        granted(SERVICE.change(user, "{\"subscription_tier\": \"enterprise\", \"credits\": 7}"));
 
+        // When
         Response answer = SERVICE.change(user, "{\"subscription_tier\": \"" + tier + "\"}");
 
+        // Then
         assertThat(answer.<String> path("old_tier")).isEqualTo("enterprise");
         assertThat(tierAndCredits(user)).isEqualTo(tier + " 7");
     }
@@ -336,11 +395,14 @@ class AdminUserResourceIT {
     @ParameterizedTest
     @ValueSource(ints = { 0, 1, Integer.MAX_VALUE })
     void creditsAreWholeNumbers(int credits) {
+        // Given
         Caller user = known();
         SERVICE.setTier(user, "pro");
 
+        // When
         Response answer = SERVICE.change(user, "{\"credits\": " + credits + "}");
 
+        // Then
         assertThat(answer.<Integer> path("user.credits")).isEqualTo(credits);
         assertThat(tierAndCredits(user)).isEqualTo("pro " + credits);
     }
@@ -371,11 +433,14 @@ class AdminUserResourceIT {
             "pro"                                     | has the wrong type
             """)
     void aWrongChangeIsRefusedAndChangesNothing(String body, String complaint) {
+        // Given
         Caller user = known();
         String before = Stored.versions(user);
 
+        // When
         Response answer = SERVICE.change(user, body);
 
+        // Then
         assertFields(answer, 422, complaint);
         assertThat(Stored.versions(user)).isEqualTo(before);
     }
@@ -383,31 +448,40 @@ class AdminUserResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "", "null" })
     void aChangeWithoutABodyIsRefused(String body) {
+        // Given
         Caller user = known();
 
+        // When
         Response answer = SERVICE.change(user, body);
 
+        // Then
         assertFields(answer, 400, "body is missing");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "{", "credits=5", "{\"credits\": 5}}", "{\"credits\": 05}", "{\"credits\": 5,}" })
-    void whatIsNoJsonIsRefused(String body) {
+    void aBodyThatIsNotJsonIsRefused(String body) {
+        // Given
         Caller user = known();
 
+        // When
         Response answer = SERVICE.change(user, body);
 
+        // Then
         assertProblem(answer, 400, "invalid_request");
         assertThat(tierAndCredits(user)).isEqualTo("free 0");
     }
 
     @Test
     void aChangeIsInTheUsersLogWithWhoMadeIt() {
+        // Given
         Caller user = known();
         Administrator administrator = Administrator.fresh();
 
+        // When
         administrator.change(user, "{\"subscription_tier\": \"pro\", \"credits\": 100}").then().statusCode(200);
 
+        // Then
         JsonNode activity = Stored.of(user, "activity");
         assertThat(activity.get(1)).isEqualTo(Json.of("""
                 {"action": "tier_updated", "resource_type": "profile", "resource_id": "%s",
@@ -424,65 +498,83 @@ class AdminUserResourceIT {
 
     @Test
     void aChangeByTheServiceIsLoggedAsItsOwn() {
+        // Given
         Caller user = known();
 
+        // When
         SERVICE.change(user, "{\"credits\": 100}").then().statusCode(200);
 
+        // Then
         assertThat(Stored.of(user, "activity").get(1).at("/details/actor"))
                 .isEqualTo(Json.of("{\"role\": \"service_role\", \"id\": null}"));
     }
 
     @Test
-    void whoChangesSomebodyHasNothingInTheirOwnLog() {
+    void aChangeDoesNotAppearInTheLogOfTheAdministrator() {
+        // Given
         Caller user = known();
         Administrator administrator = Administrator.fresh();
-        administrator.request().post("/api/auth/session").then().statusCode(200);
+        granted(administrator.request().post("/api/auth/session"));
 
+        // When
         administrator.change(user, "{\"credits\": 100}").then().statusCode(200);
 
+        // Then
         assertThat(Json.texts(Stored.of(administrator.asUser(), "activity"), "action"))
                 .containsExactly("profile_created");
     }
 
     @Test
-    void anAdministratorWhoIsNoUserYetDoesNotBecomeOne() {
+    void makingAChangeDoesNotTurnAnAdministratorIntoAUser() {
+        // Given
         Caller user = known();
         Administrator administrator = Administrator.fresh();
 
+        // When
         administrator.change(user, "{\"credits\": 100}").then().statusCode(200);
 
+        // Then
         assertThat(Sql.rows("select id from profiles where id = ?", administrator.id())).isEmpty();
     }
 
     @Test
     void administratorsMayChangeThemselves() {
+        // Given
         Administrator administrator = Administrator.fresh();
         Caller self = administrator.asUser();
-        self.signIn().then().statusCode(200);
+        self.hasSignedIn();
 
+        // When
         Response answer = administrator.change(self, "{\"subscription_tier\": \"enterprise\"}");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(tierAndCredits(self)).isEqualTo("enterprise 0");
     }
 
     @Test
-    void othersAreLeftAsTheyAre() {
+    void otherUsersAreNotChanged() {
+        // Given
         Caller user = known();
         Caller other = known();
         String before = Stored.versions(other);
 
+        // When
         SERVICE.change(user, "{\"subscription_tier\": \"pro\", \"credits\": 100}").then().statusCode(200);
 
+        // Then
         assertThat(Stored.versions(other)).isEqualTo(before);
     }
 
     @Test
     void theUserSeesTheChangeAtOnce() {
+        // Given
         Caller user = known();
 
+        // When
         SERVICE.change(user, "{\"subscription_tier\": \"pro\", \"credits\": 100}").then().statusCode(200);
 
+        // Then
         JsonNode profile = Json.of(user.request().get("/api/user/data")).path("profile");
         assertThat(profile.path("subscription_tier").textValue()).isEqualTo("pro");
         assertThat(profile.path("credits").intValue()).isEqualTo(100);
@@ -490,24 +582,30 @@ class AdminUserResourceIT {
 
     @Test
     void signingInAgainKeepsTierAndCredits() {
+        // Given
         Caller user = known();
-        SERVICE.change(user, "{\"subscription_tier\": \"pro\", \"credits\": 100}").then().statusCode(200);
+        granted(SERVICE.change(user, "{\"subscription_tier\": \"pro\", \"credits\": 100}"));
 
+        // When
         Response answer = user.signIn();
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(tierAndCredits(user)).isEqualTo("pro 100");
     }
 
     @Test
     void changesAtTheSameTimeAreLoggedOneAfterTheOther() throws Exception {
+        // Given
         Caller user = known();
         List<Callable<Integer>> changes = new ArrayList<>();
         IntStream.rangeClosed(1, 8).forEach(i -> changes
                 .add(() -> SERVICE.change(user, "{\"credits\": " + i + "}").statusCode()));
 
+        // When
         List<Integer> answers = allAtOnce(changes);
 
+        // Then
         assertThat(answers).containsOnly(200);
         List<Integer> expected = new ArrayList<>(List.of(0));
         List<Integer> old = new ArrayList<>();
@@ -523,35 +621,44 @@ class AdminUserResourceIT {
 
     @Test
     void tierAndCreditsAtTheSameTimeAreBothKept() throws Exception {
+        // Given
         Caller user = known();
         List<Callable<Integer>> changes = List.of(
                 () -> SERVICE.change(user, "{\"credits\": 100}").statusCode(),
                 () -> SERVICE.change(user, "{\"subscription_tier\": \"pro\"}").statusCode(),
                 () -> user.createSession("s1", "A title").statusCode());
 
+        // When
         List<Integer> answers = allAtOnce(changes);
 
+        // Then
         assertThat(answers).containsExactly(200, 200, 201);
         assertThat(tierAndCredits(user)).isEqualTo("pro 100");
     }
 
     @Test
     void onlyJsonIsRead() {
+        // Given
         Caller user = known();
 
+        // When
         Response answer = SERVICE.request().contentType("text/plain").body("{\"credits\": 5}")
                 .patch("/api/admin/users/" + user.id());
 
+        // Then
         assertProblem(answer, 415, "unsupported_media_type");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "PUT", "DELETE", "POST" })
-    void usersAreNotMadeOrDeletedHere(String method) {
+    void usersCannotBeCreatedOrDeleted(String method) {
+        // Given
         Caller user = known();
 
+        // When
         Response answer = SERVICE.request().request(method, "/api/admin/users/" + user.id());
 
+        // Then
         assertProblem(answer, 405, "method_not_allowed");
     }
 
@@ -589,18 +696,5 @@ class AdminUserResourceIT {
     private static void insertDay(Caller user, String day, int messages) {
         Sql.rows("insert into user_usage_daily (user_id, usage_date, messages_sent) values (?, ?::date, ?)", user.id(), day,
                 messages);
-    }
-
-    private static <T> List<T> allAtOnce(List<Callable<T>> calls) throws Exception {
-        ExecutorService executor = Executors.newFixedThreadPool(calls.size());
-        try {
-            List<T> results = new ArrayList<>();
-            for (Future<T> result : executor.invokeAll(calls)) {
-                results.add(result.get());
-            }
-            return results;
-        } finally {
-            executor.shutdownNow();
-        }
     }
 }

@@ -1,5 +1,6 @@
 package dev.chatkeep.profile;
 
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -50,11 +51,14 @@ class DataRightsResourceIT {
 
     @Test
     void theDocumentHoldsEverythingThatTheDatabaseDoes() {
+        // Given
         Caller caller = userWithHistory();
         userWithHistory();
 
+        // When
         Response export = caller.request().get("/api/user/export");
 
+        // Then
         assertThat(export.statusCode()).isEqualTo(200);
         assertThat(export.contentType()).isEqualTo("application/json");
         assertThat(export.header("Content-Disposition")).matches("attachment; filename=\"chatkeep-export-[0-9-]{10}\\.json\"");
@@ -64,16 +68,20 @@ class DataRightsResourceIT {
 
     @Test
     void theLinesHoldTheSame() {
+        // Given
         Caller caller = userWithHistory();
 
+        // When
         Response export = caller.request().queryParam("format", "ndjson").get("/api/user/export");
 
+        // Then
         assertThat(export.contentType()).isEqualTo("application/x-ndjson");
         assertThat(sorted(document(export.asString()))).isEqualTo(sorted(inTheDatabase(caller)));
     }
 
     @Test
     void manyConversationsAreAllThereOnceInTheOrderOfTheirIds() {
+        // Given
         Caller caller = Caller.fresh();
         List<Map<String, ?>> conversations = new ArrayList<>();
         List<String> ids = new ArrayList<>();
@@ -84,8 +92,10 @@ class DataRightsResourceIT {
         }
         caller.upload(conversations);
 
+        // When
         JsonNode export = Json.of(caller.request().get("/api/user/export"));
 
+        // Then
         assertThat(Json.texts(export.path("conversations"), "id")).isEqualTo(ids);
         export.path("conversations").forEach(conversation -> assertThat(Json.texts(conversation.path("messages"), "id"))
                 .containsExactly(conversation.path("id").textValue() + "-q"));
@@ -94,6 +104,7 @@ class DataRightsResourceIT {
 
     @Test
     void messagesStandInTimeOrderAcrossPages() {
+        // Given
         Caller caller = Caller.fresh();
         List<Map<String, ?>> messages = new ArrayList<>();
         List<String> ids = new ArrayList<>();
@@ -105,8 +116,10 @@ class DataRightsResourceIT {
         }
         caller.upload(List.of(Map.of("id", "long", "messages", messages), Map.of("id", "short")));
 
+        // When
         JsonNode export = Json.of(caller.request().get("/api/user/export"));
 
+        // Then
         List<String> stored = new ArrayList<>();
         for (Map<String, Object> row : Sql
                 .rows("select id from public.chat_messages where user_id = ? order by message_timestamp,"
@@ -119,29 +132,35 @@ class DataRightsResourceIT {
     }
 
     @Test
-    void contentsOfManyMegabytesComeBackToTheLetter() {
+    void contentsOfManyMegabytesAreExportedUnchanged() {
+        // Given
         Caller caller = Caller.fresh();
         caller.createSession("large", "Large");
         List<String> contents = new ArrayList<>();
         for (int i = 0; i < 7; i++) {
             String content = (i + "\"\\\n\t\u2028🙂") + "é".repeat(500_000);
             contents.add(content);
-            caller.post("large", message("m" + i, "user", content)).then().statusCode(201);
+            caller.hasMessage("large", message("m" + i, "user", content));
         }
 
+        // When
         JsonNode export = Json.of(caller.request().get("/api/user/export"));
 
+        // Then
         assertThat(Json.texts(export.at("/conversations/0/messages"), "content")).hasSameElementsAs(contents);
         // Tests that look through everything that is stored would take long over it.
         erase(caller).then().statusCode(200);
     }
 
     @Test
-    void whoHasNothingExportsAnEmptyDocument() {
+    void aUserWithoutDataExportsAnEmptyDocument() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         JsonNode export = Json.of(caller.request().get("/api/user/export"));
 
+        // Then
         assertThat(export.path("profile").path("id").textValue()).isEqualTo(caller.id().toString());
         assertThat(export.path("conversations")).isEqualTo(Json.of("[]"));
         assertThat(Json.texts(export.path("activity_log"), "action")).containsExactly("profile_created", "data_exported");
@@ -149,11 +168,14 @@ class DataRightsResourceIT {
 
     @Test
     void anExportLeavesATraceWithoutAName() {
+        // Given
         Caller caller = Caller.fresh();
         caller.signIn();
 
+        // When
         caller.request().get("/api/user/export").then().statusCode(200);
 
+        // Then
         assertThat(Stored.of(caller, "activity").findValuesAsText("action")).containsExactly("profile_created",
                 "data_exported");
         assertThat(traces(caller)).containsExactly("export");
@@ -161,16 +183,20 @@ class DataRightsResourceIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "xml", "JSON" })
-    void anotherFormatIsRefused(String format) {
+    void anUnknownFormatIsRefused(String format) {
+        // When
         Response export = Caller.fresh().request().queryParam("format", format).get("/api/user/export");
 
+        // Then
         assertFields(export, 422, "format must be json or ndjson");
     }
 
     @Test
-    void withoutATokenNothingIsExported() {
+    void anExportWithoutATokenIsRefused() {
+        // When
         Response export = RestAssured.get("/api/user/export");
 
+        // Then
         assertProblem(export, 401, "unauthorized");
     }
 
@@ -181,35 +207,44 @@ class DataRightsResourceIT {
             "'{\"confirm\": \"ERASE\"}', 422, confirm must be \"erase\"",
             "'{\"confirm\": true}', 422, confirm has the wrong type", "'{}', 400, confirm is missing" })
     void withoutTheRightConfirmationNothingIsErased(String body, int status, String complaint) {
+        // Given
         Caller caller = userWithHistory();
         String before = Stored.versions(caller);
 
+        // When
         Response erased = caller.request().body(body).delete("/api/user");
 
+        // Then
         assertFields(erased, status, complaint);
         assertThat(Stored.versions(caller)).isEqualTo(before);
     }
 
     @Test
     void withoutABodyNothingIsErased() {
+        // Given
         Caller caller = userWithHistory();
 
+        // When
         Response erased = caller.request().delete("/api/user");
 
+        // Then
         assertProblem(erased, 400, "missing_field");
         assertThat(mentions(caller)).isNotEmpty();
     }
 
     @Test
     void anErasureSaysWhatItDeleted() {
+        // Given
         Caller caller = userWithHistory();
         JsonNode expected = Json.of("""
                 {"profiles": 1, "accounts": 1, "sessions": %d, "messages": %d, "activity_logs": %d, "usage_records": 1}""",
                 count("public.chat_sessions", caller), count("public.chat_messages", caller),
                 count("public.user_activity_log", caller));
 
+        // When
         Response erased = erase(caller);
 
+        // Then
         assertThat(erased.statusCode()).isEqualTo(200);
         assertThat(Json.of(erased).path("success").booleanValue()).isTrue();
         assertThat(Json.of(erased).path("erased_at").textValue()).endsWith("Z");
@@ -217,27 +252,35 @@ class DataRightsResourceIT {
     }
 
     @Test
-    void nothingInAnyTableNamesWhoWasErased() {
+    void noTableMentionsAnErasedUser() {
+        // Given
         Caller caller = userWithHistory();
-        assertThat(mentions(caller)).contains("auth.users", "public.profiles", "public.chat_messages");
+        List<String> mentionsBefore = mentions(caller);
 
+        // When
         erase(caller);
 
+        // Then
+        assertThat(mentionsBefore).contains("auth.users", "public.profiles", "public.chat_messages");
         assertThat(mentions(caller)).isEmpty();
         assertThat(traces(caller)).containsExactly("erasure");
     }
 
     @Test
-    void whatAnErasedAdministratorChangedNoLongerNamesThem() {
+    void changesByAnErasedAdministratorNoLongerNameThem() {
+        // Given
         Caller administrator = Caller.fresh();
         Caller user = Caller.fresh();
         user.signIn();
-        administrator.with(claims -> claims.claim("app_metadata", Map.of("role", "admin"))).request()
-                .body(Map.of("subscription_tier", "pro")).patch("/api/admin/users/" + user.id()).then().statusCode(200);
-        assertThat(mentions(administrator)).containsExactly("public.user_activity_log");
+        granted(administrator.with(claims -> claims.claim("app_metadata", Map.of("role", "admin"))).request()
+                .body(Map.of("subscription_tier", "pro")).patch("/api/admin/users/" + user.id()));
+        List<String> mentionsBefore = mentions(administrator);
 
+        // When
         erase(administrator);
 
+        // Then
+        assertThat(mentionsBefore).containsExactly("public.user_activity_log");
         assertThat(mentions(administrator)).isEmpty();
         assertThat(Stored.of(user, "activity").at("/1/details")).isEqualTo(Json.of("""
                 {"old_tier": "free", "new_tier": "pro", "actor": {"role": "admin", "id": null}}"""));
@@ -245,12 +288,15 @@ class DataRightsResourceIT {
 
     @Test
     void anotherUserKeepsEverything() {
+        // Given
         Caller caller = userWithHistory();
         Caller other = userWithHistory();
         String before = Stored.versions(other);
 
+        // When
         erase(caller);
 
+        // Then
         assertThat(Stored.versions(other)).isEqualTo(before);
     }
 
@@ -279,34 +325,43 @@ class DataRightsResourceIT {
             "GET, /api/usage/models, ",
             "GET, /api/usage/summary, " })
     void aTokenFromBeforeIsRefusedEverywhereAndBringsNobodyBack(String method, String path, String body) {
+        // Given
         Caller caller = userWithHistory();
         erase(caller);
 
+        // When
         RequestSpecification request = caller.request();
         Response answer = (body == null ? request : request.body(body)).request(method, path);
 
+        // Then
         assertProblem(answer, 401, "account_erased");
         assertThat(answer.header("WWW-Authenticate")).isEqualTo("Bearer error=\"invalid_token\"");
         assertThat(mentions(caller)).isEmpty();
     }
 
     @Test
-    void aTokenThatDoesNotSayWhenItWasIssuedIsRefusedToo() {
+    void aTokenWithoutATimeOfIssueIsRefusedToo() {
+        // Given
         Caller caller = userWithHistory();
         erase(caller);
 
+        // When
         Response answer = caller.with(claims -> claims.remove("iat")).listSessions();
 
+        // Then
         assertProblem(answer, 401, "account_erased");
     }
 
     @Test
-    void whoSignsInAgainStartsAfresh() {
+    void signingInAfterAnErasureStartsAfresh() {
+        // Given
         Caller caller = userWithHistory();
         erase(caller);
 
+        // When
         Response data = later(caller).request().get("/api/user/data");
 
+        // Then
         assertThat(data.statusCode()).isEqualTo(200);
         assertThat(Json.of(data).path("allTime").path("total_messages").intValue()).isZero();
         assertThat(Stored.of(caller, "sessions")).isEqualTo(Json.of("[]"));
@@ -315,17 +370,21 @@ class DataRightsResourceIT {
 
     @Test
     void theOldTokenStaysRefusedAfterTheUserHasComeBack() {
+        // Given
         Caller caller = userWithHistory();
         erase(caller);
-        later(caller).signIn().then().statusCode(200);
+        later(caller).hasSignedIn();
 
+        // When
         Response answer = caller.listSessions();
 
+        // Then
         assertProblem(answer, 401, "account_erased");
     }
 
     @Test
-    void whatIsSentWhileTheAccountIsErasedDoesNotStay() throws Exception {
+    void messagesSentDuringAnErasureDoNotStay() throws Exception {
+        // Given
         Caller caller = userWithHistory();
         caller.createSession("busy", "Busy");
         CountDownLatch posting = new CountDownLatch(80);
@@ -342,11 +401,12 @@ class DataRightsResourceIT {
                 return statuses;
             }));
         }
-
         posting.await();
 
+        // When
         int status = erase(caller).statusCode();
 
+        // Then
         assertThat(status).isEqualTo(200);
         for (Future<List<Integer>> device : devices) {
             List<Integer> statuses = device.get();

@@ -1,5 +1,7 @@
 package dev.chatkeep.profile;
 
+import static dev.chatkeep.testsupport.AtOnce.allAtOnce;
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -8,14 +10,15 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -43,11 +46,14 @@ class SignInResourceIT {
     private static final String EMOJI = "\uD83D\uDE00";
 
     @Test
-    void whoSignsInForTheFirstTimeIsAnsweredWithANewProfile() {
+    void signingInForTheFirstTimeReturnsANewProfile() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.signIn();
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
         assertThat(Json.without(Json.of(answer), "created_at", "updated_at", "last_active")).isEqualTo(Json.of("""
@@ -62,11 +68,14 @@ class SignInResourceIT {
     }
 
     @Test
-    void whoSignsInForTheFirstTimeIsStoredAndLogged() {
+    void signingInForTheFirstTimeIsStoredAndLogged() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         caller.signIn().then().statusCode(200);
 
+        // Then
         assertThat(Stored.of(caller)).isEqualTo(Json.of("""
                 {"profile": {"email": "%1$s@example.org", "full_name": "User %1$s", "avatar_url": null,
                              "subscription_tier": "free",
@@ -83,14 +92,17 @@ class SignInResourceIT {
     }
 
     @Test
-    void whoSignsInAgainHasTheProfileOfTheNewClaims() {
+    void signingInAgainUpdatesTheProfileFromTheNewClaims() {
+        // Given
         Caller caller = Caller.fresh();
-        caller.signIn().then().statusCode(200);
+        caller.hasSignedIn();
 
+        // When
         Response answer = signIn(Tokens.claims(caller.id())
                 .claim("email", "new-" + caller.id() + "@example.org")
                 .claim("user_metadata", Map.of("full_name", "Ada", "avatar_url", "https://example.org/ada.png")));
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(Json.without(Json.of(answer), "created_at", "updated_at", "last_active")).isEqualTo(Json.of("""
                 {"id": "%1$s", "email": "new-%1$s@example.org", "full_name": "Ada",
@@ -108,13 +120,16 @@ class SignInResourceIT {
     }
 
     @Test
-    void whoSignsInAgainIsActiveNow() {
+    void signingInAgainUpdatesTheLastActivity() {
+        // Given
         Caller caller = Caller.fresh();
-        caller.signIn().then().statusCode(200);
+        caller.hasSignedIn();
         Sql.rows("update profiles set last_active = '2026-01-01Z', created_at = '2025-01-01Z' where id = ?", caller.id());
 
+        // When
         Response answer = caller.signIn();
 
+        // Then
         assertThat(answer.<String> path("created_at")).isEqualTo("2025-01-01T00:00:00.000Z");
         assertThat(Sql.rows("""
                 select p.last_active = p.updated_at as active, p.updated_at > '2026-01-01Z' as updated,
@@ -125,13 +140,16 @@ class SignInResourceIT {
     }
 
     @Test
-    void whoSignsInOftenIsLoggedOnce() {
+    void signingInOftenIsLoggedOnce() {
+        // Given
         Caller caller = Caller.fresh();
-        caller.signIn().then().statusCode(200);
+        caller.hasSignedIn();
+        caller.hasSignedIn();
+
+        // When
         caller.signIn().then().statusCode(200);
 
-        caller.signIn().then().statusCode(200);
-
+        // Then
         assertThat(Stored.of(caller, "activity")).isEqualTo(Json.of("""
                 [{"action": "profile_created", "resource_type": "profile", "resource_id": "%1$s", "details": {}},
                  {"action": "profile_synced", "resource_type": "profile", "resource_id": "%1$s", "details": {"changed": []}}]
@@ -140,25 +158,31 @@ class SignInResourceIT {
 
     @Test
     void aNewAddressIsAlwaysLogged() {
+        // Given
         Caller caller = Caller.fresh();
-        caller.signIn().then().statusCode(200);
-        caller.signIn().then().statusCode(200);
+        caller.hasSignedIn();
+        caller.hasSignedIn();
 
+        // When
         signIn(Tokens.claims(caller.id()).claim("email", "new@example.org")).then().statusCode(200);
 
+        // Then
         assertThat(Json.texts(Stored.of(caller, "activity"), "action")).containsExactly("profile_created", "profile_synced",
                 "profile_synced");
         assertThat(Stored.of(caller, "activity").at("/2/details")).isEqualTo(Json.of("{\"changed\": [\"email\"]}"));
     }
 
     @Test
-    void whatTheTokenDoesNotSayIsKept() {
+    void fieldsThatTheTokenDoesNotMentionAreKept() {
+        // Given
         Caller caller = Caller.fresh();
-        signIn(Tokens.claims(caller.id()).claim("user_metadata", Map.of("full_name", "Ada", "avatar_url", "https://a/b.png")))
-                .then().statusCode(200);
+        granted(signIn(Tokens.claims(caller.id()).claim("user_metadata",
+                Map.of("full_name", "Ada", "avatar_url", "https://a/b.png"))));
 
+        // When
         Response answer = signIn(Tokens.claims(caller.id()).remove("email").remove("user_metadata"));
 
+        // Then
         assertThat(Json.without(Json.of(answer), "created_at", "updated_at", "last_active")).isEqualTo(Json.of("""
                 {"id": "%1$s", "email": "%1$s@example.org", "full_name": "Ada", "avatar_url": "https://a/b.png",
                  "subscription_tier": "free", "credits": 0}
@@ -166,23 +190,29 @@ class SignInResourceIT {
     }
 
     @Test
-    void namesThatOtherIssuersUseAreUnderstood() {
+    void claimNamesOfOtherIssuersAreUnderstood() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = signIn(Tokens.claims(caller.id()).remove("user_metadata")
                 .claim("name", "Ada").claim("picture", "https://example.org/ada.png"));
 
+        // Then
         assertThat(answer.<String> path("full_name")).isEqualTo("Ada");
         assertThat(answer.<String> path("avatar_url")).isEqualTo("https://example.org/ada.png");
     }
 
     @Test
-    void claimsThatAreTooLongAreNoReasonToRefuseTheUser() {
+    void claimsThatAreTooLongAreAccepted() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = signIn(Tokens.claims(caller.id()).claim("email", "a".repeat(300))
                 .claim("user_metadata", Map.of("full_name", EMOJI.repeat(256), "avatar_url", "x".repeat(8193))));
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(Json.of(answer).path("email").textValue()).isEqualTo("a".repeat(255));
         assertThat(Json.of(answer).path("full_name").textValue()).isEqualTo(EMOJI.repeat(255));
@@ -190,36 +220,45 @@ class SignInResourceIT {
     }
 
     @Test
-    void claimsOfAnyShapeAreNoReasonToRefuseTheUser() {
+    void claimsOfAnyShapeAreAccepted() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = signIn(Tokens.claims(caller.id()).remove("email")
                 .claim("user_metadata", List.of("full_name", 5)).claim("name", Map.of("first", "Ada")));
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.<String> path("email")).isEmpty();
     }
 
     @Test
-    void whatUsersSayOfThemselvesGivesThemNoRights() {
+    void metadataThatUsersWriteThemselvesGivesNoRights() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = signIn(Tokens.claims(caller.id()).claim("user_metadata", Map.of("full_name", "Ada",
                 "subscription_tier", "admin", "credits", 1_000_000, "role", "admin")).claim("subscription_tier", "admin"));
 
+        // Then
         assertThat(answer.<String> path("subscription_tier")).isEqualTo("free");
         assertThat(answer.<Integer> path("credits")).isZero();
     }
 
     @Test
     void aUserWhomTheIssuerWritesIsThereBeforeTheFirstRequest() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Sql.rows("""
                 insert into auth.users (id, email, raw_user_meta_data)
                 values (?, 'ada@example.org', '{"full_name": "Ada", "avatar_url": "https://example.org/ada.png"}')
                 """, caller.id());
 
+        // Then
         assertThat(Stored.of(caller)).isEqualTo(Json.of("""
                 {"profile": {"email": "ada@example.org", "full_name": "Ada", "avatar_url": "https://example.org/ada.png",
                              "subscription_tier": "free",
@@ -231,11 +270,14 @@ class SignInResourceIT {
 
     @Test
     void aUserWhomTheIssuerChangesHasTheChangedProfile() {
+        // Given
         Caller caller = Caller.fresh();
-        caller.signIn().then().statusCode(200);
+        caller.hasSignedIn();
 
+        // When
         Sql.rows("update auth.users set email = 'ada@example.org', last_sign_in_at = now() where id = ?", caller.id());
 
+        // Then
         assertThat(Stored.of(caller, "profile").path("email").textValue()).isEqualTo("ada@example.org");
         assertThat(Stored.of(caller, "profile").path("full_name").textValue()).isEqualTo("User " + caller.id());
         assertThat(Stored.of(caller, "activity").at("/1")).isEqualTo(Json.of("""
@@ -245,43 +287,53 @@ class SignInResourceIT {
 
     @Test
     void signingInLeavesEverythingElseOfTheUserAlone() {
+        // Given
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "A title").then().statusCode(201);
-        caller.post("s1", Map.of("id", "m1", "role", "user", "content", "Hello", "input_tokens", 2)).then().statusCode(201);
+        caller.hasSession("s1", "A title");
+        caller.hasMessage("s1", Map.of("id", "m1", "role", "user", "content", "Hello", "input_tokens", 2));
         JsonNode before = Stored.of(caller);
 
+        // When
         caller.signIn().then().statusCode(200);
 
+        // Then
         assertThat(Json.without(Stored.of(caller), "activity")).isEqualTo(Json.without(before, "activity"));
     }
 
     @Test
-    void somebodyElsesProfileIsLeftAlone() {
+    void signingInLeavesOtherProfilesAlone() {
+        // Given
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
-        ada.signIn().then().statusCode(200);
+        ada.hasSignedIn();
         String before = Stored.versions(ada);
 
+        // When
         signIn(Tokens.claims(bob.id()).claim("email", Tokens.email(ada.id()))).then().statusCode(200);
 
+        // Then
         assertThat(Stored.versions(ada)).isEqualTo(before);
         assertThat(Stored.of(bob, "profile").path("email").textValue()).isEqualTo(Tokens.email(ada.id()));
     }
 
     @Test
-    void whoSignsInOnManyDevicesAtOnceIsOneUser() throws Exception {
+    void signingInOnManyDevicesAtOnceCreatesOneUser() throws Exception {
+        // Given
         Caller caller = Caller.fresh();
         Callable<Response> signIn = caller::signIn;
 
+        // When
         List<Response> answers = allAtOnce(Collections.nCopies(8, signIn));
 
+        // Then
         assertThat(answers).hasSize(8)
                 .allSatisfy(answer -> assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200));
         assertThat(Json.texts(Stored.of(caller, "activity"), "action")).containsExactly("profile_created", "profile_synced");
     }
 
     @Test
-    void whoWritesFirstOnManyDevicesAtOnceIsOneUser() throws Exception {
+    void aFirstWriteOnManyDevicesAtOnceCreatesOneUser() throws Exception {
+        // Given
         Caller caller = Caller.fresh();
         List<Callable<Response>> writes = new ArrayList<>();
         for (int number = 0; number < 4; number++) {
@@ -290,71 +342,73 @@ class SignInResourceIT {
             writes.add(() -> caller.upload(List.of(Map.of("id", id + "-uploaded"))));
         }
 
+        // When
         List<Response> answers = allAtOnce(writes);
 
+        // Then
         assertThat(answers).allSatisfy(answer -> assertThat(answer.statusCode()).isIn(200, 201));
         assertThat(Json.texts(Stored.of(caller, "activity"), "action")).containsExactly("profile_created");
         assertThat(Stored.of(caller, "sessions")).hasSize(8);
         assertThat(Stored.of(caller, "usage").path("sessions_created").intValue()).isEqualTo(8);
     }
 
-    @Test
-    void aUserWhomTheIssuerNoLongerKnowsMayNotSignIn() {
-        Caller caller = Caller.fresh();
-
-        Response answer = whileUsersBelongToTheIssuer(caller::signIn);
-
-        assertProblem(answer, 403, "unknown_user");
-        assertThat(Stored.versions(caller)).isNull();
+    static Stream<Arguments> firstRequests() {
+        return Stream.of(
+                Arguments.of("signing in", (Function<Caller, Response>) Caller::signIn),
+                Arguments.of("writing", (Function<Caller, Response>) caller -> caller.createSession("s1", "A title")),
+                Arguments.of("clearing", (Function<Caller, Response>) Caller::clearAll));
     }
 
-    @Test
-    void aUserWhomTheIssuerNoLongerKnowsMayNotWrite() {
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("firstRequests")
+    void aUserWhomTheIssuerNoLongerKnowsIsRefused(String name, Function<Caller, Response> request) {
+        // Given
         Caller caller = Caller.fresh();
 
-        Response answer = whileUsersBelongToTheIssuer(() -> caller.createSession("s1", "A title"));
+        // When
+        Response answer = whileUsersBelongToTheIssuer(() -> request.apply(caller));
 
-        assertProblem(answer, 403, "unknown_user");
-        assertThat(Stored.versions(caller)).isNull();
-    }
-
-    @Test
-    void aUserWhomTheIssuerNoLongerKnowsMayNotClear() {
-        Caller caller = Caller.fresh();
-
-        Response answer = whileUsersBelongToTheIssuer(caller::clearAll);
-
+        // Then
         assertProblem(answer, 403, "unknown_user");
         assertThat(Stored.versions(caller)).isNull();
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "", "{}", "{\"email\": \"mallory@example.org\"}", "no JSON" })
-    void whatIsSentWithTheTokenDoesNotMatter(String body) {
+    void theBodyOfTheRequestDoesNotMatter(String body) {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().body(body).post("/api/auth/session");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.<String> path("email")).isEqualTo(Tokens.email(caller.id()));
     }
 
     @Test
     void aSlashAtTheEndOfThePathIsAccepted() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().post("/api/auth/session/");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
     }
 
     @ParameterizedTest
     @CsvSource({ "/api/auth/session", "/api/auth/session/" })
-    void withoutATokenNobodySignsIn(String path) {
+    void signingInWithoutATokenIsRefused(String path) {
+        // Given
         String usersBefore = Sql.value("select count(*)::text from auth.users");
 
+        // When
         Response answer = RestAssured.given().post(path);
 
+        // Then
         assertProblem(answer, 401, "unauthorized");
         assertThat(Sql.<String> value("select count(*)::text from auth.users")).isEqualTo(usersBefore);
     }
@@ -372,18 +426,5 @@ class SignInResourceIT {
 
     private static Response signIn(JwtClaimsBuilder claims) {
         return RestAssured.given().auth().oauth2(claims.sign(Tokens.secretKey())).post("/api/auth/session");
-    }
-
-    private static List<Response> allAtOnce(List<Callable<Response>> calls) throws Exception {
-        ExecutorService executor = Executors.newFixedThreadPool(calls.size());
-        try {
-            List<Response> answers = new ArrayList<>();
-            for (Future<Response> answer : executor.invokeAll(calls)) {
-                answers.add(answer.get());
-            }
-            return answers;
-        } finally {
-            executor.shutdownNow();
-        }
     }
 }

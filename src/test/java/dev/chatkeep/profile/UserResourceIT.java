@@ -1,5 +1,7 @@
 package dev.chatkeep.profile;
 
+import static dev.chatkeep.testsupport.AtOnce.allAtOnce;
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -8,9 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import java.util.concurrent.Callable;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,11 +38,14 @@ class UserResourceIT {
     // ---- What a front end starts with
 
     @Test
-    void aUserWhoHasNeverBeenSeenGetsAnEmptyStart() {
+    void aNewUserStartsWithEmptyData() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response data = caller.request().get("/api/user/data");
 
+        // Then
         assertThat(data.statusCode()).isEqualTo(200);
         JsonNode body = Json.of(data);
         assertThat(Json.without(body, "allTime", "availableModels", "timestamps")).isEqualTo(
@@ -61,12 +64,15 @@ class UserResourceIT {
     }
 
     @Test
-    void whatIsUsedTodayIsThere() {
+    void theUsageOfTodayIsShown() {
+        // Given
         Caller caller = Caller.fresh();
         exchange(caller);
 
+        // When
         JsonNode data = Json.of(caller.request().get("/api/user/data"));
 
+        // Then
         assertThat(data.path("today")).isEqualTo(Json.of("""
                 {"messages_sent": 1, "messages_received": 1, "input_tokens": 3, "output_tokens": 7, "total_tokens": 10,
                  "models_used": {"m/one:free": 1}, "sessions_created": 1, "active_minutes": 1}"""));
@@ -75,33 +81,41 @@ class UserResourceIT {
     }
 
     @Test
-    void whatIsUsedByOthersIsNot() {
+    void theUsageOfOthersIsNotShown() {
+        // Given
         exchange(Caller.fresh());
         Caller caller = Caller.fresh();
 
+        // When
         JsonNode data = Json.of(caller.request().get("/api/user/data"));
 
+        // Then
         assertThat(data.at("/today/messages_sent").intValue()).isZero();
         assertThat(data.at("/profile/email").textValue()).isEqualTo(Tokens.email(caller.id()));
     }
 
     @Test
-    void theModelsOfTheTierAreThere() {
+    void theModelsOfTheTierAreListed() {
+        // Given
         String free = model("free", true);
         String pro = model("pro", true);
         String closed = model("free", false);
 
+        // When
         JsonNode data = Json.of(Caller.fresh().request().get("/api/user/data"));
 
+        // Then
         assertThat(Json.texts(data.path("availableModels"), "model_id")).contains(free).doesNotContain(pro, closed);
     }
 
     @ParameterizedTest
     @CsvSource({ "GET, /api/user/data", "PUT, /api/user/data", "GET, /api/user/profile", "POST, /api/user/sync",
             "GET, /api/user/activity" })
-    void withoutATokenThereIsNothing(String method, String path) {
+    void aRequestWithoutATokenIsRefused(String method, String path) {
+        // When
         Response answer = RestAssured.given().contentType("application/json").request(method, path);
 
+        // Then
         assertProblem(answer, 401, "unauthorized");
     }
 
@@ -109,14 +123,17 @@ class UserResourceIT {
 
     @Test
     void sectionsAreMergedIntoWhatIsStored() {
+        // Given
         Caller caller = Caller.fresh();
         put(caller,
                 "{\"ui\": {\"theme\": \"dark\", \"panel\": {\"left\": 1, \"list\": [1, 2]}}, \"session\": {\"sort\": \"new\"}}");
 
+        // When
         Response changed = put(caller,
                 """
                         {"ui": {"panel": {"right": null, "list": [3]}, "n": 123456789012345678901234567890.125}, "model": {"temperature": 2}}""");
 
+        // Then
         assertThat(changed.statusCode()).isEqualTo(200);
         assertThat(changed.asString()).contains("123456789012345678901234567890.125");
         assertThat(Json.without(Json.of(changed).at("/preferences/ui"), "n")).isEqualTo(Json.of("""
@@ -127,13 +144,16 @@ class UserResourceIT {
 
     @Test
     void theModelSectionChangesWhatItNames() {
+        // Given
         Caller caller = Caller.fresh();
         String model = model("free", true);
         put(caller,
                 "{\"model\": {\"temperature\": 0.25, \"system_prompt\": \"Be brief.\", \"allowed_models\": [\"a\", \"b/c:d\"]}}");
 
+        // When
         Response changed = put(caller, "{\"model\": {\"default_model\": \"" + model + "\", \"system_prompt\": null}}");
 
+        // Then
         assertThat(Json.of(changed).at("/preferences/model")).isEqualTo(Json.of("""
                 {"default_model": "%s", "temperature": 0.25, "system_prompt": null, "allowed_models": ["a", "b/c:d"]}""",
                 model));
@@ -141,24 +161,30 @@ class UserResourceIT {
 
     @Test
     void nullClearsTheDefaultModel() {
+        // Given
         Caller caller = Caller.fresh();
         put(caller, "{\"model\": {\"default_model\": \"" + model("free", true) + "\"}}");
 
+        // When
         Response changed = put(caller, "{\"model\": {\"default_model\": null}}");
 
+        // Then
         assertThat(Json.of(changed).at("/preferences/model/default_model").isNull()).isTrue();
     }
 
     @ParameterizedTest
     @CsvSource({ "pro, true", "free, false", "none, true" })
-    void aModelThatTheTierDoesNotOpenIsNoDefault(String tier, boolean active) {
+    void aModelThatTheTierDoesNotOpenCannotBeTheDefault(String tier, boolean active) {
+        // Given
         Caller caller = Caller.fresh();
         put(caller, "{\"ui\": {\"kept\": 1}}");
         String model = tier.equals("none") ? "no/such-model" : model(tier, active);
         String before = Stored.versions(caller);
 
+        // When
         Response refused = put(caller, "{\"ui\": {\"lost\": 1}, \"model\": {\"default_model\": \"" + model + "\"}}");
 
+        // Then
         assertFields(refused, 422, "model.default_model is not a model that your tier opens");
         assertThat(Stored.versions(caller)).isEqualTo(before);
     }
@@ -166,8 +192,10 @@ class UserResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "0", "0.0", "0.7000000000000001", "1.99", "2", "2.0" })
     void theTemperatureGoesFromZeroToTwo(String temperature) {
+        // When
         Response changed = put(Caller.fresh(), "{\"model\": {\"temperature\": " + temperature + "}}");
 
+        // Then
         assertThat(changed.statusCode()).isEqualTo(200);
     }
 
@@ -195,27 +223,33 @@ class UserResourceIT {
             "[] | has the wrong type",
             "5 | has the wrong type" })
     void whatIsWrongIsRefusedWithItsName(String body, String complaint) {
+        // Given
         Caller caller = Caller.fresh();
         put(caller, "{\"ui\": {\"kept\": 1}}");
         String before = Stored.versions(caller);
 
+        // When
         Response refused = put(caller, body);
 
+        // Then
         assertFields(refused, 422, complaint);
         assertThat(Stored.versions(caller)).isEqualTo(before);
     }
 
     @ParameterizedTest
     @CsvSource({ "'{', invalid_request", "'{} {}', invalid_request", "'', missing_field", "null, missing_field" })
-    void whatIsNoChangeAtAllIsMalformed(String body, String code) {
+    void aBodyThatIsNotAChangeIsMalformed(String body, String code) {
+        // When
         Response refused = put(Caller.fresh(), body);
 
+        // Then
         assertProblem(refused, 400, code);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "ui", "session", "model" })
     void aSectionMayHaveSixteenKibibytes(String section) {
+        // Given
         Caller caller = Caller.fresh();
         String key = section.equals("model") ? "system_prompt" : "key";
         // What is stored of the model section has all its fields.
@@ -224,56 +258,63 @@ class UserResourceIT {
                 : "{\"key\":\"\"}".length();
         String most = "x".repeat(16_384 - frame);
 
+        // When
         Response stored = put(caller, "{\"" + section + "\": {\"" + key + "\": \"" + most + "\"}}");
         Response refused = put(caller, "{\"" + section + "\": {\"" + key + "\": \"" + most + "x\"}}");
 
+        // Then
         assertThat(stored.statusCode()).isEqualTo(200);
         assertProblem(refused, 422, "invalid_field");
         assertThat(Json.of(refused).at("/errors/0/field").textValue()).isEqualTo(section);
     }
 
     @Test
-    void aSectionMayNotGrowBeyondThatEither() {
+    void aSectionMayNotGrowBeyondSixteenKibibytes() {
+        // Given
         Caller caller = Caller.fresh();
         put(caller, "{\"ui\": {\"one\": \"" + "x".repeat(9_000) + "\"}}");
 
+        // When
         Response refused = put(caller, "{\"session\": {\"a\": 1}, \"ui\": {\"two\": \"" + "x".repeat(9_000) + "\"}}");
 
+        // Then
         assertFields(refused, 422, "ui must have at most 16384 bytes, with what is stored already");
         assertThat(Json.of(caller.request().get("/api/user/data")).at("/preferences/session")).isEqualTo(Json.of("{}"));
     }
 
     @Test
-    void aRequestThatNoChangeNeedsIsTooLarge() {
+    void aRequestLargerThanAnyChangeIsRefused() {
+        // When
         Response refused = put(Caller.fresh(), "{\"ui\": {\"a\": \"" + "x".repeat(300_000) + "\"}}");
 
+        // Then
         assertProblem(refused, 413, "too_large");
     }
 
     @Test
     void devicesThatChangeDifferentKeysAtOnceLoseNone() throws Exception {
+        // Given
         Caller caller = Caller.fresh();
-        ExecutorService executor = Executors.newFixedThreadPool(12);
-        List<Future<?>> devices = new ArrayList<>();
+        List<Callable<Void>> devices = new ArrayList<>();
         for (int device = 0; device < 12; device++) {
             int number = device;
-            devices.add(executor.submit(() -> {
+            devices.add(() -> {
                 for (int i = 0; i < 10; i++) {
                     String section = number % 2 == 0 ? "ui" : "session";
-                    put(caller, "{\"" + section + "\": {\"d" + number + "\": {\"k" + i + "\": " + i + "}}, \"model\": {"
+                    granted(put(caller, "{\"" + section + "\": {\"d" + number + "\": {\"k" + i + "\": " + i + "}}, \"model\": {"
                             + (number % 3 == 0 ? "\"temperature\": 0.5"
                                     : number % 3 == 1 ? "\"system_prompt\": \"x\""
                                             : "\"allowed_models\": [\"m\"]")
-                            + "}}").then().statusCode(200);
+                            + "}}"));
                 }
-            }));
+                return null;
+            });
         }
 
-        for (Future<?> device : devices) {
-            device.get();
-        }
+        // When
+        allAtOnce(devices);
 
-        executor.shutdown();
+        // Then
         JsonNode preferences = Json.of(caller.request().get("/api/user/data")).path("preferences");
         for (int device = 0; device < 12; device++) {
             JsonNode section = preferences.path(device % 2 == 0 ? "ui" : "session").path("d" + device);
@@ -288,45 +329,57 @@ class UserResourceIT {
     // ---- Profile and activity
 
     @Test
-    void theCompleteProfileIsThatOfTheFunction() {
+    void theProfileIsTheCompleteOneFromTheDatabase() {
+        // Given
         Caller caller = Caller.fresh();
         exchange(caller);
 
+        // When
         Response profile = caller.request().get("/api/user/profile");
 
+        // Then
         assertThat(Json.of(profile)).isEqualTo(Json.of(Sql.<String> value("select public.get_user_complete_profile(?)::text",
                 caller.id())));
     }
 
     @Test
-    void theProfileOfAUserWhoHasNeverBeenSeenIsMade() {
+    void theProfileOfANewUserIsCreated() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response profile = caller.request().get("/api/user/profile");
 
+        // Then
         assertThat(Json.of(profile).path("id").textValue()).isEqualTo(caller.id().toString());
     }
 
     @Test
     void syncBringsTheProfileToWhatTheAuthenticationServiceSays() {
+        // Given
         Caller caller = Caller.fresh();
         caller.signIn();
         Sql.rows("update public.profiles set full_name = 'Old' where id = ?", caller.id());
 
+        // When
         Response synced = caller.request().post("/api/user/sync");
 
+        // Then
         assertThat(Json.of(synced)).isEqualTo(Json.of("""
                 {"success": true, "updated": true, "changes": {"full_name": {"old": "Old", "new": "User %s"}}}""",
                 caller.id()));
     }
 
     @Test
-    void activityNamesWhereItCameFrom() {
+    void activityRecordsWhereItCameFrom() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         caller.request().header("User-Agent", "Test/1.0").header("X-Forwarded-For", "203.0.113.7").body("{\"ui\": {\"a\": 1}}")
                 .put("/api/user/data").then().statusCode(200);
 
+        // Then
         JsonNode newest = Json.of(caller.request().get("/api/user/activity")).at("/activities/0");
         assertThat(Json.without(newest, "id", "timestamp")).isEqualTo(Json.of("""
                 {"action": "preferences_updated", "resource_type": "profile", "resource_id": "%s",
@@ -336,17 +389,21 @@ class UserResourceIT {
     }
 
     @Test
-    void aUserAgentOfAnyLengthAndKindIsNoError() {
+    void aUserAgentOfAnyLengthAndKindIsAccepted() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         caller.request().header("User-Agent", "é".repeat(3_000)).post("/api/auth/session").then().statusCode(200);
 
+        // Then
         assertThat(Sql.<Integer> value("select char_length(user_agent) from public.user_activity_log where user_id = ?",
                 caller.id())).isEqualTo(1_024);
     }
 
     @Test
-    void activityComesInPagesNewestFirst() {
+    void activityIsPagedNewestFirst() {
+        // Given
         Caller caller = Caller.fresh();
         caller.signIn();
         Caller.fresh().signIn();
@@ -354,18 +411,22 @@ class UserResourceIT {
                 "insert into public.user_activity_log (user_id, action, timestamp) select ?, 'a' || n, timestamptz '2026-01-01'"
                         + " + (n / 3) * interval '1 microsecond' from generate_series(1, 10) n",
                 caller.id());
-        List<String> all = new ArrayList<>();
+        List<JsonNode> pages = new ArrayList<>();
         String cursor = null;
 
+        // When
         do {
             var request = caller.request().queryParam("limit", 4);
             JsonNode page = Json
                     .of((cursor == null ? request : request.queryParam("cursor", cursor)).get("/api/user/activity"));
-            assertThat(page.path("count").intValue()).isEqualTo(page.path("activities").size()).isPositive();
-            all.addAll(Json.texts(page.path("activities"), "action"));
+            pages.add(page);
             cursor = page.path("next_cursor").textValue();
         } while (cursor != null);
 
+        // Then
+        assertThat(pages).allSatisfy(page -> assertThat(page.path("count").intValue())
+                .isEqualTo(page.path("activities").size()).isPositive());
+        List<String> all = pages.stream().flatMap(page -> Json.texts(page.path("activities"), "action").stream()).toList();
         assertThat(all).hasSize(11).startsWith("profile_created").doesNotHaveDuplicates();
         assertThat(Sql.rows("select action from public.user_activity_log where user_id = ? order by timestamp desc, id desc",
                 caller.id()).stream().map(row -> row.get("action"))).containsExactlyElementsOf(all);
@@ -373,9 +434,11 @@ class UserResourceIT {
 
     @ParameterizedTest
     @CsvSource({ "limit, 0", "limit, 1001", "limit, x", "cursor, x", "cursor, WzEsMl0", "cursor, WzEsImEiXQ" })
-    void aPageThatThereIsNotIsRefused(String parameter, String value) {
+    void anImpossiblePageIsRefused(String parameter, String value) {
+        // When
         Response refused = Caller.fresh().request().queryParam(parameter, value).get("/api/user/activity");
 
+        // Then
         assertThat(refused.statusCode()).isEqualTo(422);
         assertThat(Json.of(refused).path("code").textValue()).isIn("invalid_field", "invalid_parameter", "invalid_cursor");
     }

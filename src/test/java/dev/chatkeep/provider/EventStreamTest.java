@@ -44,8 +44,10 @@ class EventStreamTest {
     @ParameterizedTest
     @MethodSource("bodies")
     void anyCutGivesTheSameEvents(String body, List<String> events) {
+        // When
         byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
 
+        // Then
         for (int size = 1; size <= bytes.length + 1; size++) {
             assertThat(cut(bytes, size)).as("pieces of %d bytes", size).isEqualTo(events);
         }
@@ -53,8 +55,10 @@ class EventStreamTest {
 
     @Test
     void aDocumentMayFollowWhiteSpace() {
+        // When
         byte[] bytes = " \r\n\t\n{\"a\": 1}".getBytes(StandardCharsets.UTF_8);
 
+        // Then
         for (int size = 1; size <= bytes.length; size++) {
             assertThat(cut(bytes, size)).as("pieces of %d bytes", size).hasSize(1)
                     .allMatch(data -> data.strip().equals("{\"a\": 1}"));
@@ -63,11 +67,14 @@ class EventStreamTest {
 
     @Test
     void anEventComesOutAsSoonAsItIsComplete() {
+        // Given
         List<String> events = new ArrayList<>();
         EventStream stream = new EventStream(events::add);
 
+        // When
         stream.accept(Buffer.buffer("data: a\n\ndata: b\n"));
 
+        // Then
         assertThat(events).containsExactly("a");
     }
 

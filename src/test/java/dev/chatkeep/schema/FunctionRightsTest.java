@@ -1,14 +1,15 @@
 package dev.chatkeep.schema;
 
-import static dev.chatkeep.schema.SqlCaller.INSUFFICIENT_PRIVILEGE;
-import static dev.chatkeep.schema.SqlCaller.SUCCESS;
-import static dev.chatkeep.schema.SqlCaller.json;
+import static dev.chatkeep.testsupport.SqlCaller.INSUFFICIENT_PRIVILEGE;
+import static dev.chatkeep.testsupport.SqlCaller.SUCCESS;
+import static dev.chatkeep.testsupport.SqlCaller.json;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -18,13 +19,16 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.BesideOthers;
+import dev.chatkeep.testsupport.MigratedDatabase;
 import dev.chatkeep.testsupport.PostgresServer;
+import dev.chatkeep.testsupport.SqlCaller;
 
 /** Who may call what of schema chatkeep, beyond what {@link RowLevelSecurityTest} has of conversations. */
 @BesideOthers
@@ -124,6 +128,20 @@ class FunctionRightsTest {
         return Stream.of(functionsOfAUser(), functionsOfAdministrators(), functionsOfNobody()).flatMap(List::stream);
     }
 
+    static Stream<Arguments> allowedCalls() {
+        return Stream.concat(
+                calls(functionsOfAUser().stream(), Who.BOB, Who.ADMINISTRATOR, Who.SERVICE),
+                calls(functionsOfAdministrators().stream(), Who.ADMINISTRATOR, Who.SERVICE));
+    }
+
+    static Stream<Arguments> internalCalls() {
+        return calls(functionsOfNobody().stream(), Who.ANN, Who.ADMINISTRATOR, Who.SERVICE);
+    }
+
+    static Stream<Arguments> callsByNobody() {
+        return calls(allFunctions(), Who.WITHOUT_CLAIMS, Who.WITHOUT_A_ROLE, Who.ANON);
+    }
+
     /** What users may call besides: about nobody but the caller, or tested in {@link RowLevelSecurityTest}. */
     private static final Set<String> OTHERS = Set.of("claims", "caller_role", "is_service", "is_admin", "require_caller",
             "require_admin", "require_account", "actor", "iso", "tier_rank", "open_models", "schema_version", "json_bytes",
@@ -139,136 +157,84 @@ class FunctionRightsTest {
     @ParameterizedTest
     @MethodSource("functionsOfAUser")
     void noUserActsForAnother(String sql) {
+        // Given
         Map<String, Object> before = rowsOf(bobId);
 
+        // When
         String state = ann.state(sql, bobId);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
         assertThat(rowsOf(bobId)).isEqualTo(before);
     }
 
     @ParameterizedTest
     @MethodSource("functionsOfAUser")
-    void aMissingUserIsNotTheCaller(String sql) {
+    void aMissingUserIsNotTakenForTheCaller(String sql) {
+        // Given
         SqlCaller nobody = database.as("authenticated", "{}");
 
+        // When
         String state = nobody.state(sql, (Object) null);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
-    @MethodSource("functionsOfAUser")
-    void usersActForThemselves(String sql) {
-        String state = database.user(bobId).state(sql, bobId);
+    @MethodSource("allowedCalls")
+    void thoseWhomAFunctionIsForMayCallIt(Who who, String sql) {
+        // When
+        String state = state(who.caller(this), sql, bobId);
 
-        assertThat(state).isEqualTo(SUCCESS);
-    }
-
-    @ParameterizedTest
-    @MethodSource("functionsOfAUser")
-    void administratorsActForUsers(String sql) {
-        String state = database.admin(annId).state(sql, bobId);
-
-        assertThat(state).isEqualTo(SUCCESS);
-    }
-
-    @ParameterizedTest
-    @MethodSource("functionsOfAUser")
-    void theServiceActsForUsers(String sql) {
-        String state = database.service().state(sql, bobId);
-
+        // Then
         assertThat(state).isEqualTo(SUCCESS);
     }
 
     @ParameterizedTest
     @MethodSource("functionsOfAdministrators")
-    void usersAreNoAdministrators(String sql) {
+    void usersMayNotCallFunctionsOfAdministrators(String sql) {
+        // Given
         Map<String, Object> before = rowsOf(annId);
 
+        // When
         String state = ann.state(sql.formatted(annId));
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
         assertThat(rowsOf(annId)).isEqualTo(before);
     }
 
     @ParameterizedTest
     @MethodSource("functionsOfAdministrators")
-    void theTierNamedAdminMakesNoAdministrator(String sql) {
+    void theTierNamedAdminDoesNotMakeAnAdministrator(String sql) {
+        // Given
         UUID id = database.newUser("admin");
 
+        // When
         String state = database.user(id).state(sql.formatted(id));
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
-    @MethodSource("functionsOfAdministrators")
-    void administratorsMayCallWhatIsForThem(String sql) {
-        String state = database.admin(annId).state(sql.formatted(bobId));
+    @MethodSource("internalCalls")
+    void nobodyMayCallInternalFunctions(Who who, String sql) {
+        // When
+        String state = state(who.caller(this), sql, annId);
 
-        assertThat(state).isEqualTo(SUCCESS);
-    }
-
-    @ParameterizedTest
-    @MethodSource("functionsOfAdministrators")
-    void theServiceMayCallWhatIsForAdministrators(String sql) {
-        String state = database.service().state(sql.formatted(bobId));
-
-        assertThat(state).isEqualTo(SUCCESS);
-    }
-
-    @ParameterizedTest
-    @MethodSource("functionsOfNobody")
-    void noUserCallsWhatOthersAreBuiltOf(String sql) {
-        String state = ann.state(sql.formatted(annId));
-
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
-    @MethodSource("functionsOfNobody")
-    void noAdministratorCallsWhatOthersAreBuiltOf(String sql) {
-        String state = database.admin(annId).state(sql.formatted(annId));
+    @MethodSource("callsByNobody")
+    void aCallerWithoutAnIdentityMayCallNothing(Who who, String sql) {
+        // When
+        String state = who.caller(this).state(with(sql, bobId));
 
-        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
-    }
-
-    @ParameterizedTest
-    @MethodSource("functionsOfNobody")
-    void notEvenTheServiceCallsWhatOthersAreBuiltOf(String sql) {
-        String state = database.service().state(sql.formatted(annId));
-
-        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
-    }
-
-    @ParameterizedTest
-    @MethodSource("allFunctions")
-    void nothingWorksWithoutClaims(String sql) {
-        SqlCaller nobody = database.as("authenticated", "");
-
-        String state = nobody.state(with(sql, bobId));
-
-        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
-    }
-
-    @ParameterizedTest
-    @MethodSource("allFunctions")
-    void nothingWorksWithoutTakingOnARole(String sql) {
-        SqlCaller login = database.login(PostgresServer.LOGIN);
-
-        String state = login.state(with(sql, bobId));
-
-        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
-    }
-
-    @ParameterizedTest
-    @MethodSource("allFunctions")
-    void nothingWorksForAnon(String sql) {
-        SqlCaller anon = new SqlCaller(database.server(), database.name(), "postgres", "anon", "{\"role\": \"anon\"}");
-
-        String state = anon.state(with(sql, bobId));
-
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
@@ -280,32 +246,41 @@ class FunctionRightsTest {
             "select chatkeep.checkpoint_completions('[]', 60)",
             "select chatkeep.recover_completions(1)" })
     void cacheAndRunningCallsAreForTheServiceAlone(String sql) {
+        // Given
         List<SqlCaller> callers = List.of(ann, database.admin(annId), database.as("authenticated", ""), database.service());
 
+        // When
         List<String> states = callers.stream().map(caller -> caller.state(sql)).toList();
 
+        // Then
         assertThat(states).containsExactly(INSUFFICIENT_PRIVILEGE, INSUFFICIENT_PRIVILEGE, INSUFFICIENT_PRIVILEGE, SUCCESS);
     }
 
     @Test
     void nobodyIsShownTheDataOfAnother() {
+        // When
         Object data = ann.value("select chatkeep.user_data(?)", bobId);
 
+        // Then
         assertThat(data).isNull();
     }
 
     @Test
     void nobodyIsShownTheCallsOfAnother() {
+        // Given
         database.service().rows("select chatkeep.begin_completion(?, '{\"id\": \"r1\", \"model\": \"gpt\","
                 + " \"lease_seconds\": 60, \"prompt_tokens\": 0}')", bobId);
 
+        // When
         Object call = ann.value("select chatkeep.completion(?, 'r1')", bobId);
 
+        // Then
         assertThat(call).isNull();
     }
 
     @Test
     void nobodyRecognisesTheAnswersOfAnother() {
+        // Given
         SqlCaller bob = database.user(bobId);
         bob.rows("select chatkeep.begin_completion(?, ?::jsonb)", bobId, json("""
                 {'id': 'r1', 'model': 'gpt', 'lease_seconds': 60, 'prompt_tokens': 0, 'session_id': 's1',
@@ -316,6 +291,7 @@ class FunctionRightsTest {
                 """).toString());
         Map<String, Object> before = rowsOf(bobId);
 
+        // When
         List<String> ids = ann.column(
                 """
                         select r.id from unnest(chatkeep.recognise_answers(?, array(select m from chatkeep.read_messages(1, 's1',
@@ -323,33 +299,48 @@ class FunctionRightsTest {
                         """,
                 bobId);
 
+        // Then
         assertThat(ids).containsExactly("a1");
         assertThat(rowsOf(bobId)).isEqualTo(before);
     }
 
     @Test
     void usersCannotMakeThemselvesAdministratorsThroughPreferences() {
+        // When
         JsonNode data = ann.value("""
                 select chatkeep.put_user_data(?, '{"model": {"subscription_tier": "admin", "credits": 1000}}') -> 'profile'
                 """, annId);
 
+        // Then
         assertThat(data.get("subscription_tier")).isEqualTo(json("'free'"));
         assertThat(data.get("credits")).isEqualTo(json("0"));
     }
 
     @Test
     void everyFunctionThatUsersMayCallIsAmongThoseTestedHere() {
+        // Given
         Set<String> tested = Stream.of(functionsOfAUser(), functionsOfAdministrators()).flatMap(List::stream)
                 .filter(sql -> sql.contains("chatkeep.")).map(FunctionRightsTest::name)
                 .collect(Collectors.toSet());
         tested.addAll(OTHERS);
 
+        // When
         List<String> granted = database.superuser().column("""
                 select distinct proname::text from pg_proc
                  where pronamespace = 'chatkeep'::regnamespace and has_function_privilege('authenticated', oid, 'execute')
                 """);
 
+        // Then
         assertThat(granted).containsExactlyInAnyOrderElementsOf(tested);
+    }
+
+    private static Stream<Arguments> calls(Stream<String> functions, Who... callers) {
+        return functions.flatMap(sql -> Stream.of(callers).map(who -> Arguments.of(who, sql)));
+    }
+
+    /** How the call about the user ends. */
+    private static String state(SqlCaller caller, String sql, UUID id) {
+        return sql.contains("?") ? caller.state(sql, id) : caller.state(sql.formatted(id));
     }
 
     /** The name of the function that a statement calls. */
@@ -378,5 +369,27 @@ class FunctionRightsTest {
                         """,
                         id)
                 .get(0);
+    }
+
+    /** Ann is a user, Bob the user whom the calls are about, and the last three are nobody. */
+    private enum Who {
+
+        ANN(test -> test.ann),
+        BOB(test -> database.user(test.bobId)),
+        ADMINISTRATOR(test -> database.admin(test.annId)),
+        SERVICE(test -> database.service()),
+        WITHOUT_CLAIMS(test -> database.as("authenticated", "")),
+        WITHOUT_A_ROLE(test -> database.login(PostgresServer.LOGIN)),
+        ANON(test -> new SqlCaller(database.server(), database.name(), "postgres", "anon", "{\"role\": \"anon\"}"));
+
+        private final Function<FunctionRightsTest, SqlCaller> caller;
+
+        Who(Function<FunctionRightsTest, SqlCaller> caller) {
+            this.caller = caller;
+        }
+
+        SqlCaller caller(FunctionRightsTest test) {
+            return caller.apply(test);
+        }
     }
 }

@@ -29,8 +29,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import dev.chatkeep.testsupport.BesideOthers;
+import dev.chatkeep.testsupport.MigratedDatabase;
 import dev.chatkeep.testsupport.OlderPostgres;
 import dev.chatkeep.testsupport.PostgresServer;
+import dev.chatkeep.testsupport.SqlCaller;
 
 /** Roles belong to the whole server, so tests that need servers without them, or with odd ones, start their own. */
 @BesideOthers
@@ -57,10 +59,13 @@ class MigrationTest {
     @ParameterizedTest
     @ValueSource(ints = { 15, 16, 17, OlderPostgres.NEWEST })
     void migratesAnEmptyDatabaseOfEachSupportedVersion(int majorVersion) {
+        // Given
         MigratedDatabase database = MigratedDatabase.empty(SERVERS.computeIfAbsent(majorVersion, OlderPostgres::start));
 
+        // When
         MigrateResult result = database.migrate();
 
+        // Then
         assertThat(result.success).isTrue();
         assertThat(result.migrationsExecuted).isEqualTo(migrations);
         assertThat(database.superuser().<Integer> value("select current_setting('server_version_num')::int / 10000"))
@@ -70,16 +75,19 @@ class MigrationTest {
     @ParameterizedTest
     @ValueSource(ints = { 15, 16, 17, OlderPostgres.NEWEST })
     void theServiceWorksOnEachSupportedVersion(int majorVersion) {
+        // Given
         MigratedDatabase database = MigratedDatabase.create(SERVERS.computeIfAbsent(majorVersion, OlderPostgres::start));
         UUID id = database.newUser();
         SqlCaller user = database.user(id);
 
+        // When
         user.rows("select public.sync_user_conversations(?, ?::jsonb)", id, """
                 [{"id": "c1", "title": "Lisbon", "messages": [
                     {"id": "m1", "role": "user", "content": "What should I see?", "input_tokens": 5},
                     {"id": "m2", "role": "assistant", "content": "The castle.", "model": "gpt", "output_tokens": 7}]}]
                 """);
 
+        // Then
         assertThat(user.rows("select title, message_count, total_tokens, last_model from public.chat_sessions"))
                 .containsExactly(Map.of("title", "Lisbon", "message_count", 2, "total_tokens", 12L, "last_model", "gpt"));
         assertThat(database.login(PostgresServer.LOGIN).state("select from public.chat_sessions"))
@@ -88,26 +96,33 @@ class MigrationTest {
 
     @Test
     void migratingAgainChangesNothing() {
+        // Given
         MigratedDatabase database = MigratedDatabase.create();
 
+        // When
         MigrateResult result = database.migrate();
 
+        // Then
         assertThat(result.success).isTrue();
         assertThat(result.migrationsExecuted).isZero();
     }
 
     @RepeatedTest(5)
     void twoInstancesMayMigrateAtTheSameTime() throws Exception {
+        // Given
         MigratedDatabase database = MigratedDatabase.empty();
 
+        // When
         List<MigrateResult> results = MigratedDatabase.together(2, instance -> database::migrate);
 
+        // Then
         assertThat(results).allMatch(result -> result.success)
                 .extracting(result -> result.migrationsExecuted).containsExactlyInAnyOrder(0, migrations);
     }
 
     @Test
     void fourDatabasesOfAServerWithoutTheRolesMayMigrateAtTheSameTime() throws Exception {
+        // Given
         try (PostgresServer server = PostgresServer.start()) {
             List<MigratedDatabase> databases = List.of(
                     MigratedDatabase.empty(server),
@@ -115,8 +130,10 @@ class MigrationTest {
                     MigratedDatabase.empty(server),
                     MigratedDatabase.empty(server));
 
+            // When
             List<MigrateResult> results = MigratedDatabase.together(4, instance -> databases.get(instance)::migrate);
 
+            // Then
             assertThat(results).allMatch(result -> result.success).extracting(result -> result.migrationsExecuted)
                     .containsOnly(migrations);
         }
@@ -125,6 +142,7 @@ class MigrationTest {
     @ParameterizedTest
     @ValueSource(ints = { 15, OlderPostgres.NEWEST })
     void migratesWhereTheRolesExistAlready(int majorVersion) throws Exception {
+        // Given
         try (PostgresServer server = OlderPostgres.start(majorVersion)) {
             asSuperuser(server, """
                     create role anon;
@@ -135,8 +153,10 @@ class MigrationTest {
                     """);
             MigratedDatabase database = MigratedDatabase.empty(server);
 
+            // When
             MigrateResult result = database.migrate();
 
+            // Then
             assertThat(result.migrationsExecuted).isEqualTo(migrations);
             assertThat(database.superuser().rows("""
                     select pg_has_role('chatkeep_app', r, 'member') as member, pg_has_role('chatkeep_app', r, 'usage') as usage
@@ -151,6 +171,7 @@ class MigrationTest {
     @ParameterizedTest
     @ValueSource(ints = { 15, OlderPostgres.NEWEST })
     void migratesWhereAnAdministratorHasPreparedTheLogin(int majorVersion) throws Exception {
+        // Given
         try (PostgresServer server = OlderPostgres.start(majorVersion)) {
             asSuperuser(server, """
                     create role anon;
@@ -161,20 +182,25 @@ class MigrationTest {
                     """);
             MigratedDatabase database = MigratedDatabase.empty(server);
 
+            // When
             MigrateResult result = database.migrate();
 
+            // Then
             assertThat(result.migrationsExecuted).isEqualTo(migrations);
         }
     }
 
     @Test
     void saysWhatToDoWhereTheOwnerMayNotGrantTheRoles() throws Exception {
+        // Given
         try (PostgresServer server = PostgresServer.start()) {
             asSuperuser(server, "create role authenticated; create role service_role; create role anon");
             MigratedDatabase database = MigratedDatabase.empty(server);
 
+            // When
             Throwable refusal = catchThrowable(database::migrate);
 
+            // Then
             assertThat(refusal).isInstanceOf(FlywayException.class).hasMessageContainingAll(
                     "the owner of the schema may not grant role authenticated to chatkeep_app",
                     "Run once as an administrator: ");
@@ -188,15 +214,49 @@ class MigrationTest {
             "create role anon; create role authenticated; create role service_role; create role chatkeep_app login inherit;"
                     + " grant authenticated, service_role to chatkeep_app" })
     void migratesOnceAnAdministratorHasDoneWhatItSaid(String roles) throws Exception {
+        // Given
         try (PostgresServer server = PostgresServer.start()) {
             asSuperuser(server, roles);
             MigratedDatabase database = MigratedDatabase.empty(server);
             doWhatIsAsked(server, database);
 
+            // When
             MigrateResult result = database.migrate();
 
+            // Then
             assertThat(result.migrationsExecuted).isZero();
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "superuser", "bypassrls" })
+    void refusesALoginThatNoPolicyWouldBind(String attribute) throws Exception {
+        // Given
+        try (PostgresServer server = PostgresServer.start()) {
+            asSuperuser(server, "create role chatkeep_app login noinherit " + attribute);
+            MigratedDatabase database = MigratedDatabase.empty(server);
+
+            // When
+            Throwable refusal = catchThrowable(database::migrate);
+
+            // Then
+            assertThat(refusal).isInstanceOf(FlywayException.class)
+                    .hasMessageContaining("role chatkeep_app must be neither a superuser nor BYPASSRLS");
+        }
+    }
+
+    @Test
+    void leavesTablesOfOthersInThePublicSchemaAlone() throws SQLException {
+        // Given
+        MigratedDatabase database = MigratedDatabase.empty();
+        database.superuser().rows("create table public.guests as select 'Ada' as name");
+
+        // When
+        MigrateResult result = database.migrate();
+
+        // Then
+        assertThat(result.migrationsExecuted).isEqualTo(migrations);
+        assertThat(database.superuser().<String> column("select name from public.guests")).containsExactly("Ada");
     }
 
     /** Migrates and, as an administrator, does what refusals ask for, until there is none or one repeats itself. */
@@ -210,31 +270,6 @@ class MigrationTest {
             }
             asSuperuser(server, advice.group(1));
         }
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = { "superuser", "bypassrls" })
-    void refusesALoginThatNoPolicyWouldBind(String attribute) throws Exception {
-        try (PostgresServer server = PostgresServer.start()) {
-            asSuperuser(server, "create role chatkeep_app login noinherit " + attribute);
-            MigratedDatabase database = MigratedDatabase.empty(server);
-
-            Throwable refusal = catchThrowable(database::migrate);
-
-            assertThat(refusal).isInstanceOf(FlywayException.class)
-                    .hasMessageContaining("role chatkeep_app must be neither a superuser nor BYPASSRLS");
-        }
-    }
-
-    @Test
-    void leavesTablesOfOthersInThePublicSchemaAlone() throws SQLException {
-        MigratedDatabase database = MigratedDatabase.empty();
-        database.superuser().rows("create table public.guests as select 'Ada' as name");
-
-        MigrateResult result = database.migrate();
-
-        assertThat(result.migrationsExecuted).isEqualTo(migrations);
-        assertThat(database.superuser().<String> column("select name from public.guests")).containsExactly("Ada");
     }
 
     private static void asSuperuser(PostgresServer server, String script) throws SQLException {

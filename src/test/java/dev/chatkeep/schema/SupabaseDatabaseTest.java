@@ -1,8 +1,8 @@
 package dev.chatkeep.schema;
 
-import static dev.chatkeep.schema.SqlCaller.INSUFFICIENT_PRIVILEGE;
-import static dev.chatkeep.schema.SqlCaller.SUCCESS;
-import static dev.chatkeep.schema.SqlCaller.json;
+import static dev.chatkeep.testsupport.SqlCaller.INSUFFICIENT_PRIVILEGE;
+import static dev.chatkeep.testsupport.SqlCaller.SUCCESS;
+import static dev.chatkeep.testsupport.SqlCaller.json;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -28,8 +28,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.BesideOthers;
+import dev.chatkeep.testsupport.MigratedDatabase;
 import dev.chatkeep.testsupport.OlderPostgres;
 import dev.chatkeep.testsupport.PostgresServer;
+import dev.chatkeep.testsupport.SqlCaller;
 import dev.chatkeep.testsupport.WithinOneDay;
 
 /** On Supabase somebody else owns who signs in, the roles are there already, and new tables are open to everybody. */
@@ -90,11 +92,14 @@ class SupabaseDatabaseTest {
     @ParameterizedTest
     @ValueSource(ints = { 15, 16, 17, OlderPostgres.NEWEST })
     void migratesOnEachSupportedVersion(int majorVersion) throws SQLException {
+        // Given
         try (PostgresServer other = OlderPostgres.start(majorVersion)) {
             MigratedDatabase fresh = supabaseDatabase(other);
 
+            // When
             MigrateResult result = fresh.migrate();
 
+            // Then
             assertThat(result.success).isTrue();
             assertThat(fresh.migrate().migrationsExecuted).isZero();
         }
@@ -102,26 +107,33 @@ class SupabaseDatabaseTest {
 
     @Test
     void leavesWhatBelongsToSupabaseAsItWas() {
+        // When
         List<Map<String, Object>> authObjects = database.superuser().rows(AUTH_OBJECTS);
 
+        // Then
         assertThat(authObjects).containsExactlyInAnyOrderElementsOf(authObjectsBefore);
     }
 
     @Test
     void addsOneTriggerToTheUsers() {
+        // When
         List<String> triggers = database.superuser()
                 .column("select tgname::text from pg_trigger where tgrelid = 'auth.users'::regclass and not tgisinternal");
 
+        // Then
         assertThat(triggers).containsExactly("on_auth_user_profile_sync");
     }
 
     @Test
     void signingUpCreatesAProfileAndLogsIt() {
+        // Given
         UUID id = signUp("ada@example.org", "{\"name\": \"Ada\", \"picture\": \"https://example.org/ada.png\"}");
 
+        // When
         List<Map<String, Object>> profile = database.user(id)
                 .rows("select id, email, full_name, avatar_url, subscription_tier, credits from public.profiles");
 
+        // Then
         assertThat(profile).containsExactly(Map.of("id", id, "email", "ada@example.org", "full_name", "Ada",
                 "avatar_url", "https://example.org/ada.png", "subscription_tier", "free", "credits", 0));
         assertThat(log(id)).containsExactly("profile_created");
@@ -129,42 +141,54 @@ class SupabaseDatabaseTest {
 
     @Test
     void signingInAgainIsLogged() {
+        // Given
         UUID id = signUp("bea@example.org", "{}");
 
+        // When
         signIn(id);
 
+        // Then
         assertThat(log(id)).containsExactly("profile_created", "profile_synced");
     }
 
     @Test
     void signingInTwiceWithinAnHourIsLoggedOnce() {
+        // Given
         UUID id = signUp("cleo@example.org", "{}");
         signIn(id);
 
+        // When
         signIn(id);
 
+        // Then
         assertThat(log(id)).containsExactly("profile_created", "profile_synced");
     }
 
     @Test
     void signingInAfterMoreThanAnHourIsLoggedAgain() {
+        // Given
         UUID id = signUp("dora@example.org", "{}");
         signIn(id);
         database.superuser().rows(
                 "update public.user_activity_log set timestamp = timestamp - interval '61 minutes' where user_id = ?", id);
 
+        // When
         signIn(id);
 
+        // Then
         assertThat(log(id)).containsExactly("profile_created", "profile_synced", "profile_synced");
     }
 
     @Test
     void anotherAddressIsLoggedAtOnceAndReachesTheProfile() {
+        // Given
         UUID id = signUp("eve@example.org", "{\"full_name\": \"Eve\"}");
         signIn(id);
 
+        // When
         auth.rows("update auth.users set email = 'eve@example.net', updated_at = now() where id = ?", id);
 
+        // Then
         assertThat(log(id)).containsExactly("profile_created", "profile_synced", "profile_synced");
         assertThat(database.user(id).rows("select email, full_name from public.profiles"))
                 .containsExactly(Map.of("email", "eve@example.net", "full_name", "Eve"));
@@ -175,10 +199,13 @@ class SupabaseDatabaseTest {
 
     @Test
     void aUserWithoutAnAddressCanSignUp() {
+        // Given
         UUID id = signUp(null, null);
 
+        // When
         List<Map<String, Object>> profile = database.user(id).rows("select email, full_name from public.profiles");
 
+        // Then
         Map<String, Object> expected = new HashMap<>();
         expected.put("email", "");
         expected.put("full_name", null);
@@ -187,11 +214,14 @@ class SupabaseDatabaseTest {
 
     @Test
     void aUserWithVeryLongNamesCanSignUp() {
+        // Given
         String longText = "é".repeat(10_000);
         UUID id = signUp("long@example.org", "{\"full_name\": \"" + longText + "\", \"avatar_url\": \"" + longText + "\"}");
 
+        // When
         List<Map<String, Object>> profile = database.user(id).rows("select full_name, avatar_url from public.profiles");
 
+        // Then
         Map<String, Object> expected = new HashMap<>();
         expected.put("full_name", "é".repeat(255));
         expected.put("avatar_url", null);
@@ -201,19 +231,24 @@ class SupabaseDatabaseTest {
     @ParameterizedTest
     @ValueSource(strings = { "null", "[]", "5", "\"text\"", "{\"full_name\": {\"first\": \"A\"}}", "{\"avatar_url\": [1]}" })
     void oddMetadataDoesNotKeepAnybodyFromSigningUp(String metadata) {
+        // Given
         UUID id = UUID.randomUUID();
 
+        // When
         String state = auth.state("insert into auth.users (id, email, raw_user_meta_data) values (?, ?, ?::jsonb)", id,
                 id + "@example.org", metadata);
 
+        // Then
         assertThat(state).isEqualTo(SUCCESS);
         assertThat(log(id)).containsExactly("profile_created");
     }
 
     @Test
     void aUserFromBeforeTheMigrationGetsAProfileByTheirFirstWrite() {
+        // When
         database.user(earlierUser).rows("select chatkeep.begin_write(?)", earlierUser);
 
+        // Then
         assertThat(database.user(earlierUser).rows("select id, email, full_name from public.profiles"))
                 .containsExactly(Map.of("id", earlierUser, "email", "earlier@example.org", "full_name", "Here Before"));
         assertThat(log(earlierUser)).containsExactly("profile_created");
@@ -221,35 +256,45 @@ class SupabaseDatabaseTest {
 
     @Test
     void aWriteLeavesTheUserOfSupabaseUntouched() {
+        // Given
         UUID id = signUp("fay@example.org", "{}");
         String before = rowVersion(id);
 
+        // When
         database.user(id).rows("select chatkeep.sign_in()");
 
+        // Then
         assertThat(rowVersion(id)).isEqualTo(before);
     }
 
     @Test
     void aDeletedUserIsRefusedEvenWithAValidToken() {
+        // Given
         UUID id = signUp("gil@example.org", "{}");
         auth.rows("delete from auth.users where id = ?", id);
 
+        // When
         String state = database.user(id).state("select chatkeep.begin_write(?)", id);
 
+        // Then
         assertThat(state).isEqualTo("PT403");
     }
 
     @Test
     void anUnknownUserIsRefusedEvenWithAValidToken() {
+        // Given
         UUID id = UUID.randomUUID();
 
+        // When
         String state = database.user(id).state("select chatkeep.create_session(?, 's1', 'A title')", id);
 
+        // Then
         assertThat(state).isEqualTo("PT403");
     }
 
     @Test
     void deletingAnAccountDeletesEverythingOfIt() {
+        // Given
         UUID id = signUp("hal@example.org", "{}");
         SqlCaller user = database.user(id);
         user.rows("select chatkeep.create_session(?, 's1', 'Gone soon')", id);
@@ -258,21 +303,16 @@ class SupabaseDatabaseTest {
         user.rows("select chatkeep.create_session(?, 's2', 'Still here')", id);
         user.rows("select chatkeep.append_message(?, 's2', '{\"id\": \"m2\", \"role\": \"user\", \"content\": \"b\"}')", id);
 
+        // When
         auth.rows("delete from auth.users where id = ?", id);
 
-        assertThat(database.superuser().rows("""
-                select 'profile' from public.profiles where id = ?1
-                union all select 'log' from public.user_activity_log where user_id = ?1
-                union all select 'session' from public.chat_sessions where user_id = ?1
-                union all select 'message' from public.chat_messages where user_id = ?1
-                union all select 'usage' from public.user_usage_daily where user_id = ?1
-                union all select 'charge' from chatkeep.charges where user_id = ?1
-                union all select 'counted session' from chatkeep.counted_sessions where user_id = ?1
-                """.replace("?1", "'" + id + "'"))).isEmpty();
+        // Then
+        assertThat(placesThatName(id)).isEmpty();
     }
 
     @Test
     void erasingAnAccountDeletesEverythingButTheUserOfSupabase() {
+        // Given
         UUID id = signUp("lea@example.org", "{\"full_name\": \"Lea\"}");
         SqlCaller user = database.user(id);
         user.rows("select chatkeep.create_session(?, 's1', 'Gone soon')", id);
@@ -282,21 +322,14 @@ class SupabaseDatabaseTest {
         user.rows("delete from public.chat_sessions where id = 's2'");
         String before = rowVersion(id);
 
+        // When
         JsonNode deleted = user.value("select chatkeep.erase_account(?) -> 'deleted'", id);
 
+        // Then
         assertThat(deleted).isEqualTo(json(
                 "{'profiles': 1, 'sessions': 1, 'messages': 1, 'activity_logs': 1, 'usage_records': 1, 'accounts': 0}"));
         assertThat(rowVersion(id)).isEqualTo(before);
-        assertThat(database.superuser().rows("""
-                select 'profile' from public.profiles where id = ?1
-                union all select 'log' from public.user_activity_log where user_id = ?1
-                union all select 'session' from public.chat_sessions where user_id = ?1
-                union all select 'message' from public.chat_messages where user_id = ?1
-                union all select 'usage' from public.user_usage_daily where user_id = ?1
-                union all select 'usage by model' from chatkeep.usage_by_model where user_id = ?1
-                union all select 'charge' from chatkeep.charges where user_id = ?1
-                union all select 'counted session' from chatkeep.counted_sessions where user_id = ?1
-                """.replace("?1", "'" + id + "'"))).isEmpty();
+        assertThat(placesThatName(id)).isEmpty();
     }
 
     @ParameterizedTest
@@ -306,25 +339,31 @@ class SupabaseDatabaseTest {
             "select public.sync_user_conversations('%s', '[{\"id\": \"s1\"}]')",
             "select public.sync_profile_from_auth('%s')" })
     void anErasedUserWithAnOldTokenIsRefusedAndGetsNoProfile(String sql) {
+        // Given
         UUID id = signUp(UUID.randomUUID() + "@example.org", "{}");
         database.user(id).rows("select chatkeep.erase_account(?)", id);
 
+        // When
         String state = database.user(id).state(sql.formatted(id));
 
+        // Then
         assertThat(state).isEqualTo("PT401");
         assertThat(database.superuser().rows("select from public.profiles where id = ?", id)).isEmpty();
     }
 
     @Test
     void anErasedUserWithANewTokenStartsAfresh() {
+        // Given
         UUID id = signUp("nia@example.org", "{\"full_name\": \"Nia\"}");
         database.user(id).rows("select chatkeep.create_session(?, 's1', 'Of before')", id);
         database.user(id).rows("select chatkeep.erase_account(?)", id);
         SqlCaller back = database.as("authenticated", "{\"sub\": \"" + id + "\", \"role\": \"authenticated\", \"iat\": "
                 + (erasedAt(id) + 1) + "}");
 
+        // When
         back.rows("select chatkeep.create_session(?, 's2', 'Of after')", id);
 
+        // Then
         assertThat(back.rows("select p.full_name, s.id from public.profiles p join public.chat_sessions s on s.user_id = p.id"))
                 .containsExactly(Map.of("full_name", "Nia", "id", "s2"));
         assertThat(log(id)).containsExactly("profile_created");
@@ -332,36 +371,46 @@ class SupabaseDatabaseTest {
 
     @Test
     void anErasedUserDoesNotComeBackWithAnotherChangeOfTheirRow() {
+        // Given
         UUID id = signUp("pia@example.org", "{}");
         database.user(id).rows("select chatkeep.erase_account(?)", id);
 
+        // When
         database.superuser().rows("update auth.users set raw_user_meta_data = '{\"full_name\": \"Pia\"}' where id = ?", id);
 
+        // Then
         assertThat(database.superuser().rows("select from public.profiles where id = ?", id)).isEmpty();
     }
 
     @Test
     void anErasedUserComesBackBySigningIn() {
+        // Given
         UUID id = signUp("rea@example.org", "{}");
         database.user(id).rows("select chatkeep.erase_account(?)", id);
 
+        // When
         database.superuser().rows("update auth.users set last_sign_in_at = now() + interval '1 second' where id = ?", id);
 
+        // Then
         assertThat(log(id)).containsExactly("profile_created");
     }
 
     @Test
     void theUserOfSupabaseIsNoPartOfAnExport() {
+        // Given
         UUID id = signUp("oda@example.org", "{}");
 
+        // When
         JsonNode export = database.user(id).value("select public.export_user_data(?)", id);
 
+        // Then
         assertThat(export.get("account").isNull()).isTrue();
         assertThat(export.at("/profile/email").textValue()).isEqualTo("oda@example.org");
     }
 
     @Test
     void aUserWhoComesThroughTheApiOfSupabaseSeesTheirRowsAlone() {
+        // Given
         UUID ida = signUp("ida@example.org", "{}");
         UUID jim = signUp("jim@example.org", "{}");
         database.user(ida).rows("select chatkeep.create_session(?, 's1', 'Of Ida')", ida);
@@ -369,23 +418,29 @@ class SupabaseDatabaseTest {
         SqlCaller api = new SqlCaller(server, database.name(), "authenticator", "authenticated",
                 "{\"sub\": \"" + jim + "\", \"role\": \"authenticated\"}");
 
+        // When
         List<String> titles = api.column("select title from public.chat_sessions");
 
+        // Then
         assertThat(titles).containsExactly("Of Jim");
     }
 
     @Test
     void theServiceThatComesThroughTheApiOfSupabaseMayChangeATier() {
+        // Given
         UUID id = signUp("kim@example.org", "{}");
         SqlCaller api = new SqlCaller(server, database.name(), "authenticator", "service_role", "{\"role\": \"service_role\"}");
 
+        // When
         api.rows("select public.update_user_tier(?, 'pro')", id);
 
+        // Then
         assertThat(database.user(id).<String> value("select subscription_tier from public.profiles")).isEqualTo("pro");
     }
 
     @Test
     void anonHasNoRightOnAnyTableOrFunctionOfOurs() {
+        // When
         List<String> open = database.superuser()
                 .column("""
                         select c.oid::regclass::text
@@ -400,6 +455,7 @@ class SupabaseDatabaseTest {
                            and has_function_privilege('anon', p.oid, 'execute')
                         """);
 
+        // Then
         assertThat(open).isEmpty();
     }
 
@@ -414,10 +470,13 @@ class SupabaseDatabaseTest {
             "select public.analyze_database_health()",
             "insert into public.system_cache (cache_key, cache_value) values ('a', '1')" })
     void anonIsRefused(String sql) {
+        // Given
         SqlCaller anon = new SqlCaller(server, database.name(), "authenticator", "anon", "{\"role\": \"anon\"}");
 
+        // When
         String state = anon.state(sql);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
@@ -463,21 +522,27 @@ class SupabaseDatabaseTest {
             "select * from chatkeep.flyway_schema_history",
             "update auth.users set email = 'other@example.org'" })
     void usersCannotWriteWhatIsKeptForThem(String sql) {
+        // Given
         UUID id = signUp(UUID.randomUUID() + "@example.org", "{}");
 
+        // When
         String state = database.user(id).state(sql);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @Test
     void theLoginOfTheServiceCanBecomeTheUserAndTheServiceAlone() {
+        // Given
         SqlCaller login = database.login(PostgresServer.LOGIN);
         List<String> roles = database.superuser()
                 .column("select rolname::text from pg_roles where rolname <> 'chatkeep_app' order by rolname");
 
+        // When
         List<String> possible = roles.stream().filter(role -> login.state("set role " + role).equals(SUCCESS)).toList();
 
+        // Then
         assertThat(possible).containsExactly("authenticated", "service_role");
     }
 
@@ -524,6 +589,19 @@ class SupabaseDatabaseTest {
 
     private static List<String> log(UUID id) {
         return database.user(id).column("select action from public.user_activity_log order by timestamp, action");
+    }
+
+    private static List<String> placesThatName(UUID id) {
+        return database.superuser().column("""
+                select 'profile' from public.profiles where id = ?1
+                union all select 'log' from public.user_activity_log where user_id = ?1
+                union all select 'session' from public.chat_sessions where user_id = ?1
+                union all select 'message' from public.chat_messages where user_id = ?1
+                union all select 'usage' from public.user_usage_daily where user_id = ?1
+                union all select 'usage by model' from chatkeep.usage_by_model where user_id = ?1
+                union all select 'charge' from chatkeep.charges where user_id = ?1
+                union all select 'counted session' from chatkeep.counted_sessions where user_id = ?1
+                """.replace("?1", "'" + id + "'"));
     }
 
     private static String rowVersion(UUID id) {

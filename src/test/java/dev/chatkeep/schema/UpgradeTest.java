@@ -1,6 +1,6 @@
 package dev.chatkeep.schema;
 
-import static dev.chatkeep.schema.SqlCaller.json;
+import static dev.chatkeep.testsupport.SqlCaller.json;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -24,8 +24,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.BesideOthers;
+import dev.chatkeep.testsupport.MigratedDatabase;
 import dev.chatkeep.testsupport.OlderPostgres;
 import dev.chatkeep.testsupport.PostgresServer;
+import dev.chatkeep.testsupport.SqlCaller;
 import dev.chatkeep.testsupport.WithinOneDay;
 
 /**
@@ -57,6 +59,72 @@ class UpgradeTest {
     static void stopServers() {
         SERVERS.values().forEach(PostgresServer::close);
         SERVERS.clear();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = { 15, 16, 17, OlderPostgres.NEWEST })
+    void anUpgradeKeepsEverything(int majorVersion) throws IOException {
+        // Given
+        MigratedDatabase database = ofTheOldVersion(majorVersion);
+        fill(database);
+        Map<String, String> before = content(database);
+
+        // When
+        MigrateResult result = database.migrate();
+
+        // Then
+        assertThat(result.success).isTrue();
+        assertThat(content(database)).isEqualTo(before).hasSize(10)
+                .allSatisfy((table, rows) -> assertThat(rows).isNotEqualTo("[]"));
+        assertThat(database.migrate().migrationsExecuted).isZero();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = { 15, OlderPostgres.NEWEST })
+    void whoWasThereBeforeGoesOnAsBefore(int majorVersion) throws IOException {
+        // Given
+        MigratedDatabase database = ofTheOldVersion(majorVersion);
+        UUID id = fill(database);
+        SqlCaller user = database.user(id);
+        database.migrate();
+
+        // When
+        user.rows("select public.sync_user_conversations(?, ?::jsonb)", id, json("""
+                [{'id': 's1', 'messages': [
+                    {'id': 'm1', 'role': 'user', 'content': 'a', 'input_tokens': 5},
+                    {'id': 'm4', 'role': 'assistant', 'content': 'c', 'model': 'gpt', 'output_tokens': 3}]},
+                 {'id': 's0', 'messages': [{'id': 'gone', 'role': 'user', 'content': 'Back', 'input_tokens': 1}]}]
+                """).toString());
+
+        // Then
+        assertThat(user
+                .rows("select messages_sent, messages_received, output_tokens, sessions_created from public.user_usage_daily"))
+                .containsExactly(
+                        Map.of("messages_sent", 5L, "messages_received", 5L, "output_tokens", 3L, "sessions_created", 0L));
+        assertThat(user.<JsonNode> value("select usage_stats - 'last_reset' from public.profiles"))
+                .isEqualTo(json("{'total_messages': 10, 'total_tokens': 93, 'sessions_created': 2, 'total_cost': 1.5}"));
+        assertThat(user.<JsonNode> value("select to_jsonb(m) - 'user_id' - 'usage_date' from chatkeep.usage_by_model m"))
+                .isEqualTo(
+                        json("""
+                                {'model': 'gpt', 'messages_sent': 0, 'messages_received': 1, 'input_tokens': 0, 'output_tokens': 3, 'cost': 1.5, 'calls': 0}
+                                """));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = { 15, OlderPostgres.NEWEST })
+    void theNewTablesAreEmpty(int majorVersion) throws IOException {
+        // Given
+        MigratedDatabase database = ofTheOldVersion(majorVersion);
+        fill(database);
+
+        // When
+        database.migrate();
+
+        // Then
+        assertThat(database.superuser().<Object> value("""
+                select array [(select count(*) from public.system_cache), (select count(*) from public.system_stats),
+                              (select count(*) from chatkeep.job_runs)]
+                """)).isEqualTo(List.of(0L, 0L, 0L));
     }
 
     private MigratedDatabase ofTheOldVersion(int majorVersion) throws IOException {
@@ -122,62 +190,5 @@ class UpgradeTest {
         Map<String, String> content = new TreeMap<>();
         database.superuser().rows(CONTENT).forEach(row -> content.put((String) row.get("name"), (String) row.get("content")));
         return content;
-    }
-
-    @ParameterizedTest
-    @ValueSource(ints = { 15, 16, 17, OlderPostgres.NEWEST })
-    void anUpgradeKeepsEverything(int majorVersion) throws IOException {
-        MigratedDatabase database = ofTheOldVersion(majorVersion);
-        fill(database);
-        Map<String, String> before = content(database);
-
-        MigrateResult result = database.migrate();
-
-        assertThat(result.success).isTrue();
-        assertThat(content(database)).isEqualTo(before).hasSize(10)
-                .allSatisfy((table, rows) -> assertThat(rows).isNotEqualTo("[]"));
-        assertThat(database.migrate().migrationsExecuted).isZero();
-    }
-
-    @ParameterizedTest
-    @ValueSource(ints = { 15, OlderPostgres.NEWEST })
-    void whoWasThereBeforeGoesOnAsBefore(int majorVersion) throws IOException {
-        MigratedDatabase database = ofTheOldVersion(majorVersion);
-        UUID id = fill(database);
-        SqlCaller user = database.user(id);
-        database.migrate();
-
-        user.rows("select public.sync_user_conversations(?, ?::jsonb)", id, json("""
-                [{'id': 's1', 'messages': [
-                    {'id': 'm1', 'role': 'user', 'content': 'a', 'input_tokens': 5},
-                    {'id': 'm4', 'role': 'assistant', 'content': 'c', 'model': 'gpt', 'output_tokens': 3}]},
-                 {'id': 's0', 'messages': [{'id': 'gone', 'role': 'user', 'content': 'Back', 'input_tokens': 1}]}]
-                """).toString());
-
-        assertThat(user
-                .rows("select messages_sent, messages_received, output_tokens, sessions_created from public.user_usage_daily"))
-                .containsExactly(
-                        Map.of("messages_sent", 5L, "messages_received", 5L, "output_tokens", 3L, "sessions_created", 0L));
-        assertThat(user.<JsonNode> value("select usage_stats - 'last_reset' from public.profiles"))
-                .isEqualTo(json("{'total_messages': 10, 'total_tokens': 93, 'sessions_created': 2, 'total_cost': 1.5}"));
-        assertThat(user.<JsonNode> value("select to_jsonb(m) - 'user_id' - 'usage_date' from chatkeep.usage_by_model m"))
-                .isEqualTo(
-                        json("""
-                                {'model': 'gpt', 'messages_sent': 0, 'messages_received': 1, 'input_tokens': 0, 'output_tokens': 3, 'cost': 1.5, 'calls': 0}
-                                """));
-    }
-
-    @ParameterizedTest
-    @ValueSource(ints = { 15, OlderPostgres.NEWEST })
-    void theNewTablesAreEmpty(int majorVersion) throws IOException {
-        MigratedDatabase database = ofTheOldVersion(majorVersion);
-        fill(database);
-
-        database.migrate();
-
-        assertThat(database.superuser().<Object> value("""
-                select array [(select count(*) from public.system_cache), (select count(*) from public.system_stats),
-                              (select count(*) from chatkeep.job_runs)]
-                """)).isEqualTo(List.of(0L, 0L, 0L));
     }
 }

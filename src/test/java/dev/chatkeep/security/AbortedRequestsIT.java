@@ -1,6 +1,6 @@
 package dev.chatkeep.security;
 
-import static dev.chatkeep.testsupport.Patience.PATIENCE;
+import static dev.chatkeep.testsupport.AtOnce.allAtOnce;
 import static dev.chatkeep.testsupport.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -13,10 +13,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 
 import org.junit.jupiter.api.Test;
 
@@ -38,24 +34,27 @@ class AbortedRequestsIT {
 
     @Test
     void thousandsOfAbortedRequestsLeaveThePoolWhole() throws Exception {
+        // Given
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "A title").then().statusCode(201);
+        caller.hasSession("s1", "A title");
         List<Callable<Integer>> requests = new ArrayList<>();
         for (int number = 0; number < ABORTED; number++) {
             byte[] request = request(caller, number);
             requests.add(() -> askAndHangUp(request));
         }
 
-        allAtOnce(requests, 8);
+        // When
+        allAtOnce(8, requests);
         awaitTurn(caller);
 
+        // Then
         List<Callable<Integer>> afterwards = new ArrayList<>();
         for (int number = 0; number < POOL_SIZE * 3; number++) {
             String id = "after-" + number;
             afterwards.add(() -> caller.listSessions().statusCode());
             afterwards.add(() -> caller.post("s1", Map.of("id", id, "role", "user", "content", "Hello")).statusCode());
         }
-        assertThat(allAtOnce(afterwards, POOL_SIZE * 2)).containsOnly(200, 201);
+        assertThat(allAtOnce(POOL_SIZE * 2, afterwards)).containsOnly(200, 201);
         assertThat(connectionsWhenQuiet()).isEqualTo(List.of(Map.of("too_many", false, "in_transaction", 0L)));
         assertThat(Sql.rows(
                 """
@@ -114,18 +113,5 @@ class AbortedRequestsIT {
     private static long busyConnections() {
         return Sql.<Long> value(
                 "select count(*) from pg_stat_activity where datname = current_database() and usename = 'chatkeep_app' and state <> 'idle'");
-    }
-
-    private static List<Integer> allAtOnce(List<Callable<Integer>> requests, int threads) throws Exception {
-        ExecutorService executor = Executors.newFixedThreadPool(threads);
-        try {
-            List<Integer> results = new ArrayList<>();
-            for (Future<Integer> result : executor.invokeAll(requests)) {
-                results.add(result.get(PATIENCE.toSeconds(), TimeUnit.SECONDS));
-            }
-            return results;
-        } finally {
-            executor.shutdownNow();
-        }
     }
 }

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
@@ -93,11 +94,14 @@ class AdministratorsIT {
     }
 
     @Test
-    void theCallsThatThisTestKnowsAreAllThereAre() {
+    void thisTestKnowsEveryCall() {
+        // Given
         List<String> described = new ArrayList<>();
 
+        // When
         JsonNode paths = Json.of(RestAssured.given().get("/q/openapi?format=json")).path("paths");
 
+        // Then
         paths.fields().forEachRemaining(path -> path.getValue().fieldNames().forEachRemaining(method -> {
             if (path.getKey().startsWith("/api/admin")) {
                 described.add(method.toUpperCase() + " " + path.getKey());
@@ -107,85 +111,63 @@ class AdministratorsIT {
                 .replace("%u", "{id}").replace("%m", "{id}")).toArray(String[]::new));
     }
 
-    @ParameterizedTest
-    @MethodSource("calls")
-    void aUserWhomTheIssuerCallsAnAdministratorMayMakeTheCall(Call call) {
+    @ParameterizedTest(name = "{0}: {2}")
+    @MethodSource("callsOfThoseWhoMay")
+    void administratorsAndTheServiceMayMakeTheCall(String who, String token, Call call) {
+        // Given
         Caller user = known();
         String row = Models.open(Models.freshId(), "free", "0", "0");
 
-        Response answer = call.send("Bearer " + Administrator.fresh().token(), user, row, Models.freshId());
-
-        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(call.status());
-    }
-
-    @ParameterizedTest
-    @MethodSource("calls")
-    void theServiceMayMakeTheCallWithAKeyThatNamesNobody(Call call) {
-        Caller user = known();
-        String row = Models.open(Models.freshId(), "free", "0", "0");
-
-        Response answer = call.send("Bearer " + Administrator.service().token(), user, row, Models.freshId());
-
-        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(call.status());
-    }
-
-    @ParameterizedTest
-    @MethodSource("calls")
-    void theServiceMayMakeTheCallWithATokenThatNamesAUser(Call call) {
-        Caller user = known();
-        String row = Models.open(Models.freshId(), "free", "0", "0");
-        String token = signed(claims -> claims.claim("role", "service_role"));
-
+        // When
         Response answer = call.send("Bearer " + token, user, row, Models.freshId());
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(call.status());
     }
 
-    @ParameterizedTest
-    @MethodSource("calls")
-    void anOrdinaryUserMayNotMakeTheCallAndChangesNothing(Call call) {
+    static Stream<Arguments> callsOfThoseWhoMay() {
+        return calls().flatMap(call -> Stream.of(
+                Arguments.of("a user whom the issuer calls an administrator", Administrator.fresh().token(), call),
+                Arguments.of("the service with a key that names nobody", Administrator.service().token(), call),
+                Arguments.of("the service with a token that names a user",
+                        signed(claims -> claims.claim("role", "service_role")), call)));
+    }
+
+    @ParameterizedTest(name = "{0}: {1}")
+    @MethodSource("callsOfThoseWhoMayNot")
+    void nobodyElseMayMakeTheCallOrChangeAnything(Intruder intruder, Call call) {
+        // Given
         Caller user = known();
         String model = Models.freshId();
         String row = Models.open(model, "free", "0", "0");
         String newModel = Models.freshId();
         String before = versions(user, model, newModel);
 
-        Response answer = call.send("Bearer " + Tokens.of(user.id()), user, row, newModel);
+        // When
+        Response answer = call.send(intruder.authorization().apply(user), user, row, newModel);
 
-        assertProblem(answer, 403, "forbidden");
+        // Then
+        assertProblem(answer, intruder.status(), intruder.code());
         assertThat(versions(user, model, newModel)).isEqualTo(before);
     }
 
-    @ParameterizedTest
-    @MethodSource("calls")
-    void nobodyMayMakeTheCallWithoutAToken(Call call) {
-        Caller user = known();
-        String model = Models.freshId();
-        String row = Models.open(model, "free", "0", "0");
-        String newModel = Models.freshId();
-        String before = versions(user, model, newModel);
-
-        Response answer = call.send(null, user, row, newModel);
-
-        assertProblem(answer, 401, "unauthorized");
-        assertThat(versions(user, model, newModel)).isEqualTo(before);
-    }
-
-    @ParameterizedTest
-    @MethodSource("calls")
-    void nobodyMayMakeTheCallWithAForgedKeyOfTheService(Call call) {
-        Caller user = known();
-        String model = Models.freshId();
-        String row = Models.open(model, "free", "0", "0");
-        String newModel = Models.freshId();
-        String before = versions(user, model, newModel);
+    static Stream<Arguments> callsOfThoseWhoMayNot() {
         String forged = RawToken.sign(HEADER, "{\"role\":\"service_role\",\"exp\":" + (now() + 3600) + "}", "HmacSHA256",
                 "another-secret-that-is-long-enough-0123456789".getBytes(StandardCharsets.UTF_8));
+        return calls().flatMap(call -> Stream.of(
+                new Intruder("an ordinary user", user -> "Bearer " + Tokens.of(user.id()), 403, "forbidden"),
+                new Intruder("nobody, without a token", user -> null, 401, "unauthorized"),
+                new Intruder("nobody, with a forged key of the service", user -> "Bearer " + forged, 401, "invalid_token"))
+                .map(intruder -> Arguments.of(intruder, call)));
+    }
 
-        Response answer = call.send("Bearer " + forged, user, row, newModel);
+    /** Who tries to make calls, perhaps about themselves, and how that is refused. */
+    record Intruder(String name, Function<Caller, String> authorization, int status, String code) {
 
-        assertProblem(answer, 401, "invalid_token");
-        assertThat(versions(user, model, newModel)).isEqualTo(before);
+        @Override
+        public String toString() {
+            return name;
+        }
     }
 
     static Stream<Arguments> ordinaryTokens() {
@@ -232,42 +214,56 @@ class AdministratorsIT {
                 Arguments.of("metadata is empty", signed(claims -> claims.claim("app_metadata", Map.of()))));
     }
 
+    static Stream<Arguments> tokensOfOthers() {
+        return Stream.concat(
+                ordinaryTokens().map(token -> Arguments.of(token.get()[0], token.get()[1], 403, "forbidden")),
+                refusedTokens().map(token -> Arguments.of(token.get()[0], token.get()[1], 401, "invalid_token")));
+    }
+
     @ParameterizedTest(name = "{0}")
-    @MethodSource("ordinaryTokens")
-    void nothingElseInATokenMakesAnAdministrator(String name, String token) {
+    @MethodSource("tokensOfOthers")
+    void noOtherTokenMakesAnAdministrator(String name, String token, int status, String code) {
+        // Given
         Caller user = known();
 
-        Response answer = RestAssured.given().auth().oauth2(token).contentType(ContentType.JSON).body("{\"credits\": 5}")
-                .patch("/api/admin/users/" + user.id());
+        // When
+        Response answer = giveCredits(token, user);
 
-        assertProblem(answer, 403, "forbidden");
-        assertThat(Sql.<Integer> value("select credits from profiles where id = ?", user.id())).isZero();
+        // Then
+        assertProblem(answer, status, code);
+        assertThat(credits(user)).isZero();
     }
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("ordinaryTokens")
-    void theDatabaseItselfTakesNothingElseForAnAdministrator(String name, String token) throws Exception {
+    void theDatabaseAcceptsNoOtherClaimAsAnAdministrator(String name, String token) throws Exception {
+        // Given
         String claims = new String(Base64.getUrlDecoder().decode(token.split("\\.")[1]), StandardCharsets.UTF_8);
         try (var connection = Sql.connect()) {
             connection.setAutoCommit(false);
             Sql.rows(connection, "select set_config('role', 'authenticated', true), set_config('request.jwt.claims', ?, true)",
                     claims);
 
+            // When
             List<Map<String, Object>> answer = Sql.rows(connection,
                     "select chatkeep.is_admin() or chatkeep.is_service() as may");
 
+            // Then
             assertThat(answer).containsExactly(Map.of("may", false));
             connection.rollback();
         }
     }
 
     @Test
-    void theHighestTierMakesNoAdministrator() {
+    void theHighestTierDoesNotMakeAnAdministrator() {
+        // Given
         Caller user = known();
         Administrator.service().setTier(user, "admin");
 
+        // When
         Response answer = user.request().get("/api/admin/users");
 
+        // Then
         assertProblem(answer, 403, "forbidden");
     }
 
@@ -329,18 +325,6 @@ class AdministratorsIT {
                                 .expiresAt(now() - 120))));
     }
 
-    @ParameterizedTest(name = "{0}")
-    @MethodSource("refusedTokens")
-    void aTokenThatIsNoGoodMakesNoAdministrator(String name, String token) {
-        Caller user = known();
-
-        Response answer = RestAssured.given().auth().oauth2(token).contentType(ContentType.JSON).body("{\"credits\": 5}")
-                .patch("/api/admin/users/" + user.id());
-
-        assertProblem(answer, 401, "invalid_token");
-        assertThat(Sql.<Integer> value("select credits from profiles where id = ?", user.id())).isZero();
-    }
-
     static Stream<Arguments> goodTokens() {
         return Stream.of(
                 Arguments.of("a key without anything else", Administrator.service().token()),
@@ -362,13 +346,15 @@ class AdministratorsIT {
     @ParameterizedTest(name = "{0}")
     @MethodSource("goodTokens")
     void aTokenOfAnAdministratorOpensTheAdministration(String name, String token) {
+        // Given
         Caller user = known();
 
-        Response answer = RestAssured.given().auth().oauth2(token).contentType(ContentType.JSON).body("{\"credits\": 5}")
-                .patch("/api/admin/users/" + user.id());
+        // When
+        Response answer = giveCredits(token, user);
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
-        assertThat(Sql.<Integer> value("select credits from profiles where id = ?", user.id())).isEqualTo(5);
+        assertThat(credits(user)).isEqualTo(5);
     }
 
     static Stream<Call> ordinaryCalls() {
@@ -400,73 +386,100 @@ class AdministratorsIT {
 
     @ParameterizedTest
     @MethodSource("ordinaryCalls")
-    void aKeyThatNamesNobodyHasNothingOfItsOwn(Call call) {
+    void aKeyWithoutAUserHasNoDataOfItsOwn(Call call) {
+        // Given
         String authorization = "Bearer " + Administrator.service().token();
 
+        // When
         Response answer = call.send(authorization, Caller.fresh(), "", "");
 
+        // Then
         assertProblem(answer, 403, "forbidden");
     }
 
     @Test
-    void aKeyThatNamesNobodySignsNobodyIn() {
+    void aKeyWithoutAUserCannotSignIn() {
+        // Given
         String token = Administrator.service().token();
 
+        // When
         Response answer = RestAssured.given().auth().oauth2(token).post("/api/auth/session");
 
+        // Then
         assertProblem(answer, 403, "forbidden");
     }
 
     @Test
     void anAdministratorIsAUserLikeAnyOtherInTheChat() {
+        // Given
         Administrator administrator = Administrator.fresh();
         Caller ada = Caller.fresh();
-        ada.createSession("s1", "Ada's").then().statusCode(201);
+        ada.hasSession("s1", "Ada's");
 
+        // When
         Response answer = administrator.request().get("/api/chat/sessions");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(Json.of(answer).path("sessions")).isEmpty();
     }
 
     @Test
-    void anAdministratorIsPaidNoAttentionAfterTheErasureOfTheAccount() {
+    void anErasedAdministratorIsRefused() {
+        // Given
         Administrator administrator = Administrator.fresh();
-        administrator.asUser().signIn().then().statusCode(200);
+        administrator.asUser().hasSignedIn();
         Caller user = known();
         Sql.rows("select chatkeep.erase_account(?)", administrator.id());
 
+        // When
         Response answer = administrator.change(user, "{\"credits\": 5}");
 
+        // Then
         assertProblem(answer, 401, "account_erased");
-        assertThat(Sql.<Integer> value("select credits from profiles where id = ?", user.id())).isZero();
+        assertThat(credits(user)).isZero();
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "/api/admin/users/", "/api/admin/users;x=1", "/api/admin/models/", "/api/admin/health/",
             "/api/admin/users?role=admin", "/api/admin/users/../users", "/api/%61dmin/users" })
-    void noSpellingOfAPathGoesRoundTheRule(String path) {
+    void noSpellingOfAPathGetsAroundTheRule(String path) {
+        // Given
         Caller user = Caller.fresh();
 
+        // When
         Response answer = user.request().urlEncodingEnabled(false).get(path);
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isIn(403, 404);
         assertThat(answer.asString()).doesNotContain("\"users\":", "\"models\":", "\"tables\":");
     }
 
     @Test
-    void whatNoRoleMayReadIsNotAnsweredToWhoeverClaimsARoleInAHeader() {
+    void aRoleClaimedInAHeaderIsIgnored() {
+        // Given
         Caller user = Caller.fresh();
 
+        // When
         Response answer = user.request().header("X-Role", "service_role").header("apikey", Administrator.service().token())
                 .get("/api/admin/users");
 
+        // Then
         assertProblem(answer, 403, "forbidden");
+    }
+
+    private static Response giveCredits(String token, Caller user) {
+        return RestAssured.given().auth().oauth2(token).contentType(ContentType.JSON).body("{\"credits\": 5}")
+                .patch("/api/admin/users/" + user.id());
+    }
+
+    private static int credits(Caller user) {
+        return Sql.<Integer> value("select credits from profiles where id = ?", user.id());
     }
 
     private static Caller known() {
         Caller user = Caller.fresh();
-        user.signIn().then().statusCode(200);
+        user.hasSignedIn();
         return user;
     }
 

@@ -73,30 +73,39 @@ class TokenVerifierIT {
     @ParameterizedTest(name = "{0}")
     @MethodSource("goodTokens")
     void aGoodTokenOpensTheApi(String name, String token) {
+        // Given
         String authorization = "Bearer " + token;
 
+        // When
         Response answer = service.given().header("Authorization", authorization).get("/api/chat/sessions");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
     }
 
     /** Made last of all: it is good for the rest of the skew alone. */
     @Test
     void aTokenThatExpiredWithinTheClockSkewOpensTheApi() {
+        // Given
         String token = good(claims -> claims.issuedAt(now() - 3600).expiresAt(now() - 1));
 
+        // When
         Response answer = service.given().auth().oauth2(token).get("/api/chat/sessions");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "Bearer", "bearer", "BEARER" })
-    void theSchemeIsReadInAnyCase(String scheme) {
+    void theSchemeMayBeWrittenInAnyCase(String scheme) {
+        // Given
         String authorization = scheme + " " + Tokens.of(USER);
 
+        // When
         Response answer = service.given().header("Authorization", authorization).get("/api/chat/sessions");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
     }
 
@@ -206,10 +215,13 @@ class TokenVerifierIT {
     @ParameterizedTest(name = "{0}")
     @MethodSource("badTokens")
     void aBadTokenIsRefusedBeforeTheDatabaseIsAsked(String name, String token) {
+        // Given
         String before = service.text("select clock_timestamp()::text");
 
+        // When
         Response answer = service.given().header("Authorization", "Bearer " + token).get("/api/chat/sessions");
 
+        // Then
         assertProblem(answer, 401, "invalid_token");
         assertThat(answer.header("WWW-Authenticate")).isEqualTo("Bearer error=\"invalid_token\"");
         assertThat(statementsSince(before)).isZero();
@@ -218,51 +230,66 @@ class TokenVerifierIT {
     @ParameterizedTest
     @ValueSource(strings = { "Basic YWRhOmFkYQ==", "Digest username=\"ada\"", "Token %s", "%s", "Bearer", "BearerToken %s" })
     void withoutABearerTokenTheDatabaseIsNotAsked(String authorization) {
+        // Given
         String before = service.text("select clock_timestamp()::text");
 
+        // When
         Response answer = service.given().header("Authorization", authorization.replace("%s", Tokens.of(USER)))
                 .get("/api/chat/sessions");
 
-        assertProblem(answer, 401, "unauthorized");
-        assertThat(answer.header("WWW-Authenticate")).isEqualTo("Bearer");
-        assertThat(statementsSince(before)).isZero();
+        // Then
+        assertAskedForAToken(answer, before);
     }
 
     @Test
-    void aTokenAnywhereElseThanInTheHeaderIsNoToken() {
+    void aTokenOutsideTheHeaderIsIgnored() {
+        // Given
         String token = Tokens.of(USER);
         String before = service.text("select clock_timestamp()::text");
 
+        // When
         Response answer = service.given().queryParam("access_token", token).queryParam("token", token)
                 .cookie("Bearer", token).cookie("access_token", token).header("X-Authorization", "Bearer " + token)
                 .get("/api/chat/sessions");
 
-        assertProblem(answer, 401, "unauthorized");
-        assertThat(answer.header("WWW-Authenticate")).isEqualTo("Bearer");
-        assertThat(statementsSince(before)).isZero();
+        // Then
+        assertAskedForAToken(answer, before);
     }
 
     @Test
     void aBadTokenIsRefusedBeforeTheRequestIsRead() {
+        // Given
         String before = service.text("select clock_timestamp()::text");
 
+        // When
         Response answer = service.given().header("Authorization", "Bearer garbage").contentType("application/json")
                 .body("{\"conversations\": [").post("/api/chat/sync");
 
+        // Then
         assertProblem(answer, 401, "invalid_token");
         assertThat(statementsSince(before)).isZero();
     }
 
     @Test
-    void theClaimsThatPoliciesReadAreThoseOfTheToken() {
+    void policiesReadTheClaimsOfTheToken() {
+        // Given
         Caller caller = service.newCaller();
         String token = Tokens.claims(caller.id())
                 .claim("user_metadata", Map.of("full_name", "\u00C4d\u00E2 \uD83D\uDE00 'x' \\ \""))
                 .sign(Tokens.secretKey());
 
+        // When
         Response answer = service.given().auth().oauth2(token).post("/api/auth/session");
 
+        // Then
         assertThat(Json.of(answer).path("full_name").textValue()).isEqualTo("\u00C4d\u00E2 \uD83D\uDE00 'x' \\ \"");
+    }
+
+    /** Without a statement in the database since that time. */
+    private static void assertAskedForAToken(Response answer, String before) {
+        assertProblem(answer, 401, "unauthorized");
+        assertThat(answer.header("WWW-Authenticate")).isEqualTo("Bearer");
+        assertThat(statementsSince(before)).isZero();
     }
 
     /** How many statements the service has sent or connections it has made since then. */

@@ -27,11 +27,14 @@ class VerifiedOnceTest {
 
     @Test
     void aTokenIsVerifiedOnce() {
+        // Given
         String token = Tokens.of(UUID.randomUUID());
         Object first = principal(token);
 
+        // When
         Object second = principal(token);
 
+        // Then
         assertThat(second).isSameAs(first);
         assertThat(principal(Tokens.of(UUID.randomUUID()))).isNotEqualTo(first);
     }

@@ -60,12 +60,15 @@ class VerifiedTokensTest {
     private final StoppedClock clock = new StoppedClock();
 
     @Test
-    void aTokenThatWasKeptIsKnownWhole() throws Exception {
+    void aCachedTokenIsRecognisedOnlyAsAWhole() throws Exception {
+        // Given
         VerifiedTokens tokens = tokens(10, Duration.ofMinutes(1));
         String token = keep(tokens, clock.instant().plusSeconds(60));
 
+        // When
         SecurityIdentity identity = known(tokens, token);
 
+        // Then
         assertThat(identity.getPrincipal()).isInstanceOfSatisfying(VerifiedToken.class,
                 verified -> assertThat(verified.userId()).isEqualTo(USER));
         assertThat(identity.getRoles()).isEmpty();
@@ -75,16 +78,20 @@ class VerifiedTokensTest {
 
     @Test
     void onlyBearerTokensAreLookedUp() throws Exception {
+        // Given
         VerifiedTokens tokens = tokens(10, Duration.ofMinutes(1));
         String token = keep(tokens, clock.instant().plusSeconds(60));
 
+        // When
         TokenAuthenticationRequest other = new TokenAuthenticationRequest(new TokenCredential(token, "other"));
 
+        // Then
         assertThat(tokens.authenticate(other, null).await().indefinitely()).isNull();
     }
 
     @Test
     void noTokenOutlivesItsExpiryAndTheSkewThatIsAllowed() throws Exception {
+        // Given
         VerifiedTokens tokens = tokens(10, Duration.ofMinutes(10));
         // An exp has whole seconds.
         Instant expiry = clock.instant().plusSeconds(2).truncatedTo(ChronoUnit.SECONDS).minus(TokenVerifier.CLOCK_SKEW);
@@ -92,8 +99,10 @@ class VerifiedTokensTest {
         clock.advance(Duration.between(clock.instant(), expiry.plus(TokenVerifier.CLOCK_SKEW)).minus(MOMENT));
         boolean knownBefore = known(tokens, token) != null;
 
+        // When
         clock.advance(MOMENT);
 
+        // Then
         assertThat(knownBefore).isTrue();
         assertThat(known(tokens, token)).isNull();
         assertThat(known(tokens, keep(tokens, clock.instant().minusSeconds(61)))).isNull();
@@ -101,23 +110,31 @@ class VerifiedTokensTest {
 
     @Test
     void afterAWhileATokenIsVerifiedAgain() throws Exception {
+        // Given
         VerifiedTokens tokens = tokens(10, Duration.ofSeconds(30));
         String token = keep(tokens, clock.instant().plusSeconds(60));
         clock.advance(Duration.ofSeconds(30).minus(MOMENT));
         boolean knownBefore = known(tokens, token) != null;
 
+        // When
         clock.advance(MOMENT);
 
+        // Then
         assertThat(knownBefore).isTrue();
         assertThat(known(tokens, token)).isNull();
     }
 
     @Test
-    void noneIsKeptWhereNoneMayBe() throws Exception {
+    void aCacheOfSizeZeroKeepsNoToken() throws Exception {
+        // Given
         VerifiedTokens tokens = tokens(0, Duration.ofMinutes(1));
         String token = keep(tokens, clock.instant().plusSeconds(60));
 
-        assertThat(known(tokens, token)).isNull();
+        // When
+        SecurityIdentity identity = known(tokens, token);
+
+        // Then
+        assertThat(identity).isNull();
     }
 
     private static SecurityIdentity known(VerifiedTokens tokens, String token) {

@@ -37,12 +37,15 @@ class SessionPageIT {
     @ParameterizedTest
     @ValueSource(ints = { 1, 2, 5, 8, 23, 24, 25, 10_000 })
     void thePagesTogetherAreTheList(int limit) {
+        // Given
         Caller caller = userWithTies();
         List<String> list = ids(page(caller, null, null));
 
+        // When
         List<List<String>> pages = pages(caller, limit, afterPage -> {
         });
 
+        // Then
         assertThat(list).hasSize(SESSIONS);
         assertThat(pages.stream().flatMap(List::stream)).containsExactlyElementsOf(list);
         assertThat(pages).hasSize((SESSIONS + limit - 1) / limit);
@@ -51,22 +54,27 @@ class SessionPageIT {
 
     @Test
     void aPageCountsItsOwnSessionsAndNamesTheCursorOfTheNext() {
+        // Given
         Caller caller = userWithTies();
 
+        // When
         JsonNode page = page(caller, 5, null);
 
+        // Then
         assertThat(page.path("sessions")).hasSize(5);
         assertThat(page.path("count").intValue()).isEqualTo(5);
         assertThat(page.path("next_cursor").textValue()).matches("[A-Za-z0-9_-]+");
     }
 
     @Test
-    void sessionsThatAreRenamedBetweenPagesAreNotRepeatedAndTakeNoOthersWithThem() {
+    void sessionsRenamedBetweenPagesAreNotRepeatedAndDoNotHideOthers() {
+        // Given
         Caller caller = userWithTies();
         List<String> list = ids(page(caller, null, null));
         String read = list.get(1);
         String unread = list.get(20);
 
+        // When
         List<List<String>> pages = pages(caller, 4, afterPage -> {
             if (afterPage == 1) {
                 caller.rename(read, "Renamed").then().statusCode(200);
@@ -74,6 +82,7 @@ class SessionPageIT {
             }
         });
 
+        // Then
         List<String> seen = pages.stream().flatMap(List::stream).toList();
         List<String> expected = new ArrayList<>(list);
         expected.remove(unread);
@@ -82,10 +91,12 @@ class SessionPageIT {
     }
 
     @Test
-    void sessionsThatAreDeletedAndCreatedBetweenPagesTakeNoOthersWithThem() {
+    void sessionsDeletedAndCreatedBetweenPagesDoNotHideOthers() {
+        // Given
         Caller caller = userWithTies();
         List<String> list = ids(page(caller, null, null));
 
+        // When
         List<List<String>> pages = pages(caller, 4, afterPage -> {
             if (afterPage == 1) {
                 caller.delete(list.get(3)).then().statusCode(200);
@@ -94,6 +105,7 @@ class SessionPageIT {
             }
         });
 
+        // Then
         List<String> expected = new ArrayList<>(list);
         expected.remove(10);
         assertThat(pages.stream().flatMap(List::stream)).containsExactlyElementsOf(expected);
@@ -101,30 +113,36 @@ class SessionPageIT {
 
     @Test
     void aCursorOfSomebodyElseShowsNoneOfTheirSessions() {
+        // Given
         Caller ada = userWithTies();
         Caller bob = Caller.fresh();
-        bob.upload(List.of(Map.of("id", "bob", "updatedAt", "2020-01-01T00:00:00Z"))).then().statusCode(200);
+        bob.hasUploaded(List.of(Map.of("id", "bob", "updatedAt", "2020-01-01T00:00:00Z")));
         String cursor = page(ada, 5, null).path("next_cursor").textValue();
 
+        // When
         JsonNode page = page(bob, 5, cursor);
 
+        // Then
         assertThat(ids(page)).containsExactly("bob");
     }
 
     @Test
     void idsOfAnyTextArePagedThrough() {
+        // Given
         Caller caller = Caller.fresh();
         List<Map<String, Object>> conversations = new ArrayList<>();
         for (String id : List.of("\"", "\\", "a b", "\uD83D\uDE00", "\u5B57", "+/=", "x".repeat(255),
                 "\uD83D\uDE00".repeat(255))) {
             conversations.add(Map.of("id", id, "updatedAt", "2026-03-01T00:00:00Z"));
         }
-        caller.upload(conversations).then().statusCode(200);
+        caller.hasUploaded(conversations);
         List<String> list = ids(page(caller, null, null));
 
+        // When
         List<List<String>> pages = pages(caller, 1, afterPage -> {
         });
 
+        // Then
         assertThat(list).hasSize(8);
         assertThat(pages.stream().flatMap(List::stream)).containsExactlyElementsOf(list);
     }
@@ -136,20 +154,26 @@ class SessionPageIT {
             10001  | limit must be less than or equal to 10000
             """)
     void aLimitOutsideOfItsRangeIsRefused(String limit, String complaint) {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().queryParam("limit", limit).get("/api/chat/sessions");
 
+        // Then
         assertFields(answer, 422, complaint);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "ten", "1.5", "2147483648", "-99999999999999999999", "0x10", "1;" })
-    void aLimitThatIsNoWholeNumberIsRefused(String limit) {
+    void aLimitThatIsNotAWholeNumberIsRefused(String limit) {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().queryParam("limit", limit).get("/api/chat/sessions");
 
+        // Then
         assertProblem(answer, 422, "invalid_parameter");
     }
 
@@ -159,21 +183,27 @@ class SessionPageIT {
             "[1, \"x\", \"s1\"]", "[1, null, 3]", "[1, null, null]", "[1, null, \"s1\"] x", "[1, null, \"a\\u0000b\"]",
             "[1, null", "" })
     void aCursorThatNoListAnsweredWithIsRefused(String key) {
+        // Given
         Caller caller = Caller.fresh();
         String cursor = Base64.getUrlEncoder().withoutPadding().encodeToString(key.getBytes(StandardCharsets.UTF_8));
 
+        // When
         Response answer = caller.request().queryParam("cursor", cursor.isEmpty() ? "!" : cursor).get("/api/chat/sessions");
 
+        // Then
         assertProblem(answer, 422, "invalid_cursor");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "abc", "WzEs", "a b", "\u00FC", "'; select 1; --" })
-    void aCursorThatIsNoCursorAtAllIsRefused(String cursor) {
+    void aMadeUpCursorIsRefused(String cursor) {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().queryParam("cursor", cursor).get("/api/chat/sessions");
 
+        // Then
         assertProblem(answer, 422, "invalid_cursor");
     }
 

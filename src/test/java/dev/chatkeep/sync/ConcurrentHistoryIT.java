@@ -1,5 +1,6 @@
 package dev.chatkeep.sync;
 
+import static dev.chatkeep.testsupport.AtOnce.allAtOnce;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
@@ -10,9 +11,6 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -61,14 +59,17 @@ class ConcurrentHistoryIT {
     @ParameterizedTest
     @ValueSource(longs = { 1, 2, 3 })
     void statisticsAndUsageAreExactAfterAnyHistory(long seed) throws Exception {
+        // Given
         Caller caller = Caller.fresh();
         List<Device> devices = new ArrayList<>();
         for (int number = 0; number < DEVICES; number++) {
             devices.add(new Device(caller, number, new Random(seed * DEVICES + number)));
         }
 
-        run(devices);
+        // When
+        allAtOnce(devices);
 
+        // Then
         assertThat(Sql.rows(RECOUNT, caller.id())).isEmpty();
         assertThat(usage(caller)).isEqualTo(expectedUsage(devices));
         assertThat(Sql.<Boolean> value("""
@@ -81,17 +82,6 @@ class ConcurrentHistoryIT {
                                           from user_usage_daily group by user_id) u on u.user_id = p.id
                  where p.id = ?
                 """, caller.id())).isTrue();
-    }
-
-    private static void run(List<Device> devices) throws Exception {
-        ExecutorService executor = Executors.newFixedThreadPool(DEVICES);
-        try {
-            for (Future<Void> done : executor.invokeAll(devices)) {
-                done.get();
-            }
-        } finally {
-            executor.shutdownNow();
-        }
     }
 
     private static Map<String, Long> usage(Caller caller) {

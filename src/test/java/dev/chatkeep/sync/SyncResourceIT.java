@@ -1,5 +1,7 @@
 package dev.chatkeep.sync;
 
+import static dev.chatkeep.testsupport.AtOnce.allAtOnce;
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -14,9 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CyclicBarrier;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.Test;
@@ -29,6 +28,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.Lisbon;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
 import dev.chatkeep.testsupport.WithinOneDay;
@@ -58,8 +58,9 @@ class SyncResourceIT {
 
     @Test
     void aLargeDownloadIsTheSameInPartsAsASmallOne() {
+        // Given
         Caller caller = Caller.fresh();
-        upload(caller, LISBON, "{\"id\": \"s2\"}").then().statusCode(200);
+        granted(upload(caller, LISBON, "{\"id\": \"s2\"}"));
         JsonNode small = Json.of(caller.download()).path("conversations");
         Sql.rows("""
                 insert into public.chat_messages (user_id, id, session_id, role, content, message_timestamp)
@@ -68,8 +69,10 @@ class SyncResourceIT {
                   from generate_series(1, 1300) n
                 """, caller.id());
 
+        // When
         Response answer = caller.download();
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
         JsonNode large = Json.of(answer).path("conversations");
@@ -82,27 +85,15 @@ class SyncResourceIT {
         caller.clearAll().then().statusCode(200);
     }
 
-    private static JsonNode find(JsonNode conversations, String id) {
-        for (JsonNode conversation : conversations) {
-            if (conversation.path("id").textValue().equals(id)) {
-                return conversation;
-            }
-        }
-        throw new AssertionError("There is no " + id);
-    }
-
-    private static List<String> fieldNames(JsonNode object) {
-        List<String> names = new ArrayList<>();
-        object.fieldNames().forEachRemaining(names::add);
-        return names;
-    }
-
     @Test
-    void anUploadIsAnsweredWithWhatBecameOfEachConversation() {
+    void anUploadReportsWhatBecameOfEachConversation() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = upload(caller, LISBON, "{\"id\": \"s2\"}");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
         assertThat(Json.of(answer).path("syncTime").textValue())
@@ -117,36 +108,26 @@ class SyncResourceIT {
 
     @Test
     void anUploadIsStoredCountedAndUsed() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         upload(caller, LISBON).then().statusCode(200);
 
-        assertThat(Stored.of(caller)).isEqualTo(Json.of("""
-                {"profile": {"email": "%1$s@example.org", "full_name": "User %1$s", "avatar_url": null,
-                             "subscription_tier": "free",
-                             "usage_stats": {"total_messages": 2, "total_tokens": 11, "sessions_created": 1}},
-                 "activity": [{"action": "profile_created", "resource_type": "profile", "resource_id": "%1$s", "details": {}}],
-                 "sessions": [{"id": "s1", "title": "A week in Lisbon", "message_count": 2, "total_tokens": 18,
-                               "last_model": "openai/gpt-4o-mini", "last_message_preview": "Alfama first.",
-                               "last_message_timestamp": "2026-03-01T10:00:01.530Z", "is_active": true}],
-                 "messages": [{"id": "m1", "session_id": "s1", "role": "user", "content": "What should I see in Lisbon?",
-                               "message_timestamp": "2026-03-01T10:00:00.000Z", "input_tokens": 7, "total_tokens": 7},
-                              {"id": "m2", "session_id": "s1", "role": "assistant", "content": "Alfama first.",
-                               "message_timestamp": "2026-03-01T10:00:01.530Z", "model": "openai/gpt-4o-mini",
-                               "output_tokens": 4, "total_tokens": 11, "user_message_id": "m1", "content_type": "text",
-                               "elapsed_ms": 1530, "completion_id": "gen-1"}],
-                 "usage": {"messages_sent": 1, "messages_received": 1, "input_tokens": 7, "output_tokens": 4,
-                           "total_tokens": 11, "sessions_created": 1, "models_used": {"openai/gpt-4o-mini": 1}}}
-                """, caller.id()));
+        // Then
+        assertThat(Stored.of(caller)).isEqualTo(Lisbon.stored(caller, "A week in Lisbon"));
     }
 
     @Test
     void aDownloadIsWhatWasUploaded() {
+        // Given
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
+        granted(upload(caller, LISBON));
 
+        // When
         Response answer = caller.download();
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
         assertThat(Json.of(answer).path("syncTime").textValue()).endsWith("Z");
@@ -160,17 +141,21 @@ class SyncResourceIT {
     }
 
     @Test
-    void aUserWithoutConversationsDownloadsNone() {
+    void aUserWithoutConversationsGetsAnEmptyDownload() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.download();
 
+        // Then
         assertThat(Json.without(Json.of(answer), "syncTime")).isEqualTo(Json.of("{\"conversations\": []}"));
         assertThat(Stored.versions(caller)).isNull();
     }
 
     @Test
     void aDownloadHoldsTheTenNewestOfTheCallerWithTheirMessagesInTimeOrder() {
+        // Given
         Caller caller = Caller.fresh();
         Caller other = Caller.fresh();
         List<String> conversations = new ArrayList<>();
@@ -183,11 +168,13 @@ class SyncResourceIT {
                     """.formatted(number, 1 + number));
         }
         Collections.shuffle(conversations);
-        upload(caller, conversations.toArray(String[]::new)).then().statusCode(200);
-        upload(other, "{\"id\": \"other\", \"updatedAt\": \"2026-04-01T00:00:00Z\"}").then().statusCode(200);
+        granted(upload(caller, conversations.toArray(String[]::new)));
+        granted(upload(other, "{\"id\": \"other\", \"updatedAt\": \"2026-04-01T00:00:00Z\"}"));
 
+        // When
         Response answer = caller.download();
 
+        // Then
         JsonNode downloaded = Json.of(answer).path("conversations");
         assertThat(Json.texts(downloaded, "id")).containsExactly("s11", "s10", "s09", "s08", "s07", "s06", "s05", "s04", "s03",
                 "s02");
@@ -198,26 +185,32 @@ class SyncResourceIT {
 
     @Test
     void whatWasDownloadedCanBeUploadedAgainAndWritesNothing() {
+        // Given
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
-        caller.createSession("s2", "Now").then().statusCode(201);
-        caller.post("s2", Map.of("id", "m3", "role", "user", "content", "Hello")).then().statusCode(201);
+        granted(upload(caller, LISBON));
+        caller.hasSession("s2", "Now");
+        caller.hasMessage("s2", Map.of("id", "m3", "role", "user", "content", "Hello"));
         JsonNode downloaded = Json.of(caller.download()).path("conversations");
         String before = Stored.versions(caller);
 
+        // When
         Response answer = caller.request().body("{\"conversations\": " + downloaded + "}").post("/api/chat/sync");
 
+        // Then
         assertThat(answer.<Integer> path("results.synced")).isEqualTo(2);
         assertThat(Stored.versions(caller)).isEqualTo(before);
     }
 
     @Test
     void fiveHundredConversationsAreStoredInOneRequest() {
+        // Given
         Caller caller = Caller.fresh();
         List<Map<String, Object>> conversations = conversations(500);
 
+        // When
         Response answer = caller.upload(conversations);
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.<Integer> path("results.synced")).isEqualTo(500);
         assertThat(answer.<Integer> path("results.errors")).isZero();
@@ -237,13 +230,16 @@ class SyncResourceIT {
 
     @Test
     void theSameUploadAgainWritesNothing() {
+        // Given
         Caller caller = Caller.fresh();
         List<Map<String, Object>> conversations = conversations(50);
-        caller.upload(conversations).then().statusCode(200);
+        caller.hasUploaded(conversations);
         String before = Stored.versions(caller);
 
+        // When
         Response answer = caller.upload(conversations);
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.<Integer> path("results.synced")).isEqualTo(50);
         assertThat(answer.<Integer> path("results.errors")).isZero();
@@ -253,6 +249,7 @@ class SyncResourceIT {
 
     @Test
     void aYearOfHistoryKeepsItsTimesAndItsOrder() {
+        // Given
         Caller caller = Caller.fresh();
         OffsetDateTime first = OffsetDateTime.of(2025, 3, 1, 8, 0, 0, 0, ZoneOffset.UTC);
         List<Map<String, Object>> conversations = new ArrayList<>();
@@ -263,8 +260,10 @@ class SyncResourceIT {
                         "timestamp", MILLIS.format(first.plusWeeks(week).plusMinutes(30)))))));
         Collections.shuffle(conversations);
 
+        // When
         caller.upload(conversations).then().statusCode(200);
 
+        // Then
         assertThat(Json.texts(Json.of(caller.listSessions()).path("sessions"), "id"))
                 .isEqualTo(IntStream.range(0, 52).mapToObj(week -> "s%02d".formatted(51 - week)).toList());
         assertThat(Json.texts(Json.of(caller.listSessions()).path("sessions"), "created_at"))
@@ -275,13 +274,16 @@ class SyncResourceIT {
     }
 
     @Test
-    void noConversationIsFromTheFuture() {
+    void timesInTheFutureAreCutToNow() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         upload(caller, """
                 {"id": "s1", "createdAt": "2999-01-01T00:00:00Z", "updatedAt": "2999-01-02T00:00:00Z"}
                 """).then().statusCode(200);
 
+        // Then
         assertThat(Sql.rows("""
                 select created_at <= now() as created, updated_at <= now() as updated, last_activity <= now() as active
                   from chat_sessions where user_id = ?
@@ -290,8 +292,10 @@ class SyncResourceIT {
 
     @Test
     void aConversationWithoutTimesHasThoseOfItsMessages() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         upload(caller, """
                 {"id": "s1", "messages": [
                   {"id": "m1", "role": "user", "content": "", "timestamp": "2026-03-01T10:00:02Z"},
@@ -300,6 +304,7 @@ class SyncResourceIT {
                   {"id": "m4", "role": "user", "content": "", "timestamp": "2026-03-01T10:00:03Z"}]}
                 """).then().statusCode(200);
 
+        // Then
         JsonNode session = Json.of(caller.listSessions()).at("/sessions/0");
         assertThat(session.path("created_at").textValue()).isEqualTo("2026-03-01T10:00:01.000Z");
         assertThat(session.path("updated_at").textValue()).isEqualTo("2026-03-01T10:00:04.000Z");
@@ -307,15 +312,18 @@ class SyncResourceIT {
 
     @Test
     void aConversationThatChangedHasTheTimeOfTheServer() {
+        // Given
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
-        upload(caller, "{\"id\": \"s2\", \"updatedAt\": \"2026-03-02T00:00:00Z\"}").then().statusCode(200);
+        granted(upload(caller, LISBON));
+        granted(upload(caller, "{\"id\": \"s2\", \"updatedAt\": \"2026-03-02T00:00:00Z\"}"));
 
+        // When
         upload(caller, """
                 {"id": "s1", "updatedAt": "2026-03-01T11:00:00.000Z", "createdAt": "2020-01-01T00:00:00Z", "messages": [
                   {"id": "m3", "role": "user", "content": "And then?", "timestamp": "2026-03-01T11:00:00.000Z"}]}
                 """).then().statusCode(200);
 
+        // Then
         assertThat(Json.texts(Json.of(caller.listSessions()).path("sessions"), "id")).containsExactly("s1", "s2");
         assertThat(Sql
                 .rows("""
@@ -330,13 +338,16 @@ class SyncResourceIT {
 
     @Test
     void aDeviceThatHasNotSeenARenameDoesNotUndoIt() {
+        // Given
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
-        caller.rename("s1", "Ten days in Lisbon").then().statusCode(200);
+        granted(upload(caller, LISBON));
+        caller.hasRenamed("s1", "Ten days in Lisbon");
         String before = Stored.versions(caller);
 
+        // When
         Response answer = upload(caller, LISBON);
 
+        // Then
         assertThat(answer.<Integer> path("results.synced")).isEqualTo(1);
         assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly("Ten days in Lisbon");
         assertThat(Stored.versions(caller)).isEqualTo(before);
@@ -345,12 +356,15 @@ class SyncResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "", ", \"updatedAt\": null", ", \"updatedAt\": \"2999-01-01T00:00:00Z\"",
             ", \"updatedAt\": \"2026-03-01T10:00:02.000001Z\"" })
-    void aTitleThatIsNewsReplacesTheStoredOne(String updatedAt) {
+    void aChangedTitleReplacesTheStoredOne(String updatedAt) {
+        // Given
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
+        granted(upload(caller, LISBON));
 
+        // When
         upload(caller, "{\"id\": \"s1\", \"title\": \"Ten days in Lisbon\"" + updatedAt + "}").then().statusCode(200);
 
+        // Then
         assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly("Ten days in Lisbon");
     }
 
@@ -358,37 +372,46 @@ class SyncResourceIT {
     @ValueSource(strings = { "\"title\": \"Old\", \"updatedAt\": \"2026-03-01T10:00:02Z\"",
             "\"title\": \"Old\", \"updatedAt\": \"2026-03-01T10:00:02+02:00\"", "\"title\": \"\"", "\"title\": null",
             "\"messages\": []" })
-    void aTitleThatIsNoNewsIsLeftAlone(String fields) {
+    void aTitleThatIsNotNewerIsIgnored(String fields) {
+        // Given
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
+        granted(upload(caller, LISBON));
         String before = Stored.versions(caller);
 
+        // When
         upload(caller, "{\"id\": \"s1\", " + fields + "}").then().statusCode(200);
 
+        // Then
         assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly("A week in Lisbon");
         assertThat(Stored.versions(caller)).isEqualTo(before);
     }
 
     @Test
     void aConversationWithoutATitleIsCalledNewChat() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         upload(caller, "{\"id\": \"s1\"}", "{\"id\": \"s2\", \"title\": \"\"}", "{\"id\": \"s3\", \"title\": null}").then()
                 .statusCode(200);
 
+        // Then
         assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly("New Chat", "New Chat", "New Chat");
     }
 
     @Test
     void whatChangedInAMessageIsCorrectedAndUsageCountsTheDifference() {
+        // Given
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
+        granted(upload(caller, LISBON));
 
+        // When
         upload(caller,
                 LISBON.replace("\"output_tokens\": 4, \"total_tokens\": 11", "\"output_tokens\": 9, \"total_tokens\": 16")
                         .replace("Alfama first.", "Belem first."))
                 .then().statusCode(200);
 
+        // Then
         assertThat(Stored.of(caller, "sessions")).isEqualTo(Json.of("""
                 [{"id": "s1", "title": "A week in Lisbon", "message_count": 2, "total_tokens": 23,
                   "last_model": "openai/gpt-4o-mini", "last_message_preview": "Belem first.",
@@ -401,21 +424,26 @@ class SyncResourceIT {
     }
 
     @Test
-    void aDeviceThatBringsBackADeletedConversationHasItStoredAndNotCountedAgain() {
+    void uploadingADeletedConversationAgainStoresItWithoutCountingIt() {
+        // Given
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
+        granted(upload(caller, LISBON));
         JsonNode before = Stored.of(caller);
-        caller.delete("s1").then().statusCode(200);
+        caller.hasDeleted("s1");
 
+        // When
         upload(caller, LISBON).then().statusCode(200);
 
+        // Then
         assertThat(Stored.of(caller)).isEqualTo(before);
     }
 
     @Test
     void theCountsOfTheClientAreIgnored() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         upload(caller, """
                 {"id": "s1", "messageCount": 99, "totalTokens": 12345, "lastModel": "no-model",
                  "lastMessagePreview": "No message", "lastMessageTimestamp": "2026-05-01T00:00:00Z", "isActive": false,
@@ -423,6 +451,7 @@ class SyncResourceIT {
                                "input_tokens": 2}]}
                 """).then().statusCode(200);
 
+        // Then
         assertThat(Stored.of(caller, "sessions")).isEqualTo(Json.of("""
                 [{"id": "s1", "title": "New Chat", "message_count": 1, "total_tokens": 2, "last_model": null,
                   "last_message_preview": "Hello", "last_message_timestamp": "2026-03-01T10:00:00.000Z", "is_active": true}]
@@ -432,38 +461,47 @@ class SyncResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "\"messageCount\": \"many\"", "\"totalTokens\": -1", "\"lastModel\": 5",
             "\"lastMessagePreview\": {\"a\": [null]}", "\"lastMessageTimestamp\": \"yesterday\"", "\"folder\": \"work\"" })
-    void whatTheServiceDoesNotReadMayBeAnything(String field) {
+    void unknownFieldsMayHoldAnything(String field) {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = upload(caller, "{\"id\": \"s1\", " + field + "}");
 
+        // Then
         assertThat(answer.<Integer> path("results.synced")).isEqualTo(1);
     }
 
     @Test
-    void theCallerMayBeNamedInAConversation() {
+    void aConversationMayNameItsOwnUser() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = upload(caller, "{\"id\": \"s1\", \"userId\": \"" + caller.id() + "\"}",
                 "{\"id\": \"s2\", \"userId\": \"" + caller.id().toString().toUpperCase() + "\"}",
                 "{\"id\": \"s3\", \"userId\": null}");
 
+        // Then
         assertThat(answer.<Integer> path("results.synced")).isEqualTo(3);
         assertThat(Stored.of(caller, "sessions")).hasSize(3);
     }
 
     @Test
     void aConversationOfAnotherUserIsReportedAndNeverWritten() {
+        // Given
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
-        upload(ada, LISBON).then().statusCode(200);
+        granted(upload(ada, LISBON));
         String before = Stored.versions(ada);
 
+        // When
         Response answer = upload(bob, """
                 {"id": "s1", "title": "Taken over", "userId": "%s", "messages": [
                   {"id": "m1", "role": "user", "content": "Taken over"}]}
                 """.formatted(ada.id()), "{\"id\": \"s2\"}");
 
+        // Then
         assertThat(Json.of(answer).path("results")).isEqualTo(Json.of("""
                 {"synced": 1, "errors": 1, "details": [
                   {"conversationId": "s1", "error": "The conversation belongs to another user."},
@@ -475,13 +513,16 @@ class SyncResourceIT {
 
     @Test
     void twoUsersMayUploadTheSameIds() {
+        // Given
         Caller ada = Caller.fresh();
         Caller bob = Caller.fresh();
-        upload(ada, LISBON).then().statusCode(200);
+        granted(upload(ada, LISBON));
         String before = Stored.versions(ada);
 
+        // When
         Response answer = upload(bob, LISBON.replace("Alfama", "Belem"));
 
+        // Then
         assertThat(answer.<Integer> path("results.synced")).isEqualTo(1);
         assertThat(Stored.versions(ada)).isEqualTo(before);
         assertThat(Json.texts(Stored.of(bob, "messages"), "content")).containsExactly("What should I see in Lisbon?",
@@ -490,14 +531,17 @@ class SyncResourceIT {
 
     @Test
     void aConversationThatIsTwiceInOneRequestIsStoredOneAfterTheOther() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = upload(caller, LISBON, "{\"id\": \"s2\"}", """
                 {"id": "s1", "title": "Ten days in Lisbon", "messages": [
                   {"id": "m2", "role": "assistant", "content": "Belem first.", "model": "openai/gpt-4o-mini"},
                   {"id": "m3", "role": "user", "content": "And then?", "timestamp": "2026-03-01T10:01:00.000Z"}]}
                 """);
 
+        // Then
         assertThat(Json.of(answer).at("/results/details")).isEqualTo(Json.of("""
                 [{"conversationId": "s1", "status": "synced", "messageCount": 2},
                  {"conversationId": "s2", "status": "synced", "messageCount": 0},
@@ -513,9 +557,11 @@ class SyncResourceIT {
     }
 
     @Test
-    void ofTwoMessagesWithOneIdInAConversationTheLastCounts() {
+    void ofTwoMessagesWithTheSameIdTheLastCounts() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = upload(caller, """
                 {"id": "s1", "messages": [
                   {"id": "m1", "role": "user", "content": "First", "input_tokens": 5, "timestamp": "2026-03-01T10:00:00Z"},
@@ -523,6 +569,7 @@ class SyncResourceIT {
                   {"id": "m1", "role": "user", "content": "Last", "input_tokens": 2, "timestamp": "2026-03-01T10:00:02Z"}]}
                 """);
 
+        // Then
         assertThat(Json.of(answer).at("/results/details")).isEqualTo(Json.of("""
                 [{"conversationId": "s1", "status": "synced", "messageCount": 2}]
                 """));
@@ -532,15 +579,18 @@ class SyncResourceIT {
     }
 
     @Test
-    void aMessageThatStandsInAnotherConversationIsNotMoved() {
+    void aMessageOfAnotherConversationIsNotMoved() {
+        // Given
         Caller caller = Caller.fresh();
-        upload(caller, LISBON).then().statusCode(200);
+        granted(upload(caller, LISBON));
         String before = Stored.versions(caller);
 
+        // When
         Response answer = upload(caller, """
                 {"id": "s2", "messages": [{"id": "m1", "role": "user", "content": "Moved"}]}
                 """);
 
+        // Then
         assertThat(Json.of(answer).at("/results/details")).isEqualTo(Json.of("""
                 [{"conversationId": "s2", "error": "A message of it belongs to another conversation."}]
                 """));
@@ -549,14 +599,17 @@ class SyncResourceIT {
 
     @Test
     void ofTwoConversationsWithTheSameMessageTheFirstHasIt() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = upload(caller, """
                 {"id": "s2", "messages": [{"id": "m1", "role": "user", "content": "First"}]}
                 """, """
                 {"id": "s1", "messages": [{"id": "m1", "role": "user", "content": "Second"}]}
                 """);
 
+        // Then
         assertThat(Json.of(answer).at("/results/details")).isEqualTo(Json.of("""
                 [{"conversationId": "s2", "status": "synced", "messageCount": 1},
                  {"conversationId": "s1", "error": "A message of it belongs to another conversation."}]
@@ -567,8 +620,10 @@ class SyncResourceIT {
 
     @Test
     void failedMessagesAreStoredAndNotCounted() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = upload(caller, """
                 {"id": "s1", "messages": [
                   {"id": "m1", "role": "user", "content": "Hello", "input_tokens": 1, "timestamp": "2026-03-01T10:00:00.000Z"},
@@ -576,6 +631,7 @@ class SyncResourceIT {
                    "timestamp": "2026-03-01T10:00:01.000Z"}]}
                 """);
 
+        // Then
         assertThat(answer.<List<Integer>> path("results.details.messageCount")).containsExactly(1);
         assertThat(Stored.of(caller, "messages")).hasSize(2);
         assertThat(Json.of(caller.download()).at("/conversations/0/messages/1/error").booleanValue()).isTrue();
@@ -587,31 +643,37 @@ class SyncResourceIT {
 
     @Test
     void textIsKeptToTheByteAndHalfASurrogatePairIsReplaced() {
+        // Given
         Caller caller = Caller.fresh();
         String text = "e\\u0301 \\uD83D\\uDE00 \\r\\n \\u202E\\u0645 \\u4E2D \\uFEFF\\uFFFF \\\\ \\\" \\u0001";
         String half = "cut \\uD83D";
 
+        // When
         upload(caller, """
                 {"id": "s1", "title": "%1$s", "messages": [{"id": "m1", "role": "user", "content": "%1$s"}]}
                 """.formatted(text), """
                 {"id": "s2", "title": "%1$s", "messages": [{"id": "m2", "role": "user", "content": "%1$s"}]}
                 """.formatted(half)).then().statusCode(200);
 
+        // Then
         String expected = "e\u0301 \uD83D\uDE00 \r\n \u202E\u0645 \u4E2D \uFEFF\uFFFF \\ \" \u0001";
         assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly(expected, "cut \uFFFD");
         assertThat(Json.texts(Stored.of(caller, "messages"), "content")).containsExactly(expected, "cut \uFFFD");
     }
 
     @Test
-    void twoDevicesThatSyncTheSameConversationsAtTheSameTimeLoseAndDoubleNothing() throws Exception {
+    void twoDevicesThatSyncTheSameConversationsAtOnceNeitherLoseNorDuplicateAnything() throws Exception {
+        // Given
         Caller caller = Caller.fresh();
         CyclicBarrier together = new CyclicBarrier(2);
         Callable<List<Response>> phone = device(caller, together, 0, 4);
         Callable<List<Response>> laptop = device(caller, together, 2, 6);
 
-        List<Response> answers = allAtOnce(List.of(phone, laptop));
+        // When
+        List<List<Response>> answers = allAtOnce(List.of(phone, laptop));
 
-        assertThat(answers).hasSize(40).allSatisfy(answer -> {
+        // Then
+        assertThat(answers).flatMap(ofOneDevice -> ofOneDevice).hasSize(40).allSatisfy(answer -> {
             assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
             assertThat(answer.<Integer> path("results.errors")).as(answer.asString()).isZero();
             assertThat(answer.<Integer> path("results.synced")).isEqualTo(4);
@@ -631,11 +693,14 @@ class SyncResourceIT {
     }
 
     @Test
-    void anUploadOfNothingIsNoError() {
+    void anEmptyUploadIsNoError() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.upload(List.of());
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(Json.of(answer).path("results")).isEqualTo(Json.of("{\"synced\": 0, \"errors\": 0, \"details\": []}"));
     }
@@ -648,19 +713,25 @@ class SyncResourceIT {
             null                    | body is missing
             """)
     void anUploadWithoutConversationsIsRefused(String body, String complaint) {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().body(body).post("/api/chat/sync");
 
+        // Then
         assertFields(answer, 400, complaint);
     }
 
     @Test
     void anUploadWithoutABodyIsRefused() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().post("/api/chat/sync");
 
+        // Then
         assertFields(answer, 400, "body is missing");
     }
 
@@ -673,29 +744,38 @@ class SyncResourceIT {
             "s1"                            | has the wrong type
             """)
     void anUploadOfTheWrongShapeIsRefused(String body, String complaint) {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().body(body).post("/api/chat/sync");
 
+        // Then
         assertFields(answer, 422, complaint);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "{\"conversations\": [", "{\"conversations\": []} x", "{conversations: []}", "x" })
-    void anUploadThatIsNoJsonIsRefused(String body) {
+    void anUploadThatIsNotJsonIsRefused(String body) {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().body(body).post("/api/chat/sync");
 
+        // Then
         assertProblem(answer, 400, "invalid_request");
     }
 
     @Test
     void anUploadOfTooManyConversationsIsRefused() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.upload(Collections.nCopies(10_001, Map.of("id", "s1")));
 
+        // Then
         assertFields(answer, 422, "conversations must be at most 10000");
         assertThat(Stored.of(caller, "sessions")).isEmpty();
     }
@@ -703,20 +783,26 @@ class SyncResourceIT {
     @ParameterizedTest
     @ValueSource(strings = { "GET", "POST" })
     void aSlashAtTheEndOfThePathIsAccepted(String method) {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().body("{\"conversations\": []}").request(method, "/api/chat/sync/");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(200);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "GET", "POST" })
-    void withoutATokenNothingIsAnswered(String method) {
+    void aRequestWithoutATokenIsRefused(String method) {
+        // Given
         String body = "{\"conversations\": [" + LISBON + "]}";
 
+        // When
         Response answer = RestAssured.given().contentType(ContentType.JSON).body(body).request(method, "/api/chat/sync");
 
+        // Then
         assertProblem(answer, 401, "unauthorized");
     }
 
@@ -771,16 +857,18 @@ class SyncResourceIT {
         };
     }
 
-    private static List<Response> allAtOnce(List<Callable<List<Response>>> devices) throws Exception {
-        ExecutorService executor = Executors.newFixedThreadPool(devices.size());
-        try {
-            List<Response> answers = new ArrayList<>();
-            for (Future<List<Response>> done : executor.invokeAll(devices)) {
-                answers.addAll(done.get());
+    private static JsonNode find(JsonNode conversations, String id) {
+        for (JsonNode conversation : conversations) {
+            if (conversation.path("id").textValue().equals(id)) {
+                return conversation;
             }
-            return answers;
-        } finally {
-            executor.shutdownNow();
         }
+        throw new AssertionError("There is no " + id);
+    }
+
+    private static List<String> fieldNames(JsonNode object) {
+        List<String> names = new ArrayList<>();
+        object.fieldNames().forEachRemaining(names::add);
+        return names;
     }
 }

@@ -1,5 +1,6 @@
 package dev.chatkeep.sync;
 
+import static dev.chatkeep.testsupport.Granted.granted;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
@@ -98,10 +99,13 @@ class SyncUploadIT {
     @ParameterizedTest(name = "{0}")
     @MethodSource("badConversations")
     void aBadConversationIsReportedAndTheOthersAreStored(String name, String bad, String complaint) {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = upload(caller, List.of(good("first"), bad, good("last")));
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         JsonNode results = Json.of(answer).path("results");
         assertThat(results.path("synced").intValue()).isEqualTo(2);
@@ -116,10 +120,13 @@ class SyncUploadIT {
 
     @Test
     void anEntryOfABadConversationNamesItAndSaysNothingElse() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = upload(caller, List.of("{\"id\": \"bad\", \"title\": 5}", "{\"title\": \"No id\"}"));
 
+        // Then
         assertThat(Json.of(answer).path("results")).isEqualTo(Json.of("""
                 {"synced": 0, "errors": 2, "details": [{"conversationId": "bad", "error": "title has the wrong type."},
                                                        {"error": "id is missing."}]}
@@ -128,6 +135,7 @@ class SyncUploadIT {
 
     @Test
     void badConversationsOfEveryKindTogetherLeaveTheGoodOnesAlone() {
+        // Given
         Caller caller = Caller.fresh();
         List<String> conversations = new ArrayList<>(List.of(good("first")));
         badConversations().forEach(arguments -> {
@@ -136,8 +144,10 @@ class SyncUploadIT {
         });
         int good = conversations.size() / 2 + 1;
 
+        // When
         Response answer = upload(caller, conversations);
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(answer.<Integer> path("results.synced")).isEqualTo(good);
         assertThat(answer.<Integer> path("results.errors")).isEqualTo(good - 1);
@@ -149,16 +159,19 @@ class SyncUploadIT {
 
     @Test
     void aBadConversationThatExistsIsLeftAsItIs() {
+        // Given
         Caller caller = Caller.fresh();
-        upload(caller, List.of(good("first"), good("bad"))).then().statusCode(200);
+        granted(upload(caller, List.of(good("first"), good("bad"))));
         String before = Stored.versions(caller);
 
+        // When
         Response answer = upload(caller, List.of("""
                 {"id": "bad", "title": "New", "messages": [
                   {"id": "new", "role": "user", "content": "New"},
                   {"id": "bad", "role": "user", "content": "New", "input_tokens": 2147483647, "output_tokens": 1}]}
                 """));
 
+        // Then
         assertThat(Json.of(answer).at("/results/details")).isEqualTo(Json.of("""
                 [{"conversationId": "bad", "error": "%s"}]
                 """, UNSTORABLE));

@@ -41,6 +41,7 @@ class DashboardIT {
 
     @Test
     void everyMetricOfTheDashboardIsExposed() throws IOException {
+        // Given
         Caller ann = Caller.fresh();
         String model = Models.open("free", "0", "0");
         String question = "Measured? " + UUID.randomUUID();
@@ -52,8 +53,10 @@ class DashboardIT {
         }
         Administrator.service().request().body(Map.of()).post("/api/admin/maintenance/cleanup");
 
+        // When
         String exposed = Management.request().get("/q/metrics").asString();
 
+        // Then
         Set<String> drawn = new TreeSet<>();
         for (var expression : Json.of(Files.readString(DASHBOARD)).findValues("expr")) {
             for (Matcher metric = METRIC.matcher(expression.textValue()); metric.find();) {

@@ -50,16 +50,19 @@ class RequestLogIT {
     }
 
     @Test
-    void aRequestHasOneLineWithoutWhatWasSaid() throws Exception {
+    void aRequestHasOneLineWithoutItsContent() throws Exception {
+        // Given
         Caller ann = service.newCaller();
-        ann.createSession("private-session", "private-title").then().statusCode(201);
+        ann.hasSession("private-session", "private-title");
         long before = System.nanoTime();
 
+        // When
         Response answer = ann.request().header("X-Request-Id", "client-1")
                 .body(Map.of("sessionId", "private-session", "message",
                         Map.of("id", "private-message", "role", "user", "content", "private-content")))
                 .post("/api/chat/messages?secret=private-query");
 
+        // Then
         assertThat(answer.statusCode()).isEqualTo(201);
         assertThat(answer.header("X-Request-Id")).isEqualTo("client-1");
         JsonNode line = lineOf("client-1");
@@ -76,23 +79,29 @@ class RequestLogIT {
     }
 
     @Test
-    void whatIsInAPathIsNotInItsRoute() throws Exception {
+    void theRouteDoesNotRepeatWhatIsInThePath() throws Exception {
+        // Given
         Caller ann = service.newCaller();
 
+        // When
         ann.request().header("X-Request-Id", "client-2").get("/api/chat/streams/private-stream").then().statusCode(404);
 
+        // Then
         assertThat(lineOf("client-2").path("mdc").path("route").textValue()).isEqualTo("/api/chat/streams/{id}");
         assertThat(Files.readString(log)).doesNotContain("private-stream");
     }
 
     @Test
-    void whatIsRefusedBeforeAnyResourceHasItsLineToo() throws Exception {
+    void requestsRefusedEarlyAreLoggedToo() throws Exception {
+        // Given
         service.given().header("X-Request-Id", "client-3").get("/api/chat/sessions").then().statusCode(401);
         service.given().header("X-Request-Id", "client-4").get("/private-nowhere").then().statusCode(404);
 
+        // When
         JsonNode unauthorized = lineOf("client-3").path("mdc");
         JsonNode nowhere = lineOf("client-4").path("mdc");
 
+        // Then
         assertThat(unauthorized.path("status").textValue()).isEqualTo("401");
         assertThat(unauthorized.has("user")).isFalse();
         assertThat(nowhere.path("status").textValue()).isEqualTo("404");
@@ -100,7 +109,7 @@ class RequestLogIT {
     }
 
     @Test
-    void anIdThatIsNoneIsReplaced() {
+    void anInvalidRequestIdIsReplaced() {
         Response none = service.given().get("/api/chat/sessions");
         Response bad = service.given().header("X-Request-Id", "a b\"c").get("/api/chat/sessions");
         Response tooLong = service.given().header("X-Request-Id", "x".repeat(129)).get("/api/chat/sessions");
@@ -111,7 +120,8 @@ class RequestLogIT {
     }
 
     @Test
-    void aStreamHasItsLineWhenItEnds() throws Exception {
+    void aStreamIsLoggedWhenItEnds() throws Exception {
+        // Given
         Caller ann = service.newCaller();
         String question = "How long? " + UUID.randomUUID();
         Duration pause = Duration.ofMillis(400);
@@ -119,16 +129,20 @@ class RequestLogIT {
         service.provider().on(question,
                 Script.streamed().delta("Some ").pause(pause).holdUntil(looked).delta("time").done());
 
+        // When
         String id;
+        List<JsonNode> linesOfTheOpenStream;
         try (EventStreamClient stream = EventStreamClient.post(ann, "/api/chat",
                 Map.of("message", question, "model", PackagedService.MODEL))) {
             id = stream.header("X-Request-Id");
             stream.next();
-            assertThat(linesOf(id)).isEmpty();
+            linesOfTheOpenStream = linesOf(id);
             looked.countDown();
             stream.rest();
         }
 
+        // Then
+        assertThat(linesOfTheOpenStream).isEmpty();
         JsonNode fields = lineOf(id).path("mdc");
         assertThat(fields.path("route").textValue()).isEqualTo("/api/chat");
         assertThat(fields.path("status").textValue()).isEqualTo("200");

@@ -97,14 +97,17 @@ class TracingIT {
 
     @Test
     void aQuestionIsOneTraceFromTheRequestThroughTheDatabaseToTheProvider() throws Exception {
+        // Given
         Caller ann = service.newCaller();
         String question = "private-question " + UUID.randomUUID();
         service.provider().on(question, Script.streamed().delta("private-answer").usage(3, 3).done());
 
+        // When
         ann.request().body(Map.of("message", question, "model", PackagedService.MODEL, "sessionId", "s")).post("/api/chat")
                 .then()
                 .statusCode(200);
 
+        // Then
         List<Span> trace = traceWith("POST /api/chat", "chatkeep.finish_completion");
         assertThat(statements(trace)).anyMatch(sql -> sql.contains("chatkeep.begin_completion"));
         assertThat(trace).filteredOn(span -> attribute(span, "url.full").endsWith("/v1/chat/completions")).hasSize(1);

@@ -1,5 +1,7 @@
 package dev.chatkeep.testsupport;
 
+import static dev.chatkeep.testsupport.Granted.granted;
+
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -78,5 +80,30 @@ public record Caller(UUID id, String token, Service service) {
 
     public Response signIn() {
         return request().post("/api/auth/session");
+    }
+
+    /** Like the others that begin with {@code has}: a test takes for granted that the service does it. */
+    public void hasSignedIn() {
+        granted(signIn());
+    }
+
+    public void hasSession(String sessionId, String title) {
+        granted(createSession(sessionId, title));
+    }
+
+    public void hasMessage(String sessionId, Map<String, ?> message) {
+        granted(post(sessionId, message));
+    }
+
+    public void hasUploaded(List<?> conversations) {
+        granted(upload(conversations));
+    }
+
+    public void hasRenamed(String sessionId, String title) {
+        granted(rename(sessionId, title));
+    }
+
+    public void hasDeleted(String sessionId) {
+        granted(delete(sessionId));
     }
 }

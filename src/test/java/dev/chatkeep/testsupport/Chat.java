@@ -25,7 +25,7 @@ public final class Chat {
     /** A new user with the session {@code s1}. */
     public static Caller started() {
         Caller caller = Caller.fresh();
-        caller.createSession("s1", "A title").then().statusCode(201);
+        caller.hasSession("s1", "A title");
         return caller;
     }
 
@@ -62,7 +62,7 @@ public final class Chat {
 
     /** Stores a message in {@code s1}. */
     public static void store(Caller caller, Map<String, Object> message) {
-        caller.post("s1", message).then().statusCode(201);
+        caller.hasMessage("s1", message);
     }
 
     /** The conversation {@code s1} as a device uploads it. */

@@ -1,5 +1,7 @@
 package dev.chatkeep.testsupport;
 
+import static dev.chatkeep.testsupport.Granted.granted;
+
 import java.util.UUID;
 
 /** Models that one test has to itself: model access is the same for everybody. */
@@ -29,6 +31,11 @@ public final class Models {
     }
 
     public static void change(String row, String body) {
-        Administrator.service().request().body(body).patch("/api/admin/models/" + row).then().statusCode(200);
+        granted(Administrator.service().request().body(body).patch("/api/admin/models/" + row));
+    }
+
+    /** Takes the model from its tier. */
+    public static void close(String row) {
+        granted(Administrator.service().request().delete("/api/admin/models/" + row));
     }
 }

@@ -53,10 +53,13 @@ class ScriptedProviderTest {
 
     @Test
     void aStreamHasTheShapeOfOpenAis() throws Exception {
+        // Given
         provider.on("shape", Script.streamed().delta("Hel").delta("lo \"you\"").usage(11, 2).done());
 
+        // When
         HttpResponse<String> response = ask("shape", true);
 
+        // Then
         assertThat(response.statusCode()).isEqualTo(200);
         assertThat(response.headers().firstValue("Content-Type")).contains("text/event-stream");
         Call call = provider.calls("shape").get(0);
@@ -76,21 +79,27 @@ class ScriptedProviderTest {
 
     @Test
     void usageIsSentIfTheRequestAsksForIt() throws Exception {
+        // Given
         provider.on("no-usage", Script.streamed().delta("Hello").usage(11, 2).done());
 
+        // When
         String body = send(request("{\"stream\": true, \"messages\": [{\"role\": \"user\", \"content\": \"no-usage\"}]}"))
                 .body();
 
+        // Then
         assertThat(body).doesNotContain("usage").contains("[DONE]");
     }
 
     @Test
     void theReasonTheIdTheModelAndTheUsageCanBeAny() throws Exception {
+        // Given
         provider.on("any-figures", Script.streamed().delta("a").finish("length").usageJson("{\"cost\": 0.25}").done()
                 .id("gen-7").model("other/model"));
 
+        // When
         List<String> data = data(ask("any-figures", true).body());
 
+        // Then
         assertThat(data).hasSize(4);
         assertThat(Json.of(data.get(0)).path("id").textValue()).isEqualTo("gen-7");
         assertThat(Json.of(data.get(0)).path("model").textValue()).isEqualTo("other/model");
@@ -100,10 +109,13 @@ class ScriptedProviderTest {
 
     @Test
     void aRequestWithoutStreamIsAnsweredWithOneDocument() throws Exception {
+        // Given
         provider.on("unstreamed", Script.streamed().delta("Hel").raw(": comment\n\n").delta("lo").usage(11, 2).done());
 
+        // When
         HttpResponse<String> response = ask("unstreamed", false);
 
+        // Then
         assertThat(response.headers().firstValue("Content-Type")).contains("application/json");
         assertThat(response.headers().firstValueAsLong("Content-Length")).hasValue(response.body().length());
         assertThat(Json.without(Json.of(response.body()), "created", "id")).isEqualTo(Json.of("""
@@ -114,32 +126,41 @@ class ScriptedProviderTest {
 
     @Test
     void aWholeAnswerIsOneDocumentEvenForAStream() throws Exception {
+        // Given
         provider.on("whole-stream", Script.whole("Hello", 3, 1));
 
+        // When
         JsonNode answer = Json.of(ask("whole-stream", true).body());
 
+        // Then
         assertThat(answer.path("choices").path(0).path("message").path("content").textValue()).isEqualTo("Hello");
         assertThat(answer.path("usage").path("total_tokens").intValue()).isEqualTo(4);
     }
 
     @Test
     void whiteSpaceMayComeInFrontOfAWholeAnswer() throws Exception {
+        // Given
         provider.on("white-space", Script.whole("Hello", 3, 1).raw("\n  \n").pause(Duration.ofMillis(50)));
 
+        // When
         HttpResponse<String> response = ask("white-space", false);
 
+        // Then
         assertThat(response.body()).startsWith("\n  \n{");
         assertThat(response.headers().firstValue("Content-Length")).isEmpty();
     }
 
     @Test
     void errorsHaveStatusAndHeaders() throws Exception {
+        // Given
         provider.on("too-many", Script.json(429, Map.of("Retry-After", "2", "content-type", "text/plain"), "Slow down"),
                 Script.whole("Now", 1, 1));
 
+        // When
         HttpResponse<String> refused = ask("too-many", true);
         List<HttpResponse<String>> later = List.of(ask("too-many", true), ask("too-many", true));
 
+        // Then
         assertThat(refused.statusCode()).isEqualTo(429);
         assertThat(refused.headers().firstValue("Retry-After")).contains("2");
         assertThat(refused.headers().allValues("Content-Type")).containsExactly("text/plain");
@@ -149,9 +170,11 @@ class ScriptedProviderTest {
 
     @Test
     void withoutAScriptTheLastMessageIsEchoed() throws Exception {
+        // When
         List<String> data = data(ask("one two  three", true).body());
         JsonNode whole = Json.of(ask("four five", false).body());
 
+        // Then
         assertThat(data.stream().limit(3).map(ScriptedProviderTest::delta)).containsExactly("one ", "two  ", "three");
         assertThat(Json.of(data.get(4)).path("usage").path("prompt_tokens").intValue()).isEqualTo(11);
         assertThat(Json.of(data.get(4)).path("usage").path("completion_tokens").intValue()).isEqualTo(3);
@@ -161,21 +184,26 @@ class ScriptedProviderTest {
 
     @Test
     void theMarkerOfTheLatestMessageDecides() throws Exception {
+        // Given
         provider.on("latest-1", Script.whole("first", 1, 1));
         provider.on("latest-12", Script.whole("second", 1, 1));
 
+        // When
         String answer = send(request("""
                 {"messages": [{"role": "user", "content": "latest-1"}, {"role": "user", "content": "latest-12"}]}""")).body();
 
+        // Then
         assertThat(answer).contains("second").doesNotContain("first");
     }
 
     @Test
-    void whatArrivedIsKept() throws Exception {
+    void requestsAreRecorded() throws Exception {
+        // When
         send(HttpRequest.newBuilder(URI.create(provider.baseUrl() + "/chat/completions"))
                 .header("Authorization", "Bearer key").header("X-Twice", "1").header("X-Twice", "2")
                 .POST(BodyPublishers.ofString("{\"messages\": [], \"n\": \"arrived\"}")).build());
 
+        // Then
         Call call = provider.calls("arrived").get(0);
         assertThat(provider.calls("arrived")).hasSize(1);
         assertThat(call.path()).isEqualTo("/v1/chat/completions");
@@ -187,23 +215,29 @@ class ScriptedProviderTest {
     }
 
     @Test
-    void largeRequestsAreReadWithAndWithoutALength() throws Exception {
+    void largeRequestsAreReadWithOrWithoutALength() throws Exception {
+        // Given
         provider.on("large-request", Script.whole("Read", 1, 1));
         byte[] body = ("{\"large-request\": \"" + "x".repeat(20 * MEGABYTE) + "\"}").getBytes(StandardCharsets.UTF_8);
 
+        // When
         send(post().POST(BodyPublishers.ofByteArray(body)).build());
         send(post().POST(BodyPublishers.ofByteArrays(List.of(body))).build());
 
+        // Then
         assertThat(provider.calls("large-request")).hasSize(2).allMatch(call -> call.text().length() == body.length);
     }
 
     @Test
     void rawBytesAndEventsArriveAsTheyAre() throws Exception {
+        // Given
         provider.on("raw-bytes", Script.streamed().raw(": comment\r\n\r\n").event("{\"a\":\n1}").raw(new byte[] { 'd', -1 })
                 .delta("ä").end());
 
+        // When
         byte[] body = http.send(request("raw-bytes", true), BodyHandlers.ofByteArray()).body();
 
+        // Then
         assertThat(new String(body, StandardCharsets.ISO_8859_1))
                 .startsWith(": comment\r\n\r\ndata: {\"a\":\ndata: 1}\n\nd\u00ffdata: {\"id\"").doesNotContain("[DONE]");
     }
@@ -226,24 +260,30 @@ class ScriptedProviderTest {
 
     @Test
     void largeAnswersAreFast() throws Exception {
+        // Given
         provider.on("large-answer", Script.streamed().times(100_000, "x".repeat(100)).done());
         Instant before = Instant.now();
 
+        // When
         String answer = ask("large-answer", true).body();
 
+        // Then
         assertThat(answer.length()).isGreaterThan(10 * MEGABYTE);
         assertThat(Duration.between(before, Instant.now())).isLessThan(PATIENCE);
     }
 
     @Test
     void aConnectionServesManyRequests() throws Exception {
+        // Given
         ask("keep-alive", true);
         int connections = provider.connections();
 
+        // When
         for (int i = 0; i < 20; i++) {
             ask("keep-alive", i % 2 == 0);
         }
 
+        // Then
         assertThat(provider.connections()).isEqualTo(connections);
     }
 
@@ -270,21 +310,27 @@ class ScriptedProviderTest {
     }
 
     @Test
-    void whatWasWrittenBeforeTheEndOfTheConnectionArrives() throws Exception {
+    void everythingWrittenBeforeTheConnectionEndsArrives() throws Exception {
+        // When
         provider.on("half", Script.streamed().delta("Hel").hangUp());
 
+        // Then
         assertThat(new String(exchange("half"), StandardCharsets.UTF_8)).contains("\"Hel\"").doesNotContain("\r\n0\r\n");
     }
 
     @Test
     void theHeadCanComeLongBeforeTheBody() throws Exception {
+        // Given
         CountDownLatch latch = new CountDownLatch(1);
         provider.on("early-head", Script.streamed().head().holdUntil(latch).delta("late").done());
 
+        // When
         HttpResponse<InputStream> response = http.send(request("early-head", true), BodyHandlers.ofInputStream());
-        assertThat(provider.calls("early-head").get(0).isOpen()).isTrue();
+        boolean isOpen = provider.calls("early-head").get(0).isOpen();
         latch.countDown();
 
+        // Then
+        assertThat(isOpen).isTrue();
         assertThat(new String(response.body().readAllBytes(), StandardCharsets.UTF_8)).contains("late");
     }
 
@@ -326,9 +372,11 @@ class ScriptedProviderTest {
     }
 
     @Test
-    void whoLeavesWithTheWholeAnswerHasNotHungUp() throws Exception {
+    void aClientThatLeavesAfterTheWholeAnswerHasNotHungUp() throws Exception {
+        // Given
         provider.on("done-and-gone", Script.streamed().delta("a").done().pause(Duration.ofMinutes(5)));
 
+        // When
         try (Socket socket = connect("", "done-and-gone")) {
             InputStream in = socket.getInputStream();
             StringBuilder seen = new StringBuilder();
@@ -337,6 +385,7 @@ class ScriptedProviderTest {
             }
         }
 
+        // Then
         Call call = provider.calls("done-and-gone").get(0);
         assertThat(call.awaitEnd()).isTrue();
         assertThat(call.hungUp()).isFalse();

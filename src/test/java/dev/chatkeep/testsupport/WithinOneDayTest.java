@@ -20,8 +20,10 @@ class WithinOneDayTest {
             "2026-02-28T23:59:59.999999Z, 2026-03-01T00:00:00Z",
             "2026-12-31T23:59:30Z, 2027-01-01T00:00:00Z" })
     void aTestBeginsWhereAMinuteOfTheDayIsLeftOrAfterMidnight(Instant now, Instant start) {
+        // When
         Clock clock = Clock.fixed(now, ZoneId.of("Pacific/Kiritimati"));
 
+        // Then
         assertThat(new WithinOneDay.Midnight(clock).start()).isEqualTo(start);
     }
 

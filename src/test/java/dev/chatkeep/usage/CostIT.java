@@ -1,42 +1,45 @@
 package dev.chatkeep.usage;
 
-import static dev.chatkeep.testsupport.Chat.answer;
-import static dev.chatkeep.testsupport.Chat.cost;
-import static dev.chatkeep.testsupport.Chat.failed;
-import static dev.chatkeep.testsupport.Chat.question;
-import static dev.chatkeep.testsupport.Chat.started;
-import static dev.chatkeep.testsupport.Chat.store;
-import static dev.chatkeep.testsupport.Chat.upload;
+import static dev.chatkeep.testsupport.AtOnce.allAtOnce;
 import static dev.chatkeep.testsupport.Chat.usage;
+import static dev.chatkeep.usage.CostIT.History.history;
+import static dev.chatkeep.usage.PricedChat.Message.answer;
+import static dev.chatkeep.usage.PricedChat.Message.question;
+import static dev.chatkeep.usage.PricedChat.Model.CHEAP;
+import static dev.chatkeep.usage.PricedChat.Model.DEAR;
+import static dev.chatkeep.usage.PricedChat.Model.SMALL;
+import static dev.chatkeep.usage.PricedChat.Model.SMALLEST;
+import static dev.chatkeep.usage.PricedChat.Model.UNLISTED;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.math.BigDecimal;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.Administrator;
-import dev.chatkeep.testsupport.Caller;
+import dev.chatkeep.testsupport.Chat;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.Json;
-import dev.chatkeep.testsupport.Models;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
 import dev.chatkeep.testsupport.WithinOneDay;
+import dev.chatkeep.usage.PricedChat.Message;
+import dev.chatkeep.usage.PricedChat.Model;
 import io.quarkus.test.common.TestResourceScope;
 import io.quarkus.test.common.WithTestResource;
 import io.quarkus.test.junit.QuarkusIntegrationTest;
-import io.restassured.response.Response;
 
 /** What messages cost: prices are those of model access, in no particular currency. */
 @QuarkusIntegrationTest
@@ -44,667 +47,438 @@ import io.restassured.response.Response;
 @WithinOneDay
 class CostIT {
 
-    @Test
-    void aQuestionCostsItsInputTokensAndAnAnswerItsOutputTokens() {
-        Caller caller = started();
-        String model = Models.open("free", "0.0000005", "0.0000015");
-        store(caller, question("q1", model, 100));
+    @ParameterizedTest(name = "{0}")
+    @MethodSource({ "questionsAndAnswers", "repetitions", "corrections", "failures", "prices" })
+    void messagesCostThePriceOfTheirTime(History history) {
+        // Given
+        PricedChat chat = new PricedChat();
+        history.given().accept(chat);
 
-        store(caller, answer("a1", "q1", model, 200));
+        // When
+        history.when().accept(chat);
 
-        assertThat(cost(caller)).isEqualByComparingTo("0.00035");
-        assertThat(cost(caller, model)).isEqualByComparingTo("0.00035");
+        // Then
+        assertThat(chat.cost()).isEqualByComparingTo(history.cost());
+        history.costs().forEach((model, cost) -> assertThat(chat.cost(model)).as("%s", model).isEqualByComparingTo(cost));
     }
 
-    @Test
-    void theCostIsTheSameWhereverItIsRead() {
-        Caller caller = started();
-        String model = Models.open("free", "0.0000005", "0.0000015");
-        store(caller, question("q1", model, 100));
-
-        store(caller, answer("a1", "q1", model, 200));
-
-        JsonNode summary = usage(caller, "summary");
-        for (String span : new String[] { "today", "last_7_days", "last_30_days", "all_time" }) {
-            assertThat(summary.path(span).path("estimated_cost").decimalValue()).as(span).isEqualByComparingTo("0.00035");
-        }
-        assertThat(Sql.<BigDecimal> value("select sum(estimated_cost) from user_usage_daily where user_id = ?", caller.id()))
-                .isEqualByComparingTo("0.00035");
-        JsonNode seen = Json.of(Administrator.service().request().get("/api/admin/users/" + caller.id()));
-        assertThat(seen.at("/usage/all_time/estimated_cost").decimalValue()).isEqualByComparingTo("0.00035");
+    static Stream<History> questionsAndAnswers() {
+        return Stream.of(
+                history("a question costs its input tokens and an answer its output tokens")
+                        .given(chat -> chat.stores(question(100).naming(SMALL)))
+                        .when(chat -> chat.stores(answer(200).naming(SMALL)))
+                        .costs("0.00035").ofWhich(SMALL, "0.00035"),
+                history("a model without a price costs nothing")
+                        .given(chat -> chat.stores(question(100).naming(UNLISTED)))
+                        .when(chat -> chat.stores(answer(200).naming(UNLISTED)))
+                        .costs("0").ofWhich(UNLISTED, "0"),
+                history("a question that names no model is priced at the model of its answer")
+                        .given(chat -> chat.stores(question(3)))
+                        .when(chat -> chat.stores(answer(5)))
+                        .costs("0.53").ofWhich(CHEAP, "0.53"),
+                history("a question that names another model than its answer is priced at its own")
+                        .given(chat -> chat.stores(question(3).naming(CHEAP)))
+                        .when(chat -> chat.stores(answer(5).naming(DEAR)))
+                        .costs("10.03").ofWhich(CHEAP, "0.03").ofWhich(DEAR, "10"),
+                history("each answer to a question that names no model charges the question")
+                        .given(chat -> chat.stores(question(3)).stores(answer(5)))
+                        .when(chat -> chat.stores(answer(5).withId("a2").naming(DEAR)))
+                        .costs("13.53").ofWhich(CHEAP, "0.53").ofWhich(DEAR, "13"),
+                history("a question that names no model is priced in an upload as well")
+                        .when(chat -> chat.uploads(question(3), answer(5)))
+                        .costs("0.53"),
+                history("the order of an upload does not matter to the price of a question")
+                        .when(chat -> chat.uploads(answer(5), question(3)))
+                        .costs("0.53"),
+                history("an answer that is uploaded after its question was stored charges the question")
+                        .given(chat -> chat.stores(question(3)))
+                        .when(chat -> chat.uploads(question(3), answer(5)))
+                        .costs("0.53"),
+                history("a question that arrives after its answer is priced at the model of the answer")
+                        .given(chat -> chat.stores(answer(5)))
+                        .when(chat -> chat.stores(question(3)))
+                        .costs("0.53"),
+                history("a question that arrives after its answer costs the price at which the answer was recorded")
+                        .given(chat -> chat.stores(answer(5)).changesInput(CHEAP, "1"))
+                        .when(chat -> chat.uploads(question(3), answer(5)))
+                        .costs("0.53"),
+                history("an answer that names its model later is priced then")
+                        .given(chat -> chat.stores(answer(5).toNothing().namingNoModel()))
+                        .when(chat -> chat.stores(answer(5).toNothing()))
+                        .costs("0.5"),
+                history("an answer to an answer charges the first one once")
+                        .given(chat -> chat.stores(answer(5).toNothing()))
+                        .when(chat -> chat.stores(answer(5).withId("a2").to("a1")))
+                        .costs("1"));
     }
 
-    @Test
-    void aMessageKeepsWhatItCost() {
-        Caller caller = started();
-        String model = Models.open("free", "0.0000005", "0.0000015");
-
-        store(caller, answer("a1", null, model, 200));
-
-        assertThat(Json.of(Sql.<String> value("select metadata::text from chat_messages where user_id = ?", caller.id())))
-                .isEqualTo(Json.of("{\"unit_cost\": 0.0000015, \"cost\": 0.0003}"));
+    static Stream<History> repetitions() {
+        return Stream.of(
+                history("the same upload again costs nothing, even at another price")
+                        .given(chat -> chat.uploads(question(3), answer(5)).changes(CHEAP, "1", "1"))
+                        .when(chat -> chat.uploads(question(3), answer(5)))
+                        .costs("0.53"),
+                history("a conversation that was deleted and comes back costs nothing again")
+                        .given(chat -> chat.uploads(question(3), answer(5)).deletesTheConversation().changes(CHEAP, "1", "1"))
+                        .when(chat -> chat.uploads(question(3), answer(5)))
+                        .costs("0.53").ofWhich(CHEAP, "0.53"),
+                history("messages that were deleted and come back one by one cost nothing again")
+                        .given(chat -> chat.stores(question(3)).stores(answer(5)).deletesEverything().stores(question(3)))
+                        .when(chat -> chat.stores(answer(5)))
+                        .costs("0.53"),
+                history("deleting gives nothing back")
+                        .given(chat -> chat.stores(answer(5).toNothing()))
+                        .when(PricedChat::deletesEverything)
+                        .costs("0.5").ofWhich(CHEAP, "0.5"));
     }
 
-    @ParameterizedTest
-    @CsvSource({ "user, 7, 9, 0.07", "assistant, 7, 9, 0.9", "system, 7, 9, 0", "tool, 7, 9, 0" })
-    void aQuestionCostsNoOutputAndAnAnswerNoInput(String role, int input, int output, String cost) {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-
-        store(caller, Map.of("id", "m1", "role", role, "content", "x", "model", model, "input_tokens", input,
-                "output_tokens", output));
-
-        assertThat(cost(caller)).isEqualByComparingTo(cost);
+    static Stream<History> corrections() {
+        return Stream.of(
+                history("a correction to more tokens costs the price at which the answer was recorded")
+                        .given(chat -> chat.stores(answer(5).toNothing()).changesOutput(CHEAP, "2"))
+                        .when(chat -> chat.stores(answer(9).toNothing()))
+                        .costs("0.9").ofWhich(CHEAP, "0.9"),
+                history("a correction to fewer tokens costs the price at which the answer was recorded")
+                        .given(chat -> chat.stores(answer(5).toNothing()).changesOutput(CHEAP, "2"))
+                        .when(chat -> chat.stores(answer(2).toNothing()))
+                        .costs("0.2").ofWhich(CHEAP, "0.2"),
+                history("a correction to no tokens costs nothing")
+                        .given(chat -> chat.stores(answer(5).toNothing()).changesOutput(CHEAP, "2"))
+                        .when(chat -> chat.stores(answer(0).toNothing()))
+                        .costs("0").ofWhich(CHEAP, "0"),
+                history("a correction costs the price at which the answer was recorded, even when its model is gone")
+                        .given(chat -> chat.stores(answer(5).toNothing()).closes(CHEAP))
+                        .when(chat -> chat.stores(answer(9).toNothing()))
+                        .costs("0.9"),
+                history("a correction in an upload costs the price at which the messages were recorded")
+                        .given(chat -> chat.uploads(question(3).naming(CHEAP), answer(5)).changes(CHEAP, "1", "2"))
+                        .when(chat -> chat.uploads(question(4).naming(CHEAP), answer(6)))
+                        .costs("0.64"),
+                history("a correction of a question that names no model costs the price of its answer")
+                        .given(chat -> chat.stores(question(3)).stores(answer(5)).changesInput(CHEAP, "1"))
+                        .when(chat -> chat.stores(question(7)))
+                        .costs("0.57"),
+                history("a correction of a question and its next answer in one upload are charged once")
+                        .given(chat -> chat.stores(question(3)).stores(answer(5)))
+                        .when(chat -> chat.uploads(question(7), answer(5), answer(1).withId("a2").naming(DEAR)))
+                        .costs("9.57").ofWhich(CHEAP, "0.57").ofWhich(DEAR, "9"),
+                history("a question that names its model after it was answered is charged once")
+                        .given(chat -> chat.stores(question(3)).stores(answer(5)))
+                        .when(chat -> chat.stores(question(3).naming(CHEAP)))
+                        .costs("0.53"),
+                history("another model is charged instead of the one that was named before")
+                        .given(chat -> chat.stores(answer(5).toNothing()))
+                        .when(chat -> chat.stores(answer(5).toNothing().naming(DEAR)))
+                        .costs("10"));
     }
 
-    @Test
-    void whatNamesAModelWithoutAPriceCostsNothing() {
-        Caller caller = started();
-        String model = Models.freshId();
-        store(caller, question("q1", model, 100));
-
-        store(caller, answer("a1", "q1", model, 200));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0");
-        assertThat(cost(caller, model)).isEqualByComparingTo("0");
+    static Stream<History> failures() {
+        return Stream.of(
+                history("messages that failed cost nothing")
+                        .given(chat -> chat.stores(question(3).naming(CHEAP).failed()))
+                        .when(chat -> chat.stores(answer(5).failed()))
+                        .costs("0"),
+                history("messages that failed cost nothing in an upload")
+                        .when(chat -> chat.uploads(question(3).failed(), answer(5), answer(5).withId("a2").failed()))
+                        .costs("0.5"),
+                history("a question that arrives after an answer that failed is not charged")
+                        .given(chat -> chat.stores(answer(5).failed()))
+                        .when(chat -> chat.stores(question(3)))
+                        .costs("0"),
+                history("an answer to a question that failed costs its own tokens only")
+                        .given(chat -> chat.stores(question(3).failed()))
+                        .when(chat -> chat.stores(answer(5)))
+                        .costs("0.5"),
+                history("an answer that succeeds at the second attempt charges its question")
+                        .given(chat -> chat.stores(question(3)).stores(answer(0).failed()))
+                        .when(chat -> chat.stores(answer(5)))
+                        .costs("0.53"),
+                history("an answer that succeeds at the second attempt in an upload charges its question once")
+                        .given(chat -> chat.uploads(question(3), answer(0).failed()))
+                        .when(chat -> chat.uploads(question(4), answer(5)))
+                        .costs("0.54"),
+                history("a message that succeeds at the second attempt is charged once")
+                        .given(chat -> chat.stores(answer(5).toNothing().failed()).stores(answer(5).toNothing()))
+                        .when(chat -> chat.stores(answer(5).toNothing()))
+                        .costs("0.5"),
+                history("a message that is said to have failed and then not to have failed is charged once")
+                        .given(chat -> chat.stores(answer(5).toNothing()).stores(answer(5).toNothing().failed()))
+                        .when(chat -> chat.stores(answer(5).toNothing()))
+                        .costs("0.5"));
     }
 
-    @Test
-    void whatNamesNoModelAndHasNoAnswerCostsNothing() {
-        Caller caller = started();
-
-        store(caller, question("q1", null, 100));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0");
-        assertThat(usage(caller, "models").path("models")).isEmpty();
-    }
-
-    @Test
-    void aQuestionThatNamesNoModelIsPricedAtTheModelOfItsAnswer() {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(caller, question("q1", null, 3));
-
-        store(caller, answer("a1", "q1", model, 5));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.53");
-        assertThat(cost(caller, model)).isEqualByComparingTo("0.53");
-    }
-
-    @Test
-    void aQuestionThatNamesAnotherModelThanItsAnswerIsPricedAtItsOwn() {
-        Caller caller = started();
-        String asked = Models.open("free", "0.01", "0.1");
-        String answering = Models.open("free", "1", "2");
-        store(caller, question("q1", asked, 3));
-
-        store(caller, answer("a1", "q1", answering, 5));
-
-        assertThat(cost(caller, asked)).isEqualByComparingTo("0.03");
-        assertThat(cost(caller, answering)).isEqualByComparingTo("10");
-    }
-
-    @Test
-    void eachAnswerToAQuestionThatNamesNoModelChargesIt() {
-        Caller caller = started();
-        String first = Models.open("free", "0.01", "0.1");
-        String second = Models.open("free", "1", "2");
-        store(caller, question("q1", null, 3));
-        store(caller, answer("a1", "q1", first, 5));
-
-        store(caller, answer("a2", "q1", second, 5));
-
-        assertThat(cost(caller, first)).isEqualByComparingTo("0.53");
-        assertThat(cost(caller, second)).isEqualByComparingTo("13");
-    }
-
-    @Test
-    void aQuestionThatNamesNoModelIsPricedInAnUploadAsWell() {
-        Caller caller = Caller.fresh();
-        String model = Models.open("free", "0.01", "0.1");
-
-        upload(caller, question("q1", null, 3), answer("a1", "q1", model, 5)).then().statusCode(200);
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.53");
-    }
-
-    @Test
-    void theOrderOfAnUploadDoesNotMatterToThePriceOfAQuestion() {
-        Caller caller = Caller.fresh();
-        String model = Models.open("free", "0.01", "0.1");
-
-        upload(caller, answer("a1", "q1", model, 5), question("q1", null, 3)).then().statusCode(200);
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.53");
-    }
-
-    @Test
-    void anAnswerThatIsUploadedAfterItsQuestionWasStoredChargesIt() {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(caller, question("q1", null, 3));
-
-        upload(caller, question("q1", null, 3), answer("a1", "q1", model, 5)).then().statusCode(200);
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.53");
-    }
-
-    @Test
-    void aQuestionThatArrivesAfterItsAnswerIsPricedAtTheModelOfTheAnswer() {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(caller, answer("a1", "q1", model, 5));
-
-        store(caller, question("q1", null, 3));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.53");
-    }
-
-    @Test
-    void anAnswerThatSucceedsAtTheSecondAttemptChargesItsQuestion() {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(caller, question("q1", null, 3));
-        store(caller, failed(answer("a1", "q1", model, 0)));
-
-        store(caller, answer("a1", "q1", model, 5));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.53");
-    }
-
-    @Test
-    void anAnswerThatNamesItsModelLaterIsPricedThen() {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(caller, answer("a1", null, null, 5));
-
-        store(caller, answer("a1", null, model, 5));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.5");
-    }
-
-    @Test
-    void aQuestionOfSomebodyElseIsNotCharged() {
-        Caller ada = started();
-        Caller bob = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(ada, question("q1", null, 3));
-
-        store(bob, answer("a1", "q1", model, 5));
-
-        assertThat(cost(bob)).isEqualByComparingTo("0.5");
-        assertThat(cost(ada)).isEqualByComparingTo("0");
-    }
-
-    @Test
-    void anAnswerToAnAnswerChargesTheAnswerOnce() {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(caller, answer("a1", null, model, 5));
-
-        store(caller, answer("a2", "a1", model, 5));
-
-        assertThat(cost(caller)).isEqualByComparingTo("1");
-    }
-
-    @Test
-    void theSameMessagesAgainCostNothing() {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(caller, question("q1", null, 3));
-        store(caller, answer("a1", "q1", model, 5));
-        String before = Stored.versions(caller);
-
-        store(caller, answer("a1", "q1", model, 5));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.53");
-        assertThat(Stored.versions(caller)).isEqualTo(before);
-    }
-
-    @Test
-    void theSameUploadAgainCostsNothingEvenAtAnotherPrice() {
-        Caller caller = Caller.fresh();
-        String model = Models.freshId();
-        String row = Models.open(model, "free", "0.01", "0.1");
-        upload(caller, question("q1", null, 3), answer("a1", "q1", model, 5)).then().statusCode(200);
-        Models.change(row, "{\"input_cost_per_token\": 1, \"output_cost_per_token\": 1}");
-
-        upload(caller, question("q1", null, 3), answer("a1", "q1", model, 5)).then().statusCode(200);
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.53");
-    }
-
-    @Test
-    void whatIsDeletedAndBroughtBackCostsNothingAgain() {
-        Caller caller = Caller.fresh();
-        String model = Models.freshId();
-        String row = Models.open(model, "free", "0.01", "0.1");
-        upload(caller, question("q1", null, 3), answer("a1", "q1", model, 5)).then().statusCode(200);
-        caller.delete("s1").then().statusCode(200);
-        Models.change(row, "{\"input_cost_per_token\": 1, \"output_cost_per_token\": 1}");
-
-        upload(caller, question("q1", null, 3), answer("a1", "q1", model, 5)).then().statusCode(200);
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.53");
-        assertThat(cost(caller, model)).isEqualByComparingTo("0.53");
-    }
-
-    @Test
-    void whatIsBroughtBackOneByOneCostsNothingAgain() {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(caller, question("q1", null, 3));
-        store(caller, answer("a1", "q1", model, 5));
-        caller.clearAll().then().statusCode(200);
-        caller.createSession("s1", "A title").then().statusCode(201);
-        store(caller, question("q1", null, 3));
-
-        store(caller, answer("a1", "q1", model, 5));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.53");
-    }
-
-    @Test
-    void deletingGivesNothingBack() {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(caller, answer("a1", null, model, 5));
-
-        Response deleted = caller.clearAll();
-
-        assertThat(deleted.statusCode()).isEqualTo(200);
-        assertThat(cost(caller)).isEqualByComparingTo("0.5");
-        assertThat(cost(caller, model)).isEqualByComparingTo("0.5");
-    }
-
-    @Test
-    void aLaterPriceDoesNotRewriteHistory() {
-        Caller caller = started();
-        String model = Models.freshId();
-        String row = Models.open(model, "free", "0.01", "0.1");
-        store(caller, answer("a1", null, model, 5));
-
-        Models.change(row, "{\"output_cost_per_token\": 2}");
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.5");
-        assertThat(cost(caller, model)).isEqualByComparingTo("0.5");
-    }
-
-    @Test
-    void theNextAnswerCostsTheNewPrice() {
-        Caller caller = started();
-        String model = Models.freshId();
-        String row = Models.open(model, "free", "0.01", "0.1");
-        store(caller, answer("a1", null, model, 5));
-        Models.change(row, "{\"output_cost_per_token\": 2}");
-
-        store(caller, answer("a2", null, model, 5));
-
-        assertThat(cost(caller)).isEqualByComparingTo("10.5");
-    }
-
-    @ParameterizedTest
-    @CsvSource({ "9, 0.9", "2, 0.2", "0, 0" })
-    void aCorrectionIsChargedAtThePriceOfTheRecording(int corrected, String cost) {
-        Caller caller = started();
-        String model = Models.freshId();
-        String row = Models.open(model, "free", "0.01", "0.1");
-        store(caller, answer("a1", null, model, 5));
-        Models.change(row, "{\"output_cost_per_token\": 2}");
-
-        store(caller, answer("a1", null, model, corrected));
-
-        assertThat(cost(caller)).isEqualByComparingTo(cost);
-        assertThat(cost(caller, model)).isEqualByComparingTo(cost);
-    }
-
-    @Test
-    void aCorrectionOfAModelThatIsGoneIsChargedAtThePriceOfTheRecording() {
-        Caller caller = started();
-        String model = Models.freshId();
-        String row = Models.open(model, "free", "0.01", "0.1");
-        store(caller, answer("a1", null, model, 5));
-        Administrator.service().request().delete("/api/admin/models/" + row).then().statusCode(200);
-
-        store(caller, answer("a1", null, model, 9));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.9");
-    }
-
-    @Test
-    void aCorrectionInAnUploadIsChargedAtThePriceOfTheRecording() {
-        Caller caller = Caller.fresh();
-        String model = Models.freshId();
-        String row = Models.open(model, "free", "0.01", "0.1");
-        upload(caller, question("q1", model, 3), answer("a1", "q1", model, 5)).then().statusCode(200);
-        Models.change(row, "{\"input_cost_per_token\": 1, \"output_cost_per_token\": 2}");
-
-        upload(caller, question("q1", model, 4), answer("a1", "q1", model, 6)).then().statusCode(200);
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.64");
-    }
-
-    @Test
-    void aCorrectionOfAQuestionThatNamesNoModelIsChargedAtThePriceOfItsAnswer() {
-        Caller caller = started();
-        String model = Models.freshId();
-        String row = Models.open(model, "free", "0.01", "0.1");
-        store(caller, question("q1", null, 3));
-        store(caller, answer("a1", "q1", model, 5));
-        Models.change(row, "{\"input_cost_per_token\": 1}");
-
-        store(caller, question("q1", null, 7));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.57");
-    }
-
-    @Test
-    void aCorrectionOfAQuestionAndItsNextAnswerInOneUploadAreChargedOnce() {
-        Caller caller = started();
-        String first = Models.open("free", "0.01", "0.1");
-        String second = Models.open("free", "1", "2");
-        store(caller, question("q1", null, 3));
-        store(caller, answer("a1", "q1", first, 5));
-
-        upload(caller, question("q1", null, 7), answer("a1", "q1", first, 5), answer("a2", "q1", second, 1)).then()
-                .statusCode(200);
-
-        assertThat(cost(caller, first)).isEqualByComparingTo("0.57");
-        assertThat(cost(caller, second)).isEqualByComparingTo("9");
-        assertThat(cost(caller)).isEqualByComparingTo("9.57");
-    }
-
-    @Test
-    void aQuestionThatNamesItsModelAfterItsAnswerIsChargedOnce() {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(caller, question("q1", null, 3));
-        store(caller, answer("a1", "q1", model, 5));
-
-        store(caller, question("q1", model, 3));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.53");
-    }
-
-    @Test
-    void aQuestionThatArrivesAfterItsAnswerIsPricedAsItWasWhenTheAnswerWasRecorded() {
-        Caller caller = started();
-        String model = Models.freshId();
-        String row = Models.open(model, "free", "0.01", "0.1");
-        store(caller, answer("a1", "q1", model, 5));
-        Models.change(row, "{\"input_cost_per_token\": 1}");
-
-        upload(caller, question("q1", null, 3), answer("a1", "q1", model, 5)).then().statusCode(200);
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.53");
-    }
-
-    @Test
-    void aQuestionThatArrivesAfterAnAnswerThatFailedIsNotCharged() {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(caller, failed(answer("a1", "q1", model, 5)));
-
-        store(caller, question("q1", null, 3));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0");
-    }
-
-    @Test
-    void anAnswerThatSucceedsAtTheSecondAttemptInAnUploadChargesItsQuestionOnce() {
-        Caller caller = Caller.fresh();
-        String model = Models.open("free", "0.01", "0.1");
-        upload(caller, question("q1", null, 3), failed(answer("a1", "q1", model, 0))).then().statusCode(200);
-
-        upload(caller, question("q1", null, 4), answer("a1", "q1", model, 5)).then().statusCode(200);
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.54");
-    }
-
-    @Test
-    void aMessageOfAnAnswerNotesThePriceOfItsQuestion() {
-        Caller caller = started();
-        String model = Models.open("free", "0.0000005", "0.0000015");
-
-        store(caller, answer("a1", "q1", model, 200));
-
-        assertThat(Json.of(Sql.<String> value("select metadata::text from chat_messages where user_id = ?", caller.id())))
-                .isEqualTo(Json.of("{\"unit_cost\": 0.0000015, \"cost\": 0.0003, \"question_unit_cost\": 5.0E-7}"));
-    }
-
-    @Test
-    void anotherModelIsChargedInsteadOfTheOneThatWasNamedBefore() {
-        Caller caller = started();
-        String wrong = Models.open("free", "0.01", "0.1");
-        String right = Models.open("free", "1", "2");
-        store(caller, answer("a1", null, wrong, 5));
-
-        store(caller, answer("a1", null, right, 5));
-
-        assertThat(cost(caller)).isEqualByComparingTo("10");
-    }
-
-    @Test
-    void aMessageThatFailedCostsNothing() {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(caller, failed(question("q1", model, 3)));
-
-        store(caller, failed(answer("a1", "q1", model, 5)));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0");
-    }
-
-    @Test
-    void aMessageThatFailedInAnUploadCostsNothing() {
-        Caller caller = Caller.fresh();
-        String model = Models.open("free", "0.01", "0.1");
-
-        upload(caller, failed(question("q1", null, 3)), answer("a1", "q1", model, 5), failed(answer("a2", "q1", model, 5)))
-                .then().statusCode(200);
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.5");
-    }
-
-    @Test
-    void anAnswerToAQuestionThatFailedCostsItsOwnTokensOnly() {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(caller, failed(question("q1", null, 3)));
-
-        store(caller, answer("a1", "q1", model, 5));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.5");
-    }
-
-    @Test
-    void aMessageThatSucceedsAtTheSecondAttemptIsChargedOnce() {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(caller, failed(answer("a1", null, model, 5)));
-        store(caller, answer("a1", null, model, 5));
-
-        store(caller, answer("a1", null, model, 5));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.5");
-    }
-
-    @Test
-    void aMessageThatIsSaidToHaveFailedAndThenNotIsChargedOnce() {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(caller, answer("a1", null, model, 5));
-        store(caller, failed(answer("a1", null, model, 5)));
-
-        store(caller, answer("a1", null, model, 5));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.5");
-    }
-
-    @Test
-    void aModelThatIsNotActiveAnyMoreCostsWhatItDid() {
-        Caller caller = started();
-        String model = Models.freshId();
-        String row = Models.open(model, "free", "0.01", "0.1");
-        Administrator.service().request().delete("/api/admin/models/" + row).then().statusCode(200);
-
-        store(caller, answer("a1", null, model, 5));
-
-        assertThat(cost(caller)).isEqualByComparingTo("0.5");
+    static Stream<History> prices() {
+        return Stream.of(
+                history("a later price does not rewrite history")
+                        .given(chat -> chat.stores(answer(5).toNothing()))
+                        .when(chat -> chat.changesOutput(CHEAP, "2"))
+                        .costs("0.5").ofWhich(CHEAP, "0.5"),
+                history("the next answer costs the new price")
+                        .given(chat -> chat.stores(answer(5).toNothing()).changesOutput(CHEAP, "2"))
+                        .when(chat -> chat.stores(answer(5).withId("a2").toNothing()))
+                        .costs("10.5"),
+                history("a model that is no longer active costs what it did")
+                        .given(chat -> chat.closes(CHEAP))
+                        .when(chat -> chat.stores(answer(5).toNothing()))
+                        .costs("0.5"),
+                history("a model that the user's tier does not open costs what it does in the next tier that opens it")
+                        .given(chat -> chat.opens("admin", UNLISTED, "0", "0.01").opens("pro", UNLISTED, "0", "0.1"))
+                        .when(chat -> chat.stores(answer(5).toNothing().naming(UNLISTED)))
+                        .costs("0.5"),
+                history("a move to another tier does not rewrite history")
+                        .given(chat -> chat.opens("free", UNLISTED, "0", "0.6").opens("pro", UNLISTED, "0", "0.1")
+                                .stores(answer(5).toNothing().naming(UNLISTED)))
+                        .when(chat -> chat.movesTo("pro"))
+                        .costs("3"),
+                history("the smallest price counts")
+                        .when(chat -> chat.stores(answer(1).toNothing().naming(SMALLEST)))
+                        .costs("0").ofWhich(SMALLEST, "0.000000000001"));
     }
 
     @ParameterizedTest
     @CsvSource({ "free, 3", "pro, 0.5", "enterprise, 0.5", "admin, 0.05" })
     void aModelCostsWhatItDoesInTheHighestTierThatTheUserReaches(String tier, String cost) {
-        Caller caller = started();
-        String model = Models.freshId();
-        Models.open(model, "free", "0", "0.6");
-        Models.open(model, "pro", "0", "0.1");
-        Models.open(model, "admin", "0", "0.01");
-        Administrator.service().setTier(caller, tier);
+        // Given
+        PricedChat chat = new PricedChat()
+                .opens("free", UNLISTED, "0", "0.6")
+                .opens("pro", UNLISTED, "0", "0.1")
+                .opens("admin", UNLISTED, "0", "0.01")
+                .movesTo(tier);
 
-        store(caller, answer("a1", null, model, 5));
+        // When
+        chat.stores(answer(5).toNothing().naming(UNLISTED));
 
-        assertThat(cost(caller)).isEqualByComparingTo(cost);
+        // Then
+        assertThat(chat.cost()).isEqualByComparingTo(cost);
     }
 
     @Test
-    void aModelThatTheTierDoesNotOpenCostsWhatItDoesInTheNextOne() {
-        Caller caller = started();
-        String model = Models.freshId();
-        Models.open(model, "admin", "0", "0.01");
-        Models.open(model, "pro", "0", "0.1");
+    void theCostIsTheSameWhereverItIsRead() {
+        // Given
+        PricedChat chat = new PricedChat().stores(question(100).naming(SMALL));
 
-        store(caller, answer("a1", null, model, 5));
+        // When
+        chat.stores(answer(200).naming(SMALL));
 
-        assertThat(cost(caller)).isEqualByComparingTo("0.5");
-    }
-
-    @Test
-    void anotherTierDoesNotRewriteHistory() {
-        Caller caller = started();
-        String model = Models.freshId();
-        Models.open(model, "free", "0", "0.6");
-        Models.open(model, "pro", "0", "0.1");
-        store(caller, answer("a1", null, model, 5));
-
-        Administrator.service().setTier(caller, "pro");
-
-        assertThat(cost(caller)).isEqualByComparingTo("3");
-    }
-
-    @Test
-    void manyTinyAmountsAddUpExactly() {
-        Caller caller = started();
-        String model = Models.open("free", "0", "0.00000015");
-
-        for (int i = 0; i < 300; i++) {
-            store(caller, answer("a" + i, null, model, 1));
+        // Then
+        JsonNode summary = usage(chat.caller(), "summary");
+        for (String span : new String[] { "today", "last_7_days", "last_30_days", "all_time" }) {
+            assertThat(summary.path(span).path("estimated_cost").decimalValue()).as(span).isEqualByComparingTo("0.00035");
         }
+        assertThat(Sql.<BigDecimal> value("select sum(estimated_cost) from user_usage_daily where user_id = ?",
+                chat.caller().id())).isEqualByComparingTo("0.00035");
+        JsonNode seen = Json.of(Administrator.service().request().get("/api/admin/users/" + chat.caller().id()));
+        assertThat(seen.at("/usage/all_time/estimated_cost").decimalValue()).isEqualByComparingTo("0.00035");
+    }
 
-        assertThat(cost(caller)).isEqualByComparingTo("0.000045");
-        assertThat(cost(caller, model)).isEqualByComparingTo("0.000045");
-        assertThat(usage(caller, "summary").at("/all_time/estimated_cost").decimalValue()).isEqualByComparingTo("0.000045");
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', nullValues = "none", textBlock = """
+            none | {"unit_cost": 0.0000015, "cost": 0.0003}
+            q1   | {"unit_cost": 0.0000015, "cost": 0.0003, "question_unit_cost": 5.0E-7}
+            """)
+    void anAnswerKeepsWhatItCostAndThePriceOfItsQuestion(String question, String metadata) {
+        // Given
+        PricedChat chat = new PricedChat();
+
+        // When
+        chat.stores(answer(200).to(question).naming(SMALL));
+
+        // Then
+        assertThat(
+                Json.of(Sql.<String> value("select metadata::text from chat_messages where user_id = ?", chat.caller().id())))
+                .isEqualTo(Json.of(metadata));
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "user, 7, 9, 0.07", "assistant, 7, 9, 0.9", "system, 7, 9, 0", "tool, 7, 9, 0" })
+    void aQuestionCostsNoOutputAndAnAnswerNoInput(String role, int input, int output, String cost) {
+        // Given
+        PricedChat chat = new PricedChat();
+        Map<String, Object> message = Map.of("id", "m1", "role", role, "content", "x", "model", chat.id(CHEAP),
+                "input_tokens", input, "output_tokens", output);
+
+        // When
+        chat.stores(message);
+
+        // Then
+        assertThat(chat.cost()).isEqualByComparingTo(cost);
     }
 
     @Test
-    void theCostOfADayIsTheExactSumRoundedOnce() {
-        Caller caller = started();
-        String first = Models.open("free", "0", "0.0000004");
-        String second = Models.open("free", "0", "0.0000003");
-        store(caller, answer("a1", null, first, 1));
+    void aQuestionThatNamesNoModelAndHasNoAnswerCostsNothing() {
+        // Given
+        PricedChat chat = new PricedChat();
 
-        store(caller, answer("a2", null, second, 1));
+        // When
+        chat.stores(question(100));
 
-        assertThat(cost(caller)).isEqualByComparingTo("0.000001");
-        assertThat(cost(caller, first)).isEqualByComparingTo("0.0000004");
-        assertThat(cost(caller, second)).isEqualByComparingTo("0.0000003");
-        assertThat(usage(caller, "summary").at("/all_time/estimated_cost").decimalValue()).isEqualByComparingTo("0.0000007");
+        // Then
+        assertThat(chat.cost()).isEqualByComparingTo("0");
+        assertThat(usage(chat.caller(), "models").path("models")).isEmpty();
     }
 
     @Test
-    void theSmallestPriceCounts() {
-        Caller caller = started();
-        String model = Models.open("free", "0", "0.000000000001");
+    void theSameMessagesAgainCostNothingAndWriteNothing() {
+        // Given
+        PricedChat chat = new PricedChat().stores(question(3)).stores(answer(5));
+        String before = Stored.versions(chat.caller());
 
-        store(caller, answer("a1", null, model, 1));
+        // When
+        chat.stores(answer(5));
 
-        assertThat(cost(caller)).isEqualByComparingTo("0");
-        assertThat(cost(caller, model)).isEqualByComparingTo("0.000000000001");
+        // Then
+        assertThat(chat.cost()).isEqualByComparingTo("0.53");
+        assertThat(Stored.versions(chat.caller())).isEqualTo(before);
     }
 
     @Test
-    void aCostThatNobodyHasIsStillStored() {
-        Caller caller = started();
-        String model = Models.open("free", "0", "1000");
+    void aQuestionOfSomebodyElseIsNotCharged() {
+        // Given
+        PricedChat ada = new PricedChat().stores(question(3));
+        PricedChat bob = ada.ofAnotherUser();
 
-        Response answer = caller.post("s1", answer("a1", null, model, Integer.MAX_VALUE));
+        // When
+        bob.stores(answer(5));
 
-        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(201);
-        assertThat(cost(caller, model)).isEqualByComparingTo("2147483647000");
-    }
-
-    @Test
-    void manyAnswersOfTwoModelsAtOnceAddUpExactly() throws Exception {
-        Caller caller = started();
-        String first = Models.open("free", "0", "0.0000001");
-        String second = Models.open("free", "0", "0.00000003");
-        List<Callable<Integer>> calls = new ArrayList<>();
-        for (int i = 0; i < 32; i++) {
-            Map<String, Object> message = answer("a" + i, null, i % 2 == 0 ? first : second, 10 + i);
-            calls.add(() -> caller.post("s1", message).statusCode());
-        }
-
-        List<Integer> answers = allAtOnce(16, calls);
-
-        assertThat(answers).containsOnly(201);
-        // 10 + 12 + .. + 40 = 400 and 11 + 13 + .. + 41 = 416 tokens
-        assertThat(cost(caller, first)).isEqualByComparingTo("0.00004");
-        assertThat(cost(caller, second)).isEqualByComparingTo("0.00001248");
-        assertThat(cost(caller)).isEqualByComparingTo("0.000052");
-        assertThat(usage(caller, "summary").at("/all_time/estimated_cost").decimalValue()).isEqualByComparingTo("0.00005248");
-    }
-
-    @Test
-    void theSameAnswerFromManyDevicesAtOnceIsChargedOnce() throws Exception {
-        Caller caller = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(caller, question("q1", null, 3));
-        List<Callable<Integer>> calls = new ArrayList<>();
-        for (int i = 0; i < 16; i++) {
-            calls.add(i % 2 == 0 ? () -> caller.post("s1", answer("a1", "q1", model, 5)).statusCode()
-                    : () -> upload(caller, question("q1", null, 3), answer("a1", "q1", model, 5)).statusCode());
-        }
-
-        List<Integer> answers = allAtOnce(16, calls);
-
-        assertThat(answers).containsOnly(200, 201);
-        assertThat(cost(caller)).isEqualByComparingTo("0.53");
+        // Then
+        assertThat(bob.cost()).isEqualByComparingTo("0.5");
+        assertThat(ada.cost()).isEqualByComparingTo("0");
     }
 
     @Test
     void usersPayForThemselvesAlone() {
-        Caller ada = started();
-        Caller bob = started();
-        String model = Models.open("free", "0.01", "0.1");
-        store(bob, answer("a1", null, model, 5));
+        // Given
+        PricedChat ada = new PricedChat();
+        PricedChat bob = ada.ofAnotherUser().stores(answer(5).toNothing());
 
-        store(ada, answer("a1", null, model, 7));
+        // When
+        ada.stores(answer(7).toNothing());
 
-        assertThat(cost(ada)).isEqualByComparingTo("0.7");
-        assertThat(cost(bob)).isEqualByComparingTo("0.5");
+        // Then
+        assertThat(ada.cost()).isEqualByComparingTo("0.7");
+        assertThat(bob.cost()).isEqualByComparingTo("0.5");
     }
 
-    private static <T> List<T> allAtOnce(int threads, List<Callable<T>> calls) throws Exception {
-        ExecutorService executor = Executors.newFixedThreadPool(threads);
-        try {
-            List<T> results = new ArrayList<>();
-            for (Future<T> result : executor.invokeAll(calls)) {
-                results.add(result.get());
-            }
-            return results;
-        } finally {
-            executor.shutdownNow();
+    @Test
+    void manyTinyAmountsAddUpExactly() {
+        // Given
+        PricedChat chat = new PricedChat().opens("free", UNLISTED, "0", "0.00000015");
+
+        // When
+        for (int i = 0; i < 300; i++) {
+            chat.stores(answer(1).withId("a" + i).toNothing().naming(UNLISTED));
+        }
+
+        // Then
+        assertThat(chat.cost()).isEqualByComparingTo("0.000045");
+        assertThat(chat.cost(UNLISTED)).isEqualByComparingTo("0.000045");
+        assertThat(ofAllTime(chat)).isEqualByComparingTo("0.000045");
+    }
+
+    @Test
+    void theCostOfADayIsTheExactSumRoundedOnce() {
+        // Given
+        PricedChat chat = new PricedChat().changesOutput(CHEAP, "0.0000004").changesOutput(DEAR, "0.0000003")
+                .stores(answer(1).toNothing());
+
+        // When
+        chat.stores(answer(1).withId("a2").toNothing().naming(DEAR));
+
+        // Then
+        assertThat(chat.cost()).isEqualByComparingTo("0.000001");
+        assertThat(chat.cost(CHEAP)).isEqualByComparingTo("0.0000004");
+        assertThat(chat.cost(DEAR)).isEqualByComparingTo("0.0000003");
+        assertThat(ofAllTime(chat)).isEqualByComparingTo("0.0000007");
+    }
+
+    @Test
+    void anAbsurdlyHighCostIsStillStored() {
+        // Given
+        PricedChat chat = new PricedChat().opens("free", UNLISTED, "0", "1000");
+
+        // When
+        chat.stores(answer(Integer.MAX_VALUE).toNothing().naming(UNLISTED));
+
+        // Then
+        assertThat(chat.cost(UNLISTED)).isEqualByComparingTo("2147483647000");
+    }
+
+    @Test
+    void manyAnswersOfTwoModelsAtOnceAddUpExactly() throws Exception {
+        // Given
+        PricedChat chat = new PricedChat().changesOutput(CHEAP, "0.0000001").changesOutput(DEAR, "0.00000003").starts();
+        List<Callable<Integer>> calls = new ArrayList<>();
+        for (int i = 0; i < 32; i++) {
+            Message message = answer(10 + i).withId("a" + i).toNothing().naming(i % 2 == 0 ? CHEAP : DEAR);
+            calls.add(() -> chat.caller().post("s1", chat.body(message)).statusCode());
+        }
+
+        // When
+        List<Integer> answers = allAtOnce(16, calls);
+
+        // Then
+        assertThat(answers).containsOnly(201);
+        // 10 + 12 + .. + 40 = 400 and 11 + 13 + .. + 41 = 416 tokens
+        assertThat(chat.cost(CHEAP)).isEqualByComparingTo("0.00004");
+        assertThat(chat.cost(DEAR)).isEqualByComparingTo("0.00001248");
+        assertThat(chat.cost()).isEqualByComparingTo("0.000052");
+        assertThat(ofAllTime(chat)).isEqualByComparingTo("0.00005248");
+    }
+
+    @Test
+    void theSameAnswerFromManyDevicesAtOnceIsChargedOnce() throws Exception {
+        // Given
+        PricedChat chat = new PricedChat().stores(question(3));
+        Map<String, Object> question = chat.body(question(3));
+        Map<String, Object> answer = chat.body(answer(5));
+        List<Callable<Integer>> calls = new ArrayList<>();
+        for (int i = 0; i < 16; i++) {
+            calls.add(i % 2 == 0 ? () -> chat.caller().post("s1", answer).statusCode()
+                    : () -> Chat.upload(chat.caller(), question, answer).statusCode());
+        }
+
+        // When
+        List<Integer> answers = allAtOnce(16, calls);
+
+        // Then
+        assertThat(answers).containsOnly(200, 201);
+        assertThat(chat.cost()).isEqualByComparingTo("0.53");
+    }
+
+    private static BigDecimal ofAllTime(PricedChat chat) {
+        return usage(chat.caller(), "summary").at("/all_time/estimated_cost").decimalValue();
+    }
+
+    /** What happened in a chat before, what happens now, and what all of it costs then, also by model. */
+    record History(String name, Consumer<PricedChat> given, Consumer<PricedChat> when, String cost, Map<Model, String> costs) {
+
+        static History history(String name) {
+            return new History(name, chat -> {
+            }, null, null, Map.of());
+        }
+
+        History given(Consumer<PricedChat> before) {
+            return new History(name, before, when, cost, costs);
+        }
+
+        History when(Consumer<PricedChat> now) {
+            return new History(name, given, now, cost, costs);
+        }
+
+        History costs(String total) {
+            return new History(name, given, when, total, costs);
+        }
+
+        History ofWhich(Model model, String ofTheModel) {
+            Map<Model, String> all = new EnumMap<>(Model.class);
+            all.putAll(costs);
+            all.put(model, ofTheModel);
+            return new History(name, given, when, cost, all);
+        }
+
+        @Override
+        public String toString() {
+            return name;
         }
     }
 }

@@ -37,13 +37,16 @@ class UsageResourceIT {
              "sessions_created": 0, "active_minutes": 0, "estimated_cost": 0}""";
 
     @Test
-    void everyDayOfTheRangeIsAnsweredWithTheirSum() {
+    void everyDayOfTheRangeIsReportedWithTheSum() {
+        // Given
         Caller caller = known();
         insertDay(caller, "2025-03-02", 1);
         insertDay(caller, "2025-03-04", 10);
 
+        // When
         Response answer = daily(caller, "2025-03-01", "2025-03-04");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
@@ -66,24 +69,30 @@ class UsageResourceIT {
 
     @Test
     void aSingleDayIsARange() {
+        // Given
         Caller caller = known();
         insertDay(caller, "2025-03-01", 1);
         insertDay(caller, "2025-03-02", 2);
         insertDay(caller, "2025-03-03", 4);
 
+        // When
         Response answer = daily(caller, "2025-03-02", "2025-03-02");
 
+        // Then
         assertThat(Json.texts(Json.of(answer).path("days"), "date")).containsExactly("2025-03-02");
         assertThat(Json.of(answer).at("/total/messages_sent").intValue()).isEqualTo(2);
     }
 
     @Test
-    void byDefaultTheRangeIsThirtyDaysUpToToday() {
+    void theDefaultRangeIsThirtyDaysUpToToday() {
+        // Given
         Caller caller = known();
         LocalDate before = today();
 
+        // When
         JsonNode answer = Json.of(caller.request().get("/api/usage/daily"));
 
+        // Then
         LocalDate to = LocalDate.parse(answer.path("to").textValue());
         assertThat(to).isBetween(before, today());
         assertThat(answer.path("from").textValue()).isEqualTo(to.minusDays(29).toString());
@@ -93,21 +102,27 @@ class UsageResourceIT {
 
     @Test
     void withoutAFirstDayTheRangeIsThirtyDays() {
+        // Given
         Caller caller = known();
 
+        // When
         Response answer = daily(caller, null, "2024-03-01");
 
+        // Then
         assertThat(Json.of(answer).path("from").textValue()).isEqualTo("2024-02-01");
         assertThat(Json.of(answer).path("days")).hasSize(30);
     }
 
     @Test
     void withoutALastDayTheRangeEndsToday() {
+        // Given
         Caller caller = known();
         LocalDate before = today();
 
+        // When
         Response answer = daily(caller, before.toString(), null);
 
+        // Then
         LocalDate to = LocalDate.parse(Json.of(answer).path("to").textValue());
         assertThat(to).isBetween(before, today());
         assertThat(Json.of(answer).path("from").textValue()).isEqualTo(before.toString());
@@ -118,21 +133,27 @@ class UsageResourceIT {
             "2025-01-01, 2025-12-31, 365", "1970-01-01, 1970-01-01, 1", "9999-12-31, 9999-12-31, 1",
             "2026-03-28, 2026-03-30, 3", "2026-10-24, 2026-10-26, 3" })
     void aRangeHasUpToALeapYearOfDays(String from, String to, int days) {
+        // Given
         Caller caller = known();
 
+        // When
         Response answer = daily(caller, from, to);
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(Json.texts(Json.of(answer).path("days"), "date")).hasSize(days).doesNotHaveDuplicates().startsWith(from)
                 .endsWith(to);
     }
 
     @Test
-    void theFirstDaysThereAreHaveARangeAsWell() {
+    void theDefaultRangeMayBeginBeforeTheFirstPossibleDay() {
+        // Given
         Caller caller = known();
 
+        // When
         Response answer = daily(caller, null, "1970-01-01");
 
+        // Then
         assertThat(Json.of(answer).path("from").textValue()).isEqualTo("1969-12-03");
     }
 
@@ -154,10 +175,13 @@ class UsageResourceIT {
             -999999999-01-01  | +999999999-12-31  | from must be a day from 1970-01-01 to 9999-12-31
             """)
     void whatIsNoRangeIsRefused(String from, String to, String complaint) {
+        // Given
         Caller caller = known();
 
+        // When
         Response answer = daily(caller, from, to);
 
+        // Then
         assertFields(answer, 422, complaint);
     }
 
@@ -168,62 +192,78 @@ class UsageResourceIT {
             -          | +10000-01-01 | to must be a day from 1970-01-01 to 9999-12-31
             """)
     void whatIsNoRangeIsRefusedForModelsAsWell(String from, String to, String complaint) {
+        // Given
         Caller caller = known();
 
+        // When
         Response answer = models(caller, from, to);
 
+        // Then
         assertFields(answer, 422, complaint);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "yesterday", "2026-02-30", "2026-13-01", "2026-00-01", "2026-9-1", "20260901",
             "2026-09-01T00:00:00Z", "2026-09-01 ", "1756684800", "' or 1=1", "\u0662\u0660\u0662\u0666-01-01" })
-    void whatIsNoDayIsRefused(String day) {
+    void aParameterThatIsNotADayIsRefused(String day) {
+        // Given
         Caller caller = known();
 
+        // When
         Response answer = daily(caller, day, "2026-09-01");
 
+        // Then
         assertProblem(answer, 422, "invalid_parameter");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "/api/usage/daily?to=tomorrow", "/api/usage/models?from=tomorrow", "/api/usage/models?to=tomorrow",
             "/api/usage/daily?from=2026-09-01%00" })
-    void whatIsNoDayIsRefusedWhereverItStands(String path) {
+    void aParameterThatIsNotADayIsRefusedOnEveryPath(String path) {
+        // Given
         Caller caller = known();
 
+        // When
         Response answer = caller.request().urlEncodingEnabled(false).get(path);
 
+        // Then
         assertProblem(answer, 422, "invalid_parameter");
     }
 
     @Test
-    void othersAreNotSeen() {
+    void theUsageOfOthersIsNotShown() {
+        // Given
         Caller ada = known();
         Caller bob = known();
         insertDay(bob, "2025-03-02", 1);
         insertModel(bob, "2025-03-02", "a/b", 1, "1");
 
+        // When
         Response answer = ada.request().queryParam("user_id", bob.id()).queryParam("id", bob.id())
                 .queryParam("from", "2025-03-02").queryParam("to", "2025-03-02").get("/api/usage/daily");
 
+        // Then
         assertThat(Json.of(answer).path("total")).isEqualTo(Json.of(NOTHING));
         assertThat(Json.of(models(ada, "2025-03-02", "2025-03-02")).path("models")).isEmpty();
     }
 
     @Test
-    void whoHasNeverWrittenAnythingHasUsedNothing() {
+    void aUserWhoHasNeverWrittenAnythingHasNoUsage() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = daily(caller, "2025-03-02", "2025-03-02");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(Json.of(answer).path("total")).isEqualTo(Json.of(NOTHING));
         assertThat(Sql.rows("select id from profiles where id = ?", caller.id())).isEmpty();
     }
 
     @Test
-    void largeNumbersAreAnsweredAsTheyAre() {
+    void largeNumbersAreReportedExactly() {
+        // Given
         Caller caller = known();
         Sql.rows("""
                 insert into user_usage_daily (user_id, usage_date, input_tokens, output_tokens, total_tokens, estimated_cost)
@@ -231,8 +271,10 @@ class UsageResourceIT {
                        (?, '2025-03-02', 9007199254740993, 1, 9007199254740994, 99999999.999999)
                 """, caller.id(), caller.id());
 
+        // When
         Response answer = daily(caller, "2025-03-01", "2025-03-02");
 
+        // Then
         JsonNode total = Json.of(answer).path("total");
         assertThat(total.path("input_tokens").longValue()).isEqualTo(18014398509481986L);
         assertThat(total.path("estimated_cost").asText()).isEqualTo("1.99999999999998E8");
@@ -240,7 +282,8 @@ class UsageResourceIT {
     }
 
     @Test
-    void theModelsOfARangeAreAnsweredTheMostExpensiveFirst() {
+    void theModelsOfARangeAreReportedMostExpensiveFirst() {
+        // Given
         Caller caller = known();
         insertModel(caller, "2025-03-01", "cheap", 100, "0.1");
         insertModel(caller, "2025-03-02", "cheap", 10, "0.0000000001");
@@ -251,8 +294,10 @@ class UsageResourceIT {
         insertModel(caller, "2025-02-28", "before", 3, "0");
         insertModel(caller, "2025-03-03", "after", 3, "0");
 
+        // When
         Response answer = models(caller, "2025-03-01", "2025-03-02");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
                 {"from": "2025-03-01", "to": "2025-03-02",
@@ -271,11 +316,14 @@ class UsageResourceIT {
     }
 
     @Test
-    void theModelsOfARangeWithoutUsageAreNone() {
+    void aRangeWithoutUsageHasNoModels() {
+        // Given
         Caller caller = known();
 
+        // When
         Response answer = models(caller, "2025-03-01", "2025-03-02");
 
+        // Then
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
                 {"from": "2025-03-01", "to": "2025-03-02", "models": []}
                 """));
@@ -283,6 +331,7 @@ class UsageResourceIT {
 
     @Test
     void theSummaryKnowsTodaySevenDaysThirtyDaysAndAllTime() {
+        // Given
         Caller caller = known();
         Sql.rows("""
                 insert into user_usage_daily (user_id, usage_date, messages_sent, messages_received, input_tokens,
@@ -296,8 +345,10 @@ class UsageResourceIT {
                  where id = ?
                 """, caller.id());
 
+        // When
         Response answer = caller.request().get("/api/usage/summary");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
                 {"today": {"messages_sent": 1, "messages_received": 2, "input_tokens": 3, "output_tokens": 4,
@@ -313,11 +364,14 @@ class UsageResourceIT {
     }
 
     @Test
-    void theSummaryOfWhoHasNeverWrittenAnythingIsZero() {
+    void theSummaryOfANewUserIsZero() {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().get("/api/usage/summary");
 
+        // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
                 {"today": %1$s, "last_7_days": %1$s, "last_30_days": %1$s,
@@ -327,25 +381,31 @@ class UsageResourceIT {
     }
 
     @Test
-    void theSummaryOfSomebodyElseIsNotSeen() {
+    void theSummaryOfSomebodyElseIsNotShown() {
+        // Given
         Caller ada = known();
         Caller bob = Chat.started();
         Chat.store(bob, Chat.question("q1", null, 5));
 
+        // When
         JsonNode answer = Json.of(ada.request().queryParam("user_id", bob.id()).get("/api/usage/summary"));
 
+        // Then
         assertThat(answer.at("/all_time/total_messages").intValue()).isZero();
         assertThat(answer.path("last_30_days")).isEqualTo(Json.of(NOTHING));
     }
 
     @Test
-    void whatIsStoredIsCountedAtOnce() {
+    void messagesAreCountedAtOnce() {
+        // Given
         Caller caller = Chat.started();
         String model = Models.open("free", "0.01", "0.1");
         Chat.store(caller, Chat.question("q1", model, 3));
 
+        // When
         Chat.store(caller, Chat.answer("a1", "q1", model, 5));
 
+        // Then
         JsonNode total = Chat.usage(caller, "daily").path("total");
         assertThat(Json.without(total, "active_minutes")).isEqualTo(Json.of("""
                 {"messages_sent": 1, "messages_received": 1, "input_tokens": 3, "output_tokens": 5, "total_tokens": 8,
@@ -361,43 +421,52 @@ class UsageResourceIT {
     }
 
     @Test
-    void whatAMessageSaysOfItsTimeDoesNotMoveItsUsage() {
+    void theTimestampOfAMessageDoesNotMoveItsUsage() {
+        // Given
         Caller caller = Chat.started();
         LocalDate before = today();
 
+        // When
         Chat.store(caller, Chat.question("q1", null, 3));
 
+        // Then
         assertThat(Json.of(daily(caller, "2026-03-01", "2026-03-01")).path("total")).isEqualTo(Json.of(NOTHING));
         assertThat(Json.of(daily(caller, before.toString(), null)).at("/total/messages_sent").intValue()).isEqualTo(1);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "/api/usage/daily", "/api/usage/models", "/api/usage/summary" })
-    void withoutATokenNothingIsAnswered(String path) {
-        String url = path;
+    void aRequestWithoutATokenIsRefused(String path) {
+        // When
+        Response answer = RestAssured.given().get(path);
 
-        Response answer = RestAssured.given().get(url);
-
+        // Then
         assertProblem(answer, 401, "unauthorized");
     }
 
     @ParameterizedTest
     @CsvSource({ "POST, /api/usage/daily", "DELETE, /api/usage/summary", "PUT, /api/usage/models" })
     void usageIsReadOnly(String method, String path) {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().request(method, path);
 
+        // Then
         assertProblem(answer, 405, "method_not_allowed");
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "/api/usage", "/api/usage/weekly", "/api/usage/daily/2026" })
-    void whatIsNotThereIsNotFound(String path) {
+    void anUnknownPathIsNotFound(String path) {
+        // Given
         Caller caller = Caller.fresh();
 
+        // When
         Response answer = caller.request().get(path);
 
+        // Then
         assertProblem(answer, 404, "not_found");
     }
 

@@ -21,6 +21,7 @@ import org.jboss.resteasy.reactive.RestHeader;
 import org.jboss.resteasy.reactive.RestMulti;
 import org.jboss.resteasy.reactive.RestPath;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.chatkeep.completion.Completions;
@@ -34,6 +35,7 @@ import dev.chatkeep.wire.Text;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.sqlclient.Row;
 
 /** The same questions and answers in the shapes of OpenAI's API, for its clients. */
 @Path("/v1")
@@ -44,15 +46,9 @@ public class OpenAiResource {
     private static final String SESSION_ID = "X-Session-Id";
 
     /** A user who is not known yet has the lowest tier. */
-    private static final String MODELS = "(select a.model_id, min(a.created_at) as created_at from public.model_access a"
-            + " where a.is_active and chatkeep.tier_rank(a.tier) <= chatkeep.tier_rank("
-            + "(select p.subscription_tier from public.profiles p where p.id = $1)) group by a.model_id) m";
-    private static final String MODEL_JSON = "json_build_object('id', m.model_id, 'object', 'model',"
-            + " 'created', floor(extract(epoch from m.created_at))::bigint, 'owned_by',"
-            + " case when m.model_id like '%/%' then split_part(m.model_id, '/', 1) else 'chatkeep' end)";
-    private static final String LIST = "select json_build_object('object', 'list', 'data', coalesce(json_agg(" + MODEL_JSON
-            + " order by m.model_id), '[]'))::text from " + MODELS;
-    private static final String ONE = "select " + MODEL_JSON + "::text from " + MODELS + " where m.model_id = $2";
+    private static final String LIST = "select m.model_id, floor(extract(epoch from m.created_at))::bigint"
+            + " from chatkeep.open_models((select p.subscription_tier from public.profiles p where p.id = $1)) m"
+            + " where $2::text is null or m.model_id = $2 order by m.model_id";
 
     @Schema(name = "ChatCompletionRequest", description = "And whatever else the provider understands")
     record ChatCompletionRequest(@Schema(examples = "openai/gpt-4o-mini") String model,
@@ -70,7 +66,14 @@ public class OpenAiResource {
     }
 
     @Schema(name = "OpenAiModel")
-    record ModelView(@Schema(examples = "openai/gpt-4o-mini") String id, String object, long created, String owned_by) {
+    record ModelView(@Schema(examples = "openai/gpt-4o-mini") String id, String object,
+            @Schema(description = "Seconds since 1970") long created, @JsonProperty("owned_by") String ownedBy) {
+
+        static ModelView of(Row row) {
+            String id = row.getString(0);
+            int slash = id.indexOf('/');
+            return new ModelView(id, "model", row.getLong(1), slash < 0 ? "chatkeep" : id.substring(0, slash));
+        }
     }
 
     private final Completions completions;
@@ -126,8 +129,9 @@ public class OpenAiResource {
     @Produces(MediaType.APPLICATION_JSON)
     @Operation(summary = "List the models", description = "OpenAI's `GET /v1/models`: those that the caller's tier opens.")
     @APIResponse(responseCode = "200", description = "The models", content = @Content(schema = @Schema(implementation = ModelListResponse.class)))
-    public Uni<Buffer> models() {
-        return database.asCaller().read().document(LIST);
+    public Uni<ModelListResponse> models() {
+        return database.asCaller().read().list(ModelView::of, LIST, (String) null)
+                .map(models -> new ModelListResponse("list", models));
     }
 
     @GET
@@ -136,8 +140,8 @@ public class OpenAiResource {
     @Operation(summary = "Get a model", description = "OpenAI's `GET /v1/models/{model}`.")
     @APIResponse(responseCode = "200", description = "The model", content = @Content(schema = @Schema(implementation = ModelView.class)))
     @APIResponse(responseCode = "404", description = "The caller's tier opens no such model", content = @Content(schema = @Schema(implementation = OpenAiErrorResponse.class)))
-    public Uni<Buffer> model(@Parameter(example = "openai/gpt-4o-mini") @RestPath @Text(min = 1, max = 100) String id) {
-        return database.asCaller().read().document(ONE, id)
+    public Uni<ModelView> model(@Parameter(example = "openai/gpt-4o-mini") @RestPath @Text(min = 1, max = 100) String id) {
+        return database.asCaller().read().one(ModelView::of, LIST, id)
                 .onItem().ifNull().failWith(() -> Problem.notFound("model_not_found", "Your tier opens no such model."));
     }
 }

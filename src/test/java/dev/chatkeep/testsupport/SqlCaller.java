@@ -1,4 +1,4 @@
-package dev.chatkeep.schema;
+package dev.chatkeep.testsupport;
 
 import java.sql.Array;
 import java.sql.Connection;
@@ -18,26 +18,22 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
-import dev.chatkeep.testsupport.BorrowedConnection;
-import dev.chatkeep.testsupport.PostgresServer;
-import dev.chatkeep.testsupport.Sql;
-
 /**
  * Somebody who talks SQL: a login, and the role and the claims that each transaction takes on the way the service's
  * transactions do. Without a role the transactions are the login's own.
  */
-record SqlCaller(PostgresServer server, String database, String login, String role, String claims) {
+public record SqlCaller(PostgresServer server, String database, String login, String role, String claims) {
 
     /** The SQLSTATE of a statement that went well. */
-    static final String SUCCESS = "00000";
+    public static final String SUCCESS = "00000";
 
     /** The SQLSTATE of what the caller may not do. */
-    static final String INSUFFICIENT_PRIVILEGE = "42501";
+    public static final String INSUFFICIENT_PRIVILEGE = "42501";
 
     private static final ObjectMapper JSON = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
 
     /** Parses JSON whose strings may stand in single quotes. */
-    static JsonNode json(String text) {
+    public static JsonNode json(String text) {
         try {
             return JSON.readTree(text);
         } catch (JsonProcessingException e) {
@@ -46,7 +42,7 @@ record SqlCaller(PostgresServer server, String database, String login, String ro
     }
 
     /** Opens a transaction as this caller; closing the connection without a commit undoes it. */
-    Connection begin() throws SQLException {
+    public Connection begin() throws SQLException {
         Connection connection = server.connect(database, login);
         begin(connection);
         return connection;
@@ -65,7 +61,7 @@ record SqlCaller(PostgresServer server, String database, String login, String ro
      * @return the rows, where times are {@link java.time.Instant}s, dates {@link java.time.LocalDate}s, arrays lists and
      *         JSON is parsed
      */
-    List<Map<String, Object>> rows(String sql, Object... parameters) {
+    public List<Map<String, Object>> rows(String sql, Object... parameters) {
         try {
             return committed(sql, parameters);
         } catch (SQLException e) {
@@ -74,12 +70,12 @@ record SqlCaller(PostgresServer server, String database, String login, String ro
     }
 
     /** The only column of the rows. */
-    <T> List<T> column(String sql, Object... parameters) {
+    public <T> List<T> column(String sql, Object... parameters) {
         return rows(sql, parameters).stream().map(SqlCaller::<T> only).toList();
     }
 
     /** The one value of the one row. */
-    <T> T value(String sql, Object... parameters) {
+    public <T> T value(String sql, Object... parameters) {
         List<Map<String, Object>> rows = rows(sql, parameters);
         if (rows.size() != 1) {
             throw new AssertionError("Expected one row, found " + rows);
@@ -88,7 +84,7 @@ record SqlCaller(PostgresServer server, String database, String login, String ro
     }
 
     /** Runs one statement in a transaction of its own and returns the SQLSTATE with which it ended. */
-    String state(String sql, Object... parameters) {
+    public String state(String sql, Object... parameters) {
         try {
             committed(sql, parameters);
             return SUCCESS;
@@ -107,7 +103,7 @@ record SqlCaller(PostgresServer server, String database, String login, String ro
     }
 
     /** As {@link #rows}, in a transaction that is open already. */
-    static List<Map<String, Object>> read(Connection connection, String sql, Object... parameters) throws SQLException {
+    public static List<Map<String, Object>> read(Connection connection, String sql, Object... parameters) throws SQLException {
         List<Map<String, Object>> rows = Sql.rows(connection, sql, parameters);
         for (Map<String, Object> row : rows) {
             for (Map.Entry<String, Object> column : row.entrySet()) {

@@ -1,4 +1,4 @@
-package dev.chatkeep.schema;
+package dev.chatkeep.testsupport;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -11,86 +11,84 @@ import java.util.function.IntFunction;
 
 import org.flywaydb.core.api.output.MigrateResult;
 
-import dev.chatkeep.testsupport.PostgresServer;
-
 /** A database that the migrations have run on, and those who call it. Unless told otherwise all share one server. */
-record MigratedDatabase(PostgresServer server, String name) {
+public record MigratedDatabase(PostgresServer server, String name) {
 
-    static MigratedDatabase create() {
+    public static MigratedDatabase create() {
         PostgresServer server = PostgresServer.shared();
         return new MigratedDatabase(server, server.createMigratedDatabase());
     }
 
     /** A database that no migration has run on yet. */
-    static MigratedDatabase empty() {
+    public static MigratedDatabase empty() {
         return empty(PostgresServer.shared());
     }
 
-    static MigratedDatabase empty(PostgresServer server) {
+    public static MigratedDatabase empty(PostgresServer server) {
         return new MigratedDatabase(server, server.createDatabase());
     }
 
     /** One on which the migrations run now. */
-    static MigratedDatabase create(PostgresServer server) {
+    public static MigratedDatabase create(PostgresServer server) {
         MigratedDatabase database = empty(server);
         database.migrate();
         return database;
     }
 
     /** Migrates as the service does when it starts. */
-    MigrateResult migrate() {
+    public MigrateResult migrate() {
         return server.migrate(name);
     }
 
     /** Whom no policy binds. */
-    SqlCaller superuser() {
+    public SqlCaller superuser() {
         return login("postgres");
     }
 
     /** A login that takes on no role. */
-    SqlCaller login(String login) {
+    public SqlCaller login(String login) {
         return new SqlCaller(server, name, login, null, null);
     }
 
-    SqlCaller user(UUID id) {
+    public SqlCaller user(UUID id) {
         return as("authenticated", "{\"sub\":\"" + id + "\",\"role\":\"authenticated\"}");
     }
 
     /** A user whom the issuer of tokens calls an administrator. */
-    SqlCaller admin(UUID id) {
+    public SqlCaller admin(UUID id) {
         return as("authenticated", "{\"sub\":\"" + id + "\",\"role\":\"authenticated\",\"app_metadata\":{\"role\":\"admin\"}}");
     }
 
-    SqlCaller service() {
+    public SqlCaller service() {
         return as("service_role", "{\"role\":\"service_role\"}");
     }
 
     /** The service's login with a role and claims of the test's choice. */
-    SqlCaller as(String role, String claims) {
+    public SqlCaller as(String role, String claims) {
         return new SqlCaller(server, name, PostgresServer.LOGIN, role, claims);
     }
 
     /** A user who has signed up. */
-    UUID newUser() {
+    public UUID newUser() {
         UUID id = UUID.randomUUID();
         superuser().rows("insert into auth.users (id, email) values (?, ?)", id, id + "@example.org");
         return id;
     }
 
-    UUID newUser(String tier) {
+    public UUID newUser(String tier) {
         UUID id = newUser();
         superuser().rows("update public.profiles set subscription_tier = ? where id = ?", tier, id);
         return id;
     }
 
     /** Something that may fail, done by one of several threads. */
-    interface Work<T> {
+    public interface Work<T> {
 
         T run() throws Exception;
     }
 
     /** Does the same thing on several threads, which start together, and returns what each came to, in their order. */
-    static <T> List<T> together(int threads, IntFunction<Work<T>> work) throws Exception {
+    public static <T> List<T> together(int threads, IntFunction<Work<T>> work) throws Exception {
         ExecutorService executor = Executors.newFixedThreadPool(threads);
         try {
             CyclicBarrier start = new CyclicBarrier(threads);

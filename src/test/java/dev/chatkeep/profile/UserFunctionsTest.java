@@ -1,8 +1,8 @@
-package dev.chatkeep.schema;
+package dev.chatkeep.profile;
 
-import static dev.chatkeep.schema.SqlCaller.INSUFFICIENT_PRIVILEGE;
-import static dev.chatkeep.schema.SqlCaller.SUCCESS;
-import static dev.chatkeep.schema.SqlCaller.json;
+import static dev.chatkeep.testsupport.SqlCaller.INSUFFICIENT_PRIVILEGE;
+import static dev.chatkeep.testsupport.SqlCaller.SUCCESS;
+import static dev.chatkeep.testsupport.SqlCaller.json;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.math.BigDecimal;
@@ -10,8 +10,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -21,39 +19,26 @@ import org.junit.jupiter.params.provider.ValueSource;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.BesideOthers;
+import dev.chatkeep.testsupport.MigratedDatabase;
+import dev.chatkeep.testsupport.SqlCaller;
+import dev.chatkeep.testsupport.SqlTest;
 import dev.chatkeep.testsupport.WithinOneDay;
 
-/** What the functions about one user answer; uploads, usage and maintenance have tests of their own. */
+/** What the functions about one user answer: signing in, tier, preferences, profile, export and summary. */
 @WithinOneDay
 @BesideOthers
-class FunctionsTest {
-
-    private static MigratedDatabase database;
-    private static SqlCaller superuser;
-
-    private UUID id;
-    private SqlCaller user;
-
-    @BeforeAll
-    static void migrate() {
-        database = MigratedDatabase.create();
-        superuser = database.superuser();
-    }
-
-    @BeforeEach
-    void aUserSignsUp() {
-        id = database.newUser();
-        user = database.user(id);
-    }
+class UserFunctionsTest extends SqlTest {
 
     @Nested
     class LogUserActivity {
 
         @Test
         void writesAnEntryAndReturnsItsId() {
+            // When
             UUID entry = user.value("select public.log_user_activity(?, 'exported', 'profile', 'p1', '{\"format\": \"json\"}')",
                     id);
 
+            // Then
             assertThat(user.rows("select user_id, action, resource_type, resource_id, details from public.user_activity_log"
                     + " where id = ?", entry))
                     .containsExactly(
@@ -63,8 +48,10 @@ class FunctionsTest {
 
         @Test
         void needsAnActionOnly() {
+            // When
             UUID entry = user.value("select public.log_user_activity(?, 'exported')", id);
 
+            // Then
             assertThat(user.<Object> column(
                     "select jsonb_build_array(resource_type, resource_id, details) from public.user_activity_log"
                             + " where id = ?",
@@ -72,9 +59,11 @@ class FunctionsTest {
         }
 
         @Test
-        void takesMissingDetailsForNone() {
+        void treatsMissingDetailsAsEmpty() {
+            // When
             UUID entry = user.value("select public.log_user_activity(?, 'exported', null, null, null)", id);
 
+            // Then
             assertThat(user.<Object> column("select details from public.user_activity_log where id = ?", entry))
                     .containsExactly(json("{}"));
         }
@@ -85,18 +74,23 @@ class FunctionsTest {
 
         @Test
         void saysWhenThereIsNothingToDo() {
+            // When
             JsonNode result = user.value("select public.sync_profile_from_auth(?)", id);
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': true, 'updated': false, 'changes': {}}"));
         }
 
         @Test
         void bringsTheProfileToWhatTheUserIs() {
+            // Given
             superuser.rows("update auth.users set raw_user_meta_data = '{\"full_name\": \"Ada\"}' where id = ?", id);
             superuser.rows("update public.profiles set full_name = 'Old', email = 'old@example.org' where id = ?", id);
 
+            // When
             JsonNode result = user.value("select public.sync_profile_from_auth(?)", id);
 
+            // Then
             assertThat(result).isEqualTo(json("""
                     {'success': true, 'updated': true, 'changes': {
                         'full_name': {'old': 'Old', 'new': 'Ada'},
@@ -108,18 +102,23 @@ class FunctionsTest {
 
         @Test
         void makesAProfileThatIsMissing() {
+            // Given
             superuser.rows("delete from public.profiles where id = ?", id);
 
+            // When
             JsonNode result = user.value("select public.sync_profile_from_auth(?)", id);
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': true, 'updated': true, 'changes': {}}"));
             assertThat(user.<String> column("select action from public.user_activity_log")).containsExactly("profile_created");
         }
 
         @Test
         void saysThatThereIsNoSuchUser() {
+            // When
             JsonNode result = database.service().value("select public.sync_profile_from_auth(?)", UUID.randomUUID());
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': false, 'error': 'There is no such user.'}"));
         }
     }
@@ -129,36 +128,44 @@ class FunctionsTest {
 
         @Test
         void makesTheUserFromTheClaims() {
+            // Given
             UUID newId = UUID.randomUUID();
             SqlCaller newcomer = database.as("authenticated", json("""
                     {'sub': '%s', 'role': 'authenticated', 'email': 'new@example.org',
                      'user_metadata': {'full_name': 'New', 'avatar_url': 'https://example.org/new.png'}}
                     """.formatted(newId)).toString());
 
+            // When
             newcomer.rows("select chatkeep.sign_in()");
 
+            // Then
             assertThat(newcomer.rows("select id, email, full_name, avatar_url from public.profiles")).containsExactly(Map.of(
                     "id", newId, "email", "new@example.org", "full_name", "New", "avatar_url", "https://example.org/new.png"));
         }
 
         @Test
         void keepsWhatTheClaimsDoNotSay() {
+            // Given
             UUID newId = UUID.randomUUID();
             database.as("authenticated", json("""
                     {'sub': '%s', 'role': 'authenticated', 'email': 'new@example.org', 'user_metadata': {'full_name': 'New'}}
                     """.formatted(newId)).toString()).rows("select chatkeep.sign_in()");
             SqlCaller newcomer = database.user(newId);
 
+            // When
             newcomer.rows("select chatkeep.sign_in()");
 
+            // Then
             assertThat(newcomer.rows("select email, full_name from public.profiles"))
                     .containsExactly(Map.of("email", "new@example.org", "full_name", "New"));
         }
 
         @Test
         void startsTheTotalsAtZero() {
+            // When
             List<JsonNode> totals = user.column("select usage_stats from public.profiles");
 
+            // Then
             assertThat(totals).containsExactly(superuser.<JsonNode> value(
                     """
                             select jsonb_build_object('total_messages', 0, 'total_tokens', 0, 'sessions_created', 0, 'last_reset', updated_at)
@@ -169,203 +176,17 @@ class FunctionsTest {
     }
 
     @Nested
-    class RecentSessions {
-
-        private void session(String sessionId, String updatedAt, String lastMessageAt) {
-            superuser.rows("insert into public.chat_sessions (user_id, id, updated_at, last_message_timestamp)"
-                    + " values (?, ?, ?::timestamptz, ?::timestamptz)", id, sessionId, updatedAt, lastMessageAt);
-        }
-
-        @Test
-        void comeNewestFirst() {
-            session("older", "2026-01-01Z", null);
-            session("newest", "2026-01-03Z", null);
-            session("newer", "2026-01-02Z", "2026-01-09Z");
-
-            List<String> ids = user.column("select id from public.get_user_recent_sessions(?)", id);
-
-            assertThat(ids).containsExactly("newest", "newer", "older");
-        }
-
-        @Test
-        void breakTiesByTheirLastMessageThenById() {
-            session("a", "2026-01-01Z", "2025-01-01Z");
-            session("b", "2026-01-01Z", "2025-01-03Z");
-            session("c", "2026-01-01Z", null);
-            session("d", "2026-01-01Z", "2025-01-01Z");
-
-            List<String> ids = user.column("select id from public.get_user_recent_sessions(?)", id);
-
-            assertThat(ids).containsExactly("b", "d", "a", "c");
-        }
-
-        @ParameterizedTest
-        @CsvSource({ "0, 0", "-1, 0", "1, 1", "11, 11", "100, 12" })
-        void areAsManyAsAskedFor(int limit, int found) {
-            superuser.rows("insert into public.chat_sessions (user_id, id) select ?, 's' || i from generate_series(1, 12) i",
-                    id);
-
-            List<Map<String, Object>> sessions = user.rows("select * from public.get_user_recent_sessions(?, ?)", id, limit);
-
-            assertThat(sessions).hasSize(found);
-        }
-
-        @Test
-        void areTenUnlessToldOtherwise() {
-            superuser.rows("insert into public.chat_sessions (user_id, id) select ?, 's' || i from generate_series(1, 12) i",
-                    id);
-
-            List<Map<String, Object>> sessions = user.rows("select * from public.get_user_recent_sessions(?)", id);
-
-            assertThat(sessions).hasSize(10);
-        }
-
-        @Test
-        void sayAllThatIsStoredOfThem() {
-            conversation();
-
-            List<Map<String, Object>> sessions = user
-                    .rows("select to_jsonb(r) as row from public.get_user_recent_sessions(?) r", id);
-
-            assertThat(sessions).isEqualTo(user.rows("select to_jsonb(s) - 'user_id' as row from public.chat_sessions s"));
-        }
-    }
-
-    @Nested
-    class SessionWithMessages {
-
-        @Test
-        void hasItsMessagesInTimeOrder() {
-            conversation();
-
-            JsonNode session = user.value("select public.get_session_with_messages('c1', ?)", id);
-
-            assertThat(session.get("messages").findValuesAsText("id")).containsExactly("m2", "m1", "m3");
-            assertThat(session).isEqualTo(user.value("""
-                    select to_jsonb(s) || jsonb_build_object('messages', (
-                        select jsonb_agg(to_jsonb(m) order by m.message_timestamp, m.id) from public.chat_messages m))
-                      from public.chat_sessions s
-                    """));
-        }
-
-        @Test
-        void mayHaveNone() {
-            user.rows("select chatkeep.create_session(?, 'empty', 'Empty')", id);
-
-            JsonNode messages = user.value("select public.get_session_with_messages('empty', ?) -> 'messages'", id);
-
-            assertThat(messages).isEqualTo(json("[]"));
-        }
-
-        @Test
-        void isNothingWhereItIsSomebodyElses() {
-            conversation();
-            UUID otherId = database.newUser();
-
-            Object session = database.user(otherId).value("select public.get_session_with_messages('c1', ?)", otherId);
-
-            assertThat(session).isNull();
-        }
-    }
-
-    @Nested
-    class Models {
-
-        @BeforeEach
-        void severalModels() {
-            superuser.rows("delete from public.model_access");
-            superuser.rows("""
-                    insert into public.model_access (model_id, tier, is_active, model_name, model_description, model_tags,
-                                                     input_cost_per_token, output_cost_per_token, daily_limit, monthly_limit)
-                    values ('for-all', 'free', true, 'For all', 'Small', '{fast,cheap}', 0.000001, 0.000002, 10, 100),
-                           ('for-all', 'pro', true, 'For all', 'Small', '{fast,cheap}', 0.000001, 0.000002, null, null),
-                           ('for-all', 'admin', false, 'For all', 'Small', '{}', 0, 0, 1, 1),
-                           ('for-pro', 'pro', true, 'For pro', null, '{}', 0, 0, null, null),
-                           ('for-enterprise', 'enterprise', true, null, null, '{}', 0, 0, null, null),
-                           ('for-admin', 'admin', true, null, null, '{}', 0, 0, null, null),
-                           ('gone', 'free', false, null, null, '{}', 0, 0, null, null)
-                    """);
-        }
-
-        @ParameterizedTest
-        @CsvSource(delimiter = '|', textBlock = """
-                free       | for-all
-                pro        | for-all,for-pro
-                enterprise | for-all,for-enterprise,for-pro
-                admin      | for-admin,for-all,for-enterprise,for-pro
-                """)
-        void aTierSeesWhatIsBelowItTooButNothingThatIsGone(String tier, String expected) {
-            UUID member = database.newUser(tier);
-
-            List<String> models = database.user(member)
-                    .column("select model_id from public.get_user_allowed_models(?) order by model_id", member);
-
-            assertThat(models).containsExactly(expected.split(","));
-        }
-
-        @Test
-        void aModelOfTwoTiersIsOneRowWithTheLimitsOfTheHigherOne() {
-            UUID pro = database.newUser("pro");
-
-            List<JsonNode> rows = database.user(pro).column(
-                    "select to_jsonb(m) from public.get_user_allowed_models(?) m where model_id = 'for-all'", pro);
-
-            assertThat(rows).containsExactly(
-                    json("""
-                            {'model_id': 'for-all', 'model_name': 'For all', 'model_description': 'Small', 'model_tags': ['fast', 'cheap'],
-                             'input_cost_per_token': 0.000001000000, 'output_cost_per_token': 0.000002000000,
-                             'daily_limit': null, 'monthly_limit': null}
-                            """));
-        }
-
-        @Test
-        void aModelHasTheLimitsOfTheTier() {
-            List<Map<String, Object>> rows = user
-                    .rows("select daily_limit, monthly_limit from public.get_user_allowed_models(?)", id);
-
-            assertThat(rows).containsExactly(Map.of("daily_limit", 10, "monthly_limit", 100));
-        }
-
-        @Test
-        void anUnknownUserCountsAsFree() {
-            List<String> models = database.service().column("select model_id from public.get_user_allowed_models(?)",
-                    UUID.randomUUID());
-
-            assertThat(models).containsExactly("for-all");
-        }
-
-        @ParameterizedTest
-        @CsvSource({
-                "free, for-all, true", "free, for-pro, false", "free, for-admin, false", "free, gone, false",
-                "free, unheard-of, false", "pro, for-pro, true", "pro, for-enterprise, false", "enterprise, for-pro, true",
-                "enterprise, for-enterprise, true", "enterprise, for-admin, false", "admin, for-admin, true",
-                "admin, for-all, true", "admin, gone, false" })
-        void aUserMayUseTheModelsOfTheTier(String tier, String model, boolean expected) {
-            UUID member = database.newUser(tier);
-
-            boolean may = database.user(member).value("select public.can_user_use_model(?, ?)", member, model);
-
-            assertThat(may).isEqualTo(expected);
-        }
-
-        @ParameterizedTest
-        @CsvSource({ "for-all, true", "for-pro, false" })
-        void anUnknownUserMayUseWhatIsFree(String model, boolean expected) {
-            boolean may = database.service().value("select public.can_user_use_model(?, ?)", UUID.randomUUID(), model);
-
-            assertThat(may).isEqualTo(expected);
-        }
-    }
-
-    @Nested
     class UpdateUserTier {
 
         @Test
         void answersWithTheTierBefore() {
+            // Given
             UUID pro = database.newUser("pro");
 
+            // When
             JsonNode result = database.service().value("select public.update_user_tier(?, 'enterprise')", pro);
 
+            // Then
             assertThat(result).isEqualTo(superuser.value("select jsonb_build_object('success', true, 'old_tier', 'pro',"
                     + " 'new_tier', 'enterprise', 'updated_at', updated_at) from public.profiles where id = ?", pro));
             assertThat(database.user(pro).<String> value("select subscription_tier from public.profiles"))
@@ -374,8 +195,10 @@ class FunctionsTest {
 
         @Test
         void isLogged() {
+            // When
             database.service().rows("select public.update_user_tier(?, 'pro')", id);
 
+            // Then
             assertThat(user.rows("select details from public.user_activity_log where action = 'tier_updated'"))
                     .containsExactly(Map.of("details", json("""
                             {'old_tier': 'free', 'new_tier': 'pro', 'actor': {'role': 'service_role', 'id': null}}
@@ -384,10 +207,13 @@ class FunctionsTest {
 
         @Test
         void namesTheAdministratorInTheLog() {
+            // Given
             UUID adminId = database.newUser();
 
+            // When
             database.admin(adminId).rows("select public.update_user_tier(?, 'pro')", id);
 
+            // Then
             assertThat(user.rows("select details from public.user_activity_log where action = 'tier_updated'"))
                     .containsExactly(Map.of("details", json("""
                             {'old_tier': 'free', 'new_tier': 'pro', 'actor': {'role': 'admin', 'id': '%s'}}
@@ -396,42 +222,53 @@ class FunctionsTest {
 
         @Test
         void mayLeaveTheTierAsItIs() {
+            // When
             JsonNode result = database.service().value("select public.update_user_tier(?, 'free') - 'updated_at'", id);
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': true, 'old_tier': 'free', 'new_tier': 'free'}"));
         }
 
         @ParameterizedTest
         @ValueSource(strings = { "gold", "", "Pro", "pro " })
         void refusesAnUnknownTier(String tier) {
+            // When
             JsonNode result = database.service().value("select public.update_user_tier(?, ?)", id, tier);
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': false, 'error': 'There is no such tier.'}"));
             assertThat(user.<String> value("select subscription_tier from public.profiles")).isEqualTo("free");
         }
 
         @Test
         void refusesAMissingTier() {
+            // When
             JsonNode result = database.service().value("select public.update_user_tier(?, null)", id);
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': false, 'error': 'There is no such tier.'}"));
         }
 
         @Test
         void refusesAnUnknownUser() {
+            // When
             JsonNode result = database.service().value("select public.update_user_tier(?, 'pro')", UUID.randomUUID());
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': false, 'error': 'There is no such user.'}"));
         }
 
         @Test
-        void ofTwelveAtTheSameTimeEachSeesTheOneBefore() throws Exception {
+        void showsEachOfTwelveConcurrentCallsTheTierBefore() throws Exception {
+            // Given
             List<String> tiers = List.of("free", "pro", "enterprise");
 
+            // When
             List<JsonNode> results = MigratedDatabase.together(12,
                     thread -> () -> database.service().value("select public.update_user_tier(?, ?)", id,
                             tiers.get(thread % 3)));
 
+            // Then
             assertThat(results).extracting(result -> result.get("new_tier").textValue()).containsExactlyInAnyOrder(
                     "free", "free", "free", "free", "pro", "pro", "pro", "pro", "enterprise", "enterprise", "enterprise",
                     "enterprise");
@@ -466,27 +303,27 @@ class FunctionsTest {
             null                      | [1]                  | [1]
             """)
     void objectsMergeAndAnythingElseReplaces(String a, String b, String merged) {
+        // When
         JsonNode result = user.value("select public.jsonb_deep_merge(?::jsonb, ?::jsonb)",
                 a == null ? null : json(a).toString(), b == null ? null : json(b).toString());
 
+        // Then
         assertThat(result).isEqualTo(json(merged));
     }
 
     @Nested
     class Preferences {
 
-        private JsonNode update(String type, String preferences) {
-            return user.value("select public.update_user_preferences(?, ?, ?::jsonb)", id, type,
-                    preferences == null ? null : json(preferences).toString());
-        }
-
         @ParameterizedTest
         @CsvSource({ "ui, ui_preferences", "session, session_preferences" })
         void mergeIntoTheStoredOnes(String type, String column) {
+            // Given
             update(type, "{'theme': {'name': 'dark', 'contrast': 'high'}, 'panes': [1, 2]}");
 
+            // When
             JsonNode result = update(type, "{'theme': {'name': 'light'}, 'panes': [3], 'size': 12}");
 
+            // Then
             JsonNode merged = json("{'theme': {'name': 'light', 'contrast': 'high'}, 'panes': [3], 'size': 12}");
             assertThat(result).isEqualTo(
                     json("{'success': true, 'preference_type': '%s', 'preferences': %s}".formatted(type, merged)));
@@ -495,19 +332,24 @@ class FunctionsTest {
 
         @Test
         void ofOneTypeLeaveTheOtherAlone() {
+            // Given
             update("ui", "{'a': 1}");
 
+            // When
             update("session", "{'a': 2}");
 
+            // Then
             assertThat(user.rows("select ui_preferences, session_preferences from public.profiles")).containsExactly(
                     Map.of("ui_preferences", json("{'a': 1}"), "session_preferences", json("{'a': 2}")));
         }
 
         @Test
         void ofTheModelAreColumns() {
+            // When
             JsonNode result = update("model",
                     "{'default_model': 'gpt', 'temperature': 1.25, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt', 'b']}");
 
+            // Then
             assertThat(result).isEqualTo(
                     json("""
                             {'success': true, 'preference_type': 'model', 'preferences': {
@@ -520,11 +362,14 @@ class FunctionsTest {
 
         @Test
         void ofTheModelThatAreLeftOutStay() {
+            // Given
             update("model",
                     "{'default_model': 'gpt', 'temperature': 1.25, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt']}");
 
+            // When
             JsonNode result = update("model", "{'temperature': 0.5}");
 
+            // Then
             assertThat(result.get("preferences")).isEqualTo(json("""
                     {'default_model': 'gpt', 'temperature': 0.50, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt']}
                     """));
@@ -532,10 +377,13 @@ class FunctionsTest {
 
         @Test
         void ofTheModelThatAreNullAreCleared() {
+            // Given
             update("model", "{'default_model': 'gpt', 'system_prompt': 'Be brief.', 'allowed_models': ['gpt']}");
 
+            // When
             JsonNode result = update("model", "{'default_model': null, 'system_prompt': null, 'allowed_models': null}");
 
+            // Then
             assertThat(result.get("preferences")).isEqualTo(json("""
                     {'default_model': null, 'temperature': 0.70, 'system_prompt': null, 'allowed_models': null}
                     """));
@@ -549,33 +397,41 @@ class FunctionsTest {
                 {'allowed_models': 'gpt'}   | 22023
                 """)
         void ofTheModelMustMakeSense(String preferences, String expected) {
+            // When
             String state = user.state("select public.update_user_preferences(?, 'model', ?::jsonb)", id,
                     json(preferences).toString());
 
+            // Then
             assertThat(state).isEqualTo(expected);
         }
 
         @Test
         void areLoggedByTheirNamesAlone() {
+            // When
             update("ui", "{'theme': 'a secret', 'size': 12}");
 
+            // Then
             assertThat(user.rows("select details from public.user_activity_log where action = 'preferences_updated'"))
                     .containsExactly(Map.of("details", json("{'preference_type': 'ui', 'keys': ['size', 'theme']}")));
         }
 
         @ParameterizedTest
         @ValueSource(strings = { "colour", "", "UI" })
-        void ofAnUnknownTypeAreRefused(String type) {
+        void areRefusedForAnUnknownType(String type) {
+            // When
             JsonNode result = update(type, "{'a': 1}");
 
+            // Then
             assertThat(result)
                     .isEqualTo(json("{'success': false, 'error': 'Preferences are of type ui, session or model.'}"));
         }
 
         @Test
-        void ofNoTypeAreRefused() {
+        void areRefusedWithoutAType() {
+            // When
             JsonNode result = update(null, "{'a': 1}");
 
+            // Then
             assertThat(result)
                     .isEqualTo(json("{'success': false, 'error': 'Preferences are of type ui, session or model.'}"));
         }
@@ -583,31 +439,42 @@ class FunctionsTest {
         @ParameterizedTest
         @ValueSource(strings = { "[]", "5", "null", "'text'" })
         void mustBeAnObject(String preferences) {
+            // When
             JsonNode result = update("ui", preferences);
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': false, 'error': 'Preferences must be an object.'}"));
         }
 
         @Test
-        void ofNobodyAreRefused() {
+        void areRefusedForAnUnknownUser() {
+            // When
             JsonNode result = database.service().value("select public.update_user_preferences(?, 'ui', '{}')",
                     UUID.randomUUID());
 
+            // Then
             assertThat(result).isEqualTo(json("{'success': false, 'error': 'There is no such user.'}"));
         }
 
         @Test
         void ofDifferentKeysFromTwelveConnectionsAreAllKept() throws Exception {
+            // When
             List<String> states = MigratedDatabase.together(12, thread -> () -> {
                 update("ui", "{'key%d': %d, 'deep': {'key%d': %d}}".formatted(thread, thread, thread, thread));
                 return SUCCESS;
             });
 
+            // Then
             assertThat(states).hasSize(12);
             assertThat(user.<JsonNode> value("select ui_preferences from public.profiles")).isEqualTo(user.value("""
                     select jsonb_object_agg('key' || i, i) || jsonb_build_object('deep', jsonb_object_agg('key' || i, i))
                       from generate_series(0, 11) i
                     """));
+        }
+
+        private JsonNode update(String type, String preferences) {
+            return user.value("select public.update_user_preferences(?, ?, ?::jsonb)", id, type,
+                    preferences == null ? null : json(preferences).toString());
         }
     }
 
@@ -616,6 +483,7 @@ class FunctionsTest {
 
         @Test
         void saysWhoTheUserIsAndWhatTheyPrefer() {
+            // Given
             superuser.rows("delete from public.model_access");
             superuser.rows("""
                     insert into public.model_access (model_id, tier, model_name, model_tags, daily_limit)
@@ -631,8 +499,10 @@ class FunctionsTest {
                             """,
                     id);
 
+            // When
             JsonNode profile = user.value("select public.get_user_complete_profile(?) - 'usage_stats' - 'timestamps'", id);
 
+            // Then
             assertThat(profile).isEqualTo(
                     json("""
                             {'id': '%s', 'email': 'ada@example.org', 'full_name': 'Ada', 'avatar_url': 'https://example.org/ada.png',
@@ -651,12 +521,15 @@ class FunctionsTest {
 
         @Test
         void saysWhatTheUserUsedTodayInSevenDaysAndInAll() {
+            // Given
             usageOfDaysAgo(0, 100);
             usageOfDaysAgo(6, 106);
             usageOfDaysAgo(7, 107);
 
+            // When
             JsonNode usage = user.value("select public.get_user_complete_profile(?) -> 'usage_stats'", id);
 
+            // Then
             assertThat(usage.get("today").get("total_tokens").intValue()).isEqualTo(100);
             assertThat(usage.get("recent").findValuesAsText("total_tokens")).containsExactly("100", "106");
             assertThat(usage.get("total")).isEqualTo(user.value("select usage_stats from public.profiles"));
@@ -665,9 +538,11 @@ class FunctionsTest {
 
         @Test
         void saysSoWhenTheUserHasUsedNothing() {
+            // When
             JsonNode usage = user.value("select public.get_user_complete_profile(?) -> 'usage_stats' #- '{total,last_reset}'",
                     id);
 
+            // Then
             assertThat(usage).isEqualTo(json("""
                     {'today': null, 'recent': [], 'total': {'total_messages': 0, 'total_tokens': 0, 'sessions_created': 0}}
                     """));
@@ -675,17 +550,21 @@ class FunctionsTest {
 
         @Test
         void saysWhenTheUserSignedUpAndWasActive() {
+            // When
             JsonNode timestamps = user.value("select public.get_user_complete_profile(?) -> 'timestamps'", id);
 
+            // Then
             assertThat(timestamps)
                     .isEqualTo(user.value("select jsonb_build_object('created_at', created_at, 'updated_at', updated_at,"
                             + " 'last_active', last_active) from public.profiles"));
         }
 
         @Test
-        void isNothingForAnUnknownUser() {
+        void isNullForAnUnknownUser() {
+            // When
             Object profile = database.service().value("select public.get_user_complete_profile(?)", UUID.randomUUID());
 
+            // Then
             assertThat(profile).isNull();
         }
     }
@@ -695,15 +574,18 @@ class FunctionsTest {
 
         @Test
         void holdsEverythingOfTheUser() {
-            conversation();
+            // Given
+            storeConversation();
             deletedConversation(id, "mine");
             UUID otherId = database.newUser();
             database.user(otherId).rows("select chatkeep.create_session(?, 'other', 'Of somebody else')", otherId);
             deletedConversation(otherId, "theirs");
             JsonNode account = superuser.value("select to_jsonb(u) from auth.users u where u.id = ?", id);
 
+            // When
             JsonNode export = user.value("select public.export_user_data(?) - 'exported_at'", id);
 
+            // Then
             assertThat(export).isEqualTo(user.value(
                     """
                             select jsonb_build_object(
@@ -727,6 +609,15 @@ class FunctionsTest {
             assertThat(export.get("conversations").findValuesAsText("content")).containsExactly("first", "second", "third");
         }
 
+        @Test
+        void isNullForAnUnknownUser() {
+            // When
+            Object export = database.service().value("select public.export_user_data(?)", UUID.randomUUID());
+
+            // Then
+            assertThat(export).isNull();
+        }
+
         /** It leaves usage of a model of that name, and the memory of what was counted. */
         private void deletedConversation(UUID owner, String name) {
             SqlCaller caller = database.user(owner);
@@ -735,13 +626,6 @@ class FunctionsTest {
                     """.replace("NAME", name)).toString());
             caller.rows("delete from public.chat_sessions where id = ?", name);
         }
-
-        @Test
-        void ofAnUnknownUserIsNothing() {
-            Object export = database.service().value("select public.export_user_data(?)", UUID.randomUUID());
-
-            assertThat(export).isNull();
-        }
     }
 
     @Nested
@@ -749,7 +633,8 @@ class FunctionsTest {
 
         @Test
         void addsUpSessionsAndUsage() {
-            conversation();
+            // Given
+            storeConversation();
             superuser.rows("delete from public.user_usage_daily where user_id = ?", id);
             usageOfDaysAgo(0, 100);
             usageOfDaysAgo(6, 106);
@@ -757,9 +642,11 @@ class FunctionsTest {
             usageOfDaysAgo(29, 129);
             usageOfDaysAgo(30, 130);
 
+            // When
             List<JsonNode> rows = user.column(
                     "select to_jsonb(s) - 'last_active' - 'last_session_at' from public.api_user_summary s");
 
+            // Then
             assertThat(rows).containsExactly(json("""
                     {'user_id': '%s', 'email': '%s@example.org', 'full_name': null, 'subscription_tier': 'free', 'credits': 0,
                      'session_count': 1, 'message_count': 3, 'session_tokens': 12,
@@ -770,63 +657,64 @@ class FunctionsTest {
 
         @Test
         void saysWhenTheUserWasActiveLast() {
-            conversation();
+            // Given
+            storeConversation();
 
+            // When
             List<Map<String, Object>> rows = user.rows("select last_active, last_session_at from public.api_user_summary");
 
+            // Then
             assertThat(rows).isEqualTo(user.rows("select p.last_active, s.updated_at as last_session_at"
                     + " from public.profiles p, public.chat_sessions s"));
         }
 
         @Test
-        void ofANewUserIsZero() {
+        void isZeroForANewUser() {
+            // When
             List<JsonNode> rows = user.column("""
                     select jsonb_build_array(session_count, message_count, session_tokens, last_session_at, messages_7_days,
                                              tokens_7_days, messages_30_days, tokens_30_days, cost_30_days)
                       from public.api_user_summary
                     """);
 
+            // Then
             assertThat(rows).containsExactly(json("[0, 0, 0, null, 0, 0, 0, 0, 0]"));
         }
 
         @Test
         void showsUsersThemselvesAlone() {
+            // Given
             database.newUser();
 
+            // When
             List<UUID> users = user.column("select user_id from public.api_user_summary");
 
+            // Then
             assertThat(users).containsExactly(id);
         }
 
         @Test
         void showsTheServiceEverybody() {
+            // Given
             UUID otherId = database.newUser();
 
+            // When
             List<UUID> users = database.service().column("select user_id from public.api_user_summary where user_id in (?, ?)",
                     id,
                     otherId);
 
+            // Then
             assertThat(users).containsExactlyInAnyOrder(id, otherId);
         }
 
         @Test
-        void isForReadingAlone() {
+        void isReadOnly() {
+            // When
             String state = user.state("delete from public.api_user_summary");
 
+            // Then
             assertThat(state).isIn("55000", INSUFFICIENT_PRIVILEGE);
         }
-    }
-
-    /** Three messages, which were sent in another order than they were said. */
-    private void conversation() {
-        user.rows("select public.sync_user_conversations(?, ?::jsonb)", id,
-                json("""
-                        [{'id': 'c1', 'title': 'A title', 'createdAt': '2026-01-01T00:00:00Z', 'updatedAt': '2026-01-01T01:00:00Z', 'messages': [
-                            {'id': 'm1', 'role': 'assistant', 'content': 'second', 'timestamp': '2026-01-01T00:02:00Z', 'output_tokens': 7},
-                            {'id': 'm2', 'role': 'user', 'content': 'first', 'timestamp': '2026-01-01T00:01:00Z', 'input_tokens': 5},
-                            {'id': 'm3', 'role': 'user', 'content': 'third', 'timestamp': '2026-01-01T00:02:00Z'}]}]
-                        """)
-                        .toString());
     }
 
     /** Three messages and a quarter of a unit on one day. */

@@ -1,6 +1,6 @@
-package dev.chatkeep.schema;
+package dev.chatkeep.usage;
 
-import static dev.chatkeep.schema.SqlCaller.json;
+import static dev.chatkeep.testsupport.SqlCaller.json;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.math.BigDecimal;
@@ -16,6 +16,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import dev.chatkeep.testsupport.BesideOthers;
+import dev.chatkeep.testsupport.MigratedDatabase;
+import dev.chatkeep.testsupport.SqlCaller;
 import dev.chatkeep.testsupport.WithinOneDay;
 
 /** Random histories beside a model of what they ought to come to, message by message. */
@@ -67,7 +69,7 @@ class LedgerHistoryTest {
 
     @ParameterizedTest
     @ValueSource(longs = { 1, 2, 3, 4, 5, 6, 7, 8 })
-    void aRandomHistoryComesToWhatItOughtTo(long seed) {
+    void aRandomHistoryAddsUpToWhatTheModelExpects(long seed) {
         random = new Random(seed);
         id = database.newUser();
         user = database.user(id);

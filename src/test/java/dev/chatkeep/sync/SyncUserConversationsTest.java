@@ -1,7 +1,7 @@
-package dev.chatkeep.schema;
+package dev.chatkeep.sync;
 
-import static dev.chatkeep.schema.SqlCaller.SUCCESS;
-import static dev.chatkeep.schema.SqlCaller.json;
+import static dev.chatkeep.testsupport.SqlCaller.SUCCESS;
+import static dev.chatkeep.testsupport.SqlCaller.json;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Instant;
@@ -12,8 +12,6 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -23,21 +21,18 @@ import org.junit.jupiter.params.provider.ValueSource;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.BesideOthers;
+import dev.chatkeep.testsupport.MigratedDatabase;
+import dev.chatkeep.testsupport.SqlTest;
 import dev.chatkeep.testsupport.WithinOneDay;
 
 /** Uploads of many conversations: each is stored or reported, and only what changed is touched. */
 @WithinOneDay
 @BesideOthers
-class SyncUserConversationsTest {
+class SyncUserConversationsTest extends SqlTest {
 
     private static final String MALFORMED = "A value of it is missing, malformed or out of range.";
     private static final String OTHER_CONVERSATION = "A message of it belongs to another conversation.";
     private static final String OTHER_USER = "The conversation belongs to another user.";
-
-    private static MigratedDatabase database;
-
-    private UUID id;
-    private SqlCaller user;
 
     /** A conversation that cannot be stored, and how the answer puts it; the id in the answer may be missing. */
     private record Bad(String conversation, String conversationId, String error) {
@@ -96,29 +91,9 @@ class SyncUserConversationsTest {
                 new Bad("[]", null, "A conversation must be an object."));
     }
 
-    private static Bad message(String members) {
-        return new Bad(
-                conversation("bad", "'messages': [{'id': 'b0', 'role': 'user', 'content': 'Good'}, {%s}]".formatted(members)),
-                "bad", MALFORMED);
-    }
-
-    private static String conversation(String conversationId, String members) {
-        return "{'id': '%s', %s}".formatted(conversationId, members);
-    }
-
-    @BeforeAll
-    static void migrate() {
-        database = MigratedDatabase.create();
-    }
-
-    @BeforeEach
-    void aUserSignsUp() {
-        id = database.newUser();
-        user = database.user(id);
-    }
-
     @Test
     void conversationsAreStoredWithTheirMessages() {
+        // When
         JsonNode answer = sync(
                 """
                         [{'id': 'c1', 'title': 'Lisbon', 'userId': '%s', 'createdAt': '2025-03-01T08:00:00Z', 'updatedAt': '2025-03-02T09:00:00Z',
@@ -133,6 +108,7 @@ class SyncUserConversationsTest {
                         """
                         .formatted(id.toString().toUpperCase()));
 
+        // Then
         assertThat(answer).isEqualTo(json("""
                 {'synced': 2, 'errors': 0, 'details': [
                     {'conversationId': 'c1', 'status': 'synced', 'messageCount': 2},
@@ -164,27 +140,34 @@ class SyncUserConversationsTest {
     }
 
     @Test
-    void nothingIsAnUploadToo() {
+    void anEmptyUploadIsAccepted() {
+        // When
         JsonNode answer = sync("[]");
 
+        // Then
         assertThat(answer).isEqualTo(json("{'synced': 0, 'errors': 0, 'details': []}"));
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "{}", "null", "5", "'text'" })
     void anythingButAnArrayIsRefused(String upload) {
+        // When
         String state = user.state("select public.sync_user_conversations(?, ?::jsonb)", id, json(upload).toString());
 
+        // Then
         assertThat(state).isEqualTo("PT400");
     }
 
     @ParameterizedTest
     @MethodSource("badConversations")
     void aBadConversationIsReportedAmongGoodOnes(Bad bad) {
+        // Given
         sync("[{'id': 'earlier', 'messages': [{'id': 'taken', 'role': 'user', 'content': 'a'}]}]");
 
+        // When
         JsonNode answer = sync("[%s, %s, %s]".formatted(good("g1"), bad.conversation(), good("g2")));
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("g1", 1), refused(bad), synced("g2", 1));
         assertThat(answer.get("synced").intValue()).isEqualTo(2);
         assertThat(answer.get("errors").intValue()).isEqualTo(1);
@@ -198,13 +181,16 @@ class SyncUserConversationsTest {
 
     @Test
     void allBadConversationsAreReportedInTheOrderOfTheUpload() {
+        // Given
         sync("[{'id': 'earlier', 'messages': [{'id': 'taken', 'role': 'user', 'content': 'a'}]}]");
         List<Bad> bad = badConversations();
         String upload = IntStream.range(0, bad.size())
                 .mapToObj(i -> withId(bad.get(i), i).conversation() + ", " + good("g" + i)).collect(Collectors.joining(", "));
 
+        // When
         JsonNode answer = sync("[" + upload + "]");
 
+        // Then
         assertThat(answer.get("details")).containsExactlyElementsOf(IntStream.range(0, bad.size()).boxed()
                 .flatMap(i -> List.of(refused(withId(bad.get(i), i)), synced("g" + i, 1)).stream()).toList());
         assertThat(answer.get("synced").intValue()).isEqualTo(bad.size());
@@ -213,104 +199,109 @@ class SyncUserConversationsTest {
 
     @Test
     void aBadVersionOfAStoredConversationLeavesItAsItWas() {
+        // Given
         sync("[{'id': 'c1', 'title': 'Good', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a', 'input_tokens': 1}]}]");
         List<Map<String, Object>> before = versions();
 
+        // When
         JsonNode answer = sync("""
                 [{'id': 'c1', 'title': 'Changed', 'messages': [
                     {'id': 'm1', 'role': 'user', 'content': 'changed', 'input_tokens': 5},
                     {'id': 'm2', 'role': 'robot', 'content': 'b'}]}]
                 """);
 
+        // Then
         assertThat(answer.get("errors").intValue()).isEqualTo(1);
         assertThat(versions()).isEqualTo(before);
     }
 
     @Test
     void aConversationWhoseMessagesAreNullHasNone() {
+        // When
         JsonNode answer = sync("[{'id': 'c1', 'title': 'Empty', 'messages': null}, {'id': 'c2', 'title': 'Empty too'}]");
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("c1", 0), synced("c2", 0));
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "'title': null", "'title': ''", "'messages': []" })
-    void aConversationWithoutATitleIsANewChat(String members) {
+    void aConversationWithoutATitleIsCalledNewChat(String members) {
+        // When
         sync("[" + conversation("c1", members) + "]");
 
+        // Then
         assertThat(user.<String> column("select title from public.chat_sessions")).containsExactly("New Chat");
     }
 
     @Test
     void theFirstOfTwoConversationsWithTheSameMessageHasIt() {
+        // When
         JsonNode answer = sync("""
                 [{'id': 'z', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a'}]},
                  {'id': 'a', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a'}]}]
                 """);
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("z", 1), refused(new Bad("", "a", OTHER_CONVERSATION)));
     }
 
-    @Test
-    void aConversationIsNotRefusedForAMessageThatARefusedOneNamesToo() {
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', value = {
+            "{'id': 'taken', 'role': 'user', 'content': 'a'} | " + OTHER_CONVERSATION,
+            "{'id': 'm0', 'role': 'robot', 'content': 'a'}   | " + MALFORMED })
+    void aMessageIdInABadConversationDoesNotBlockAGoodOne(String badMessage, String error) {
+        // Given
         sync("[{'id': 'earlier', 'messages': [{'id': 'taken', 'role': 'user', 'content': 'a'}]}]");
 
-        JsonNode answer = sync(
-                """
-                        [{'id': 'bad', 'messages': [{'id': 'taken', 'role': 'user', 'content': 'a'}, {'id': 'm1', 'role': 'user', 'content': 'a'}]},
-                         {'id': 'good', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a'}]}]
-                        """);
+        // When
+        JsonNode answer = sync("""
+                [{'id': 'bad', 'messages': [%s, {'id': 'm1', 'role': 'user', 'content': 'a'}]},
+                 {'id': 'good', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a'}]}]
+                """.formatted(badMessage));
 
-        assertThat(answer.get("details")).containsExactly(refused(new Bad("", "bad", OTHER_CONVERSATION)), synced("good", 1));
-    }
-
-    @Test
-    void aConversationIsNotRefusedForAMessageThatAMalformedOneNamesToo() {
-        JsonNode answer = sync(
-                """
-                        [{'id': 'bad', 'messages': [{'id': 'm0', 'role': 'robot', 'content': 'a'}, {'id': 'm1', 'role': 'user', 'content': 'a'}]},
-                         {'id': 'good', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a'}]}]
-                        """);
-
-        assertThat(answer.get("details")).containsExactly(refused(new Bad("", "bad", MALFORMED)), synced("good", 1));
+        // Then
+        assertThat(answer.get("details")).containsExactly(refused(new Bad("", "bad", error)), synced("good", 1));
     }
 
     @Test
     void theLongestIdsFitTheIndexes() {
+        // Given
         Random random = new Random(1);
         String sessionId = longestId(random);
         String messageId = longestId(random);
 
+        // When
         JsonNode answer = sync(
                 """
                         [{'id': '%s', 'messages': [{'id': '%s', 'role': 'user', 'content': 'a', 'user_message_id': '%s', 'completion_id': '%s'}]}]
                         """
                         .formatted(sessionId, messageId, longestId(random), longestId(random)));
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced(sessionId, 1));
         assertThat(user.<String> column("select id from public.chat_messages")).containsExactly(messageId);
     }
 
-    /** 255 characters of four bytes each that compression does nothing for. */
-    private static String longestId(Random random) {
-        return random.ints(255, 0x10000, 0x10FFFE).mapToObj(Character::toString).collect(Collectors.joining());
-    }
-
     @Test
     void theLongestMessageIsStored() {
+        // When
         JsonNode answer = sync(
                 "[{'id': 'c1', 'messages': [{'id': 'm1', 'role': 'user', 'content': '%s'}]}]".formatted("x".repeat(1_048_576)));
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("c1", 1));
     }
 
     @Test
-    void theLastOfTwoMessagesWithOneIdCounts() {
+    void ofTwoMessagesWithTheSameIdTheLastCounts() {
+        // When
         JsonNode answer = sync("""
                 [{'id': 'c1', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'first', 'input_tokens': 1},
                                            {'id': 'm1', 'role': 'user', 'content': 'last', 'input_tokens': 2}]}]
                 """);
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("c1", 1));
         assertThat(user.rows("select content, input_tokens from public.chat_messages"))
                 .containsExactly(Map.of("content", "last", "input_tokens", 2));
@@ -319,6 +310,7 @@ class SyncUserConversationsTest {
 
     @Test
     void aConversationThatIsUploadedTwiceAtOnceIsStoredTwice() {
+        // When
         JsonNode answer = sync("""
                 [{'id': 'c1', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'first', 'input_tokens': 1}]},
                  {'id': 'c2', 'messages': []},
@@ -326,6 +318,7 @@ class SyncUserConversationsTest {
                                            {'id': 'm2', 'role': 'user', 'content': 'new', 'input_tokens': 1}]}]
                 """);
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("c1", 1), synced("c2", 0), synced("c1", 2));
         assertThat(user.<String> column("select content from public.chat_messages order by id")).containsExactly("second",
                 "new");
@@ -334,28 +327,35 @@ class SyncUserConversationsTest {
 
     @Test
     void anotherUserMayHaveTheSameIds() {
+        // Given
         UUID otherId = database.newUser();
         String upload = json("[" + good("c1") + "]").toString();
         database.user(otherId).rows("select public.sync_user_conversations(?, ?::jsonb)", otherId, upload);
 
+        // When
         JsonNode answer = user.value("select public.sync_user_conversations(?, ?::jsonb)", id, upload);
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("c1", 1));
     }
 
     @Test
     void uploadingAgainTouchesNothing() {
+        // Given
         sync(TWO_CONVERSATIONS);
         List<Map<String, Object>> before = versions();
 
+        // When
         JsonNode answer = sync(TWO_CONVERSATIONS);
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("c1", 2), synced("c2", 0));
         assertThat(versions()).isEqualTo(before);
     }
 
     @Test
-    void uploadingAgainWithWhatTheServerSaysTouchesNothing() {
+    void uploadingWhatTheServerReturnedTouchesNothing() {
+        // Given
         sync(TWO_CONVERSATIONS);
         List<Map<String, Object>> before = versions();
         JsonNode download = user
@@ -370,18 +370,23 @@ class SyncUserConversationsTest {
                           from public.chat_sessions s
                         """);
 
+        // When
         user.rows("select public.sync_user_conversations(?, ?::jsonb)", id, download.toString());
 
+        // Then
         assertThat(versions()).isEqualTo(before);
     }
 
     @Test
     void aChangedMessageMovesItsConversationAlone() {
+        // Given
         sync(TWO_CONVERSATIONS);
         Instant before = user.value("select now()");
 
+        // When
         sync(TWO_CONVERSATIONS.replace("'content': 'The castle.'", "'content': 'The old castle.'"));
 
+        // Then
         assertThat(user.<Boolean> column("select updated_at > ?::timestamptz from public.chat_sessions order by id",
                 before.toString())).containsExactly(true, false);
         assertThat(user.<String> column("select content from public.chat_messages order by id"))
@@ -390,10 +395,13 @@ class SyncUserConversationsTest {
 
     @Test
     void aMessageThatOnlyOneDeviceKnowsStays() {
+        // Given
         sync(TWO_CONVERSATIONS);
 
+        // When
         sync("[{'id': 'c1', 'messages': [{'id': 'm9', 'role': 'user', 'content': 'And then?'}]}]");
 
+        // Then
         assertThat(user.<String> column("select id from public.chat_messages where session_id = 'c1' order by id"))
                 .containsExactly("m1", "m2", "m9");
     }
@@ -409,8 +417,10 @@ class SyncUserConversationsTest {
 
     @Test
     void aFirstUploadKeepsItsTimes() {
+        // When
         sync(TWO_CONVERSATIONS);
 
+        // Then
         assertThat(user.rows("select created_at, updated_at, last_activity from public.chat_sessions order by id"))
                 .containsExactly(
                         times("2025-03-01T08:00:00Z", "2025-03-02T09:00:00Z"),
@@ -424,12 +434,14 @@ class SyncUserConversationsTest {
             'title': 'No times'                 | 2025-03-04T09:00:00Z | 2025-03-05T09:00:00Z
             """)
     void timesThatAFirstUploadLeavesOutComeFromItsMessages(String members, String createdAt, String updatedAt) {
+        // When
         sync("""
                 [{'id': 'c1', %s, 'messages': [
                     {'id': 'm1', 'role': 'user', 'content': 'a', 'timestamp': '2025-03-05T09:00:00Z'},
                     {'id': 'm2', 'role': 'user', 'content': 'b', 'timestamp': '2025-03-04T09:00:00Z'}]}]
                 """.formatted(members));
 
+        // Then
         assertThat(user.rows("select created_at, updated_at, last_activity from public.chat_sessions"))
                 .containsExactly(times(createdAt, updatedAt));
     }
@@ -440,8 +452,10 @@ class SyncUserConversationsTest {
             "'createdAt': 'infinity', 'updatedAt': 'infinity'",
             "'messages': [{'id': 'm1', 'role': 'user', 'content': 'a', 'timestamp': '2999-01-01T00:00:00Z'}]" })
     void aFirstUploadIsNeverInTheFuture(String members) {
+        // When
         sync("[" + conversation("c1", members) + "]");
 
+        // Then
         assertThat(user.rows("""
                 select created_at <= clock_timestamp() as created, updated_at <= clock_timestamp() as updated,
                        last_activity <= clock_timestamp() as active
@@ -451,19 +465,24 @@ class SyncUserConversationsTest {
 
     @Test
     void aConversationKeepsItsTimesAmongBadOnes() {
+        // When
         sync(TWO_CONVERSATIONS.replaceFirst("\\[", "[{'id': 'bad', 'messages': [{'id': 'b'}]}, "));
 
+        // Then
         assertThat(user.<Instant> column("select updated_at from public.chat_sessions order by id"))
                 .containsExactly(Instant.parse("2025-03-02T09:00:00Z"), Instant.parse("2024-03-02T09:00:00Z"));
     }
 
     @Test
     void aConversationThatComesBackAfterItWasDeletedKeepsItsTimes() {
+        // Given
         sync(TWO_CONVERSATIONS);
         user.rows("delete from public.chat_sessions");
 
+        // When
         sync(TWO_CONVERSATIONS);
 
+        // Then
         assertThat(user.<Instant> column("select updated_at from public.chat_sessions order by id"))
                 .containsExactly(Instant.parse("2025-03-02T09:00:00Z"), Instant.parse("2024-03-02T09:00:00Z"));
     }
@@ -478,23 +497,29 @@ class SyncUserConversationsTest {
             'messages': []                          | Renamed
             """)
     void aTitleReplacesAnEarlierOneAlone(String members, String expected) {
+        // Given
         sync("[{'id': 'c1', 'title': 'Lisbon', 'updatedAt': '2025-03-02T09:00:00Z'}]");
 
+        // When
         sync("[{'id': 'c1', 'title': 'Renamed', " + members + "}]");
 
+        // Then
         assertThat(user.<String> column("select title from public.chat_sessions")).containsExactly(expected);
     }
 
     @Test
     void aStaleDeviceDoesNotUndoARename() {
+        // Given
         sync("[{'id': 'c1', 'title': 'Lisbon', 'updatedAt': '2025-03-02T09:00:00Z'}]");
         user.rows("update public.chat_sessions set title = 'Renamed'");
 
+        // When
         JsonNode answer = sync("""
                 [{'id': 'c1', 'title': 'Lisbon', 'updatedAt': '2025-03-03T09:00:00Z', 'messages': [
                     {'id': 'm1', 'role': 'user', 'content': 'New on the stale device'}]}]
                 """);
 
+        // Then
         assertThat(answer.get("details")).containsExactly(synced("c1", 1));
         assertThat(user.<String> column("select title from public.chat_sessions")).containsExactly("Renamed");
     }
@@ -502,21 +527,26 @@ class SyncUserConversationsTest {
     @ParameterizedTest
     @ValueSource(strings = { "'title': null", "'title': ''", "'messages': []" })
     void anUploadWithoutATitleKeepsTheStoredOne(String members) {
+        // Given
         sync("[{'id': 'c1', 'title': 'Lisbon', 'updatedAt': '2025-03-02T09:00:00Z'}]");
         List<Map<String, Object>> before = versions();
 
+        // When
         sync("[" + conversation("c1", members) + "]");
 
+        // Then
         assertThat(versions()).isEqualTo(before);
     }
 
     @Test
     void theSameUploadFromTwelveConnectionsIsStoredOnce() throws Exception {
+        // When
         List<String> states = MigratedDatabase.together(12, thread -> () -> {
             sync(TWO_CONVERSATIONS);
             return SUCCESS;
         });
 
+        // Then
         assertThat(states).hasSize(12);
         assertThat(user.rows("select message_count, total_tokens from public.chat_sessions order by id")).containsExactly(
                 Map.of("message_count", 2, "total_tokens", 18L), Map.of("message_count", 0, "total_tokens", 0L));
@@ -526,6 +556,21 @@ class SyncUserConversationsTest {
                        sum(sessions_created)::bigint as sessions
                   from public.user_usage_daily""")).containsExactly(
                 Map.of("sent", 1L, "received", 1L, "tokens", 12L, "answers", 1L, "sessions", 2L));
+    }
+
+    private static Bad message(String members) {
+        return new Bad(
+                conversation("bad", "'messages': [{'id': 'b0', 'role': 'user', 'content': 'Good'}, {%s}]".formatted(members)),
+                "bad", MALFORMED);
+    }
+
+    private static String conversation(String conversationId, String members) {
+        return "{'id': '%s', %s}".formatted(conversationId, members);
+    }
+
+    /** 255 characters of four bytes each that compression does nothing for. */
+    private static String longestId(Random random) {
+        return random.ints(255, 0x10000, 0x10FFFE).mapToObj(Character::toString).collect(Collectors.joining());
     }
 
     private JsonNode sync(String conversations) {
@@ -559,7 +604,7 @@ class SyncUserConversationsTest {
 
     /** Which version of each row is stored: a row that is written again, even unchanged, has another. */
     private List<Map<String, Object>> versions() {
-        return database.superuser().rows("""
+        return superuser.rows("""
                 select 'profile' as row, '' as id, xmin::text || ctid::text as version from public.profiles where id = ?1
                 union all select 'session', id, xmin::text || ctid::text from public.chat_sessions where user_id = ?1
                 union all select 'message', id, xmin::text || ctid::text from public.chat_messages where user_id = ?1

@@ -1,9 +1,9 @@
-package dev.chatkeep.schema;
+package dev.chatkeep.profile;
 
-import static dev.chatkeep.schema.SqlCaller.INSUFFICIENT_PRIVILEGE;
-import static dev.chatkeep.schema.SqlCaller.SUCCESS;
-import static dev.chatkeep.schema.SqlCaller.json;
 import static dev.chatkeep.testsupport.Patience.await;
+import static dev.chatkeep.testsupport.SqlCaller.INSUFFICIENT_PRIVILEGE;
+import static dev.chatkeep.testsupport.SqlCaller.SUCCESS;
+import static dev.chatkeep.testsupport.SqlCaller.json;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.sql.Connection;
@@ -26,36 +26,315 @@ import org.junit.jupiter.params.provider.ValueSource;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.BesideOthers;
+import dev.chatkeep.testsupport.SqlCaller;
+import dev.chatkeep.testsupport.SqlTest;
 import dev.chatkeep.testsupport.WithinOneDay;
 
 /** What is left of an account that is erased, and the tokens that were issued before. */
 @WithinOneDay
 @BesideOthers
-class ErasureTest {
+class ErasureTest extends SqlTest {
 
     private static final String REFUSED = "PT401";
 
-    private static MigratedDatabase database;
-    private static SqlCaller superuser;
-
-    private UUID id;
-    private SqlCaller user;
-
     @BeforeAll
-    static void migrate() {
-        database = MigratedDatabase.create();
-        superuser = database.superuser();
+    void aModelHasAPrice() {
         superuser.rows("insert into public.model_access (model_id, tier, output_cost_per_token) values ('gpt', 'free', 2)");
     }
 
     @BeforeEach
     void aUserWithRowsInEveryTable() {
-        id = database.newUser();
-        user = database.user(id);
         fill(id);
     }
 
-    private static void fill(UUID id) {
+    @Test
+    void nothingIsLeftThatNamesTheUser() {
+        // Given
+        List<String> before = mentions(id.toString());
+
+        // When
+        user.rows("select chatkeep.erase_account(?)", id);
+
+        // Then
+        assertThat(before).contains("profiles", "user_activity_log", "chat_sessions", "chat_messages", "user_usage_daily",
+                "chatkeep.usage_by_model", "chatkeep.counted_sessions", "chatkeep.charges", "auth.users");
+        assertThat(mentions(id.toString())).isEmpty();
+    }
+
+    @Test
+    void theAnswerSaysHowManyRowsOfWhatWereDeleted() {
+        // When
+        JsonNode answer = user.value("select chatkeep.erase_account(?)", id);
+
+        // Then
+        assertThat(answer.get("success")).isEqualTo(json("true"));
+        assertThat(answer.get("deleted")).isEqualTo(json(
+                "{'profiles': 1, 'sessions': 1, 'messages': 2, 'activity_logs': 1, 'usage_records': 1, 'accounts': 1}"));
+        assertThat(Instant.parse(answer.get("erased_at").textValue()).getEpochSecond()).isEqualTo(erasedAt(id));
+    }
+
+    @Test
+    void theRegisterHoldsAHashOfTheIdAndTheCounts() {
+        // When
+        JsonNode answer = user.value("select chatkeep.erase_account(?)", id);
+
+        // Then
+        assertThat(database.service().<Object> column("""
+                select records from chatkeep.data_requests
+                 where kind = 'erasure' and encode(account, 'hex') = encode(sha256(convert_to(?, 'UTF8')), 'hex')
+                """, id.toString())).containsExactly(answer.get("deleted"));
+    }
+
+    @Test
+    void otherUsersKeepEverything() {
+        // Given
+        UUID otherId = database.newUser();
+        fill(otherId);
+        List<String> before = mentions(otherId.toString());
+
+        // When
+        user.rows("select chatkeep.erase_account(?)", id);
+
+        // Then
+        assertThat(mentions(otherId.toString())).isEqualTo(before);
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "lower", "upper" })
+    void theLogsOfOthersNoLongerSayWhoActed(String spelling) {
+        // Given
+        UUID otherId = database.newUser();
+        String sub = spelling.equals("upper") ? id.toString().toUpperCase() : id.toString();
+        SqlCaller admin = database.as("authenticated", json(
+                "{'sub': '%s', 'role': 'authenticated', 'app_metadata': {'role': 'admin'}}".formatted(sub)).toString());
+        admin.rows("select public.update_user_tier(?, 'pro')", otherId);
+        UUID event = admin.value("select chatkeep.log_system_event('tested', null, null, '{\"a\": 1}')");
+
+        // When
+        user.rows("select chatkeep.erase_account(?)", id);
+
+        // Then
+        assertThat(superuser.<Object> column("select details from public.user_activity_log"
+                + " where user_id = ? and action = 'tier_updated' or id = ? order by action", otherId, event)).containsExactly(
+                        json("{'a': 1, 'actor': {'role': 'admin', 'id': null}}"),
+                        json("{'old_tier': 'free', 'new_tier': 'pro', 'actor': {'role': 'admin', 'id': null}}"));
+        assertThat(mentions(id.toString())).isEmpty();
+    }
+
+    @Test
+    void theLogsOfOthersStillSayWhoElseActed() {
+        // Given
+        UUID otherId = database.newUser();
+        UUID adminId = database.newUser();
+        database.admin(adminId).rows("select public.update_user_tier(?, 'pro')", otherId);
+
+        // When
+        user.rows("select chatkeep.erase_account(?)", id);
+
+        // Then
+        assertThat(superuser.<String> column("select details -> 'actor' ->> 'id' from public.user_activity_log"
+                + " where user_id = ? and action = 'tier_updated'", otherId)).containsExactly(adminId.toString());
+    }
+
+    @Test
+    void theServiceErasesForAUser() {
+        // When
+        JsonNode answer = database.service().value("select chatkeep.erase_account(?)", id);
+
+        // Then
+        assertThat(answer.at("/deleted/profiles").intValue()).isEqualTo(1);
+        assertThat(mentions(id.toString())).isEmpty();
+    }
+
+    @Test
+    void nobodyErasesAnother() {
+        // Given
+        SqlCaller other = database.user(database.newUser());
+
+        // When
+        String state = other.state("select chatkeep.erase_account(?)", id);
+
+        // Then
+        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
+        assertThat(mentions(id.toString())).isNotEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+            "select chatkeep.require_account()",
+            "select chatkeep.begin_write('%s')",
+            "select chatkeep.sign_in()",
+            "select chatkeep.create_session('%s', 's1', 'A title')",
+            "select chatkeep.erase_account('%s')" })
+    void aTokenFromBeforeIsRefused(String sql) {
+        // Given
+        user.rows("select chatkeep.erase_account(?)", id);
+        SqlCaller caller = withTokenOf(Long.toString(erasedAt(id) - 1));
+
+        // When
+        String state = caller.state(sql.formatted(id));
+
+        // Then
+        assertThat(state).isEqualTo(REFUSED);
+        assertThat(mentions(id.toString())).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "-1, PT401", "0, PT401", "1, 00000", "60, 00000" })
+    void aTokenIsRefusedUpToTheSecondOfTheErasure(int secondsAfter, String state) {
+        // Given
+        user.rows("select chatkeep.erase_account(?)", id);
+        SqlCaller caller = withTokenOf(Long.toString(erasedAt(id) + secondsAfter));
+
+        // When
+        String actual = caller.state("select chatkeep.require_account()");
+
+        // Then
+        assertThat(actual).isEqualTo(state);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "null", "0" })
+    void aTokenThatDoesNotSayWhenItWasIssuedIsRefused(String issuedAt) {
+        // Given
+        user.rows("select chatkeep.erase_account(?)", id);
+
+        // When
+        String state = withTokenOf(issuedAt).state("select chatkeep.require_account()");
+
+        // Then
+        assertThat(state).isEqualTo(REFUSED);
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "-0.001, PT401", "0.001, 00000" })
+    void fractionsOfSecondsAreReadWhereAnIssuerWritesThem(double secondsAfter, String state) {
+        // Given
+        user.rows("select chatkeep.erase_account(?)", id);
+        double erasedAt = superuser.value("""
+                select extract(epoch from requested_at)::float8 from chatkeep.data_requests
+                 where kind = 'erasure' and account = sha256(convert_to(?, 'UTF8'))
+                """, id.toString());
+        SqlCaller caller = withTokenOf("%.6f".formatted(erasedAt + secondsAfter));
+
+        // When
+        String actual = caller.state("select chatkeep.require_account()");
+
+        // Then
+        assertThat(actual).isEqualTo(state);
+    }
+
+    @Test
+    void theTokensOfOthersAreAsGoodAsBefore() {
+        // Given
+        user.rows("select chatkeep.erase_account(?)", id);
+
+        // When
+        String state = database.user(database.newUser()).state("select chatkeep.require_account()");
+
+        // Then
+        assertThat(state).isEqualTo(SUCCESS);
+    }
+
+    @Test
+    void theServiceNeedsNoAccount() {
+        // Given
+        user.rows("select chatkeep.erase_account(?)", id);
+
+        // When
+        String state = database.service().state("select chatkeep.require_account()");
+
+        // Then
+        assertThat(state).isEqualTo(SUCCESS);
+    }
+
+    @Test
+    void anExportRefusesNoToken() {
+        // Given
+        user.rows("select chatkeep.record_export(?)", id);
+
+        // When
+        String state = withTokenOf("0").state("select chatkeep.require_account()");
+
+        // Then
+        assertThat(state).isEqualTo(SUCCESS);
+    }
+
+    @Test
+    void whoComesBackWithANewTokenStartsAfresh() {
+        // Given
+        user.rows("select chatkeep.erase_account(?)", id);
+        SqlCaller back = withTokenOf(Long.toString(erasedAt(id) + 1));
+
+        // When
+        back.rows("select chatkeep.create_session(?, 's1', 'Again')", id);
+
+        // Then
+        assertThat(back.rows("select s.id, s.message_count, p.usage_stats - 'last_reset' as totals"
+                + " from public.chat_sessions s join public.profiles p on p.id = s.user_id")).containsExactly(
+                        Map.of("id", "s1", "message_count", 0, "totals",
+                                json("{'total_messages': 0, 'total_tokens': 0, 'sessions_created': 1}")));
+        assertThat(back.<String> column("select action from public.user_activity_log")).containsExactly("profile_created");
+    }
+
+    @Test
+    void whoComesBackCanBeErasedAgain() {
+        // Given
+        user.rows("select chatkeep.erase_account(?)", id);
+        SqlCaller back = withTokenOf(Long.toString(erasedAt(id) + 1));
+        back.rows("select chatkeep.create_session(?, 's1', 'Again')", id);
+
+        // When
+        JsonNode answer = back.value("select chatkeep.erase_account(?) -> 'deleted'", id);
+
+        // Then
+        assertThat(answer).isEqualTo(json(
+                "{'profiles': 1, 'sessions': 1, 'messages': 0, 'activity_logs': 1, 'usage_records': 1, 'accounts': 1}"));
+    }
+
+    @Test
+    void anErasureThatIsRolledBackIsNone() throws Exception {
+        // Given
+        List<String> before = mentions(id.toString());
+        try (Connection connection = user.begin()) {
+            SqlCaller.read(connection, "select chatkeep.erase_account(?)", id);
+        }
+
+        // When
+        String state = user.state("select chatkeep.require_account()");
+
+        // Then
+        assertThat(state).isEqualTo(SUCCESS);
+        assertThat(mentions(id.toString())).isEqualTo(before);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+            "select chatkeep.create_session('%s', 's9', 'Too late')",
+            "select chatkeep.append_message('%s', 's1', '{\"id\": \"m9\", \"role\": \"user\", \"content\": \"Too late\"}')",
+            "select chatkeep.put_user_data('%s', '{\"ui\": {\"theme\": \"dark\"}}')",
+            "select chatkeep.erase_account('%s')" })
+    void aCallThatWaitedForTheErasureIsRefusedAndBringsNothingBack(String sql) throws Exception {
+        // Given
+        long before = superuser.<Instant> value("select now()").getEpochSecond() - 1;
+        ExecutorService executor = Executors.newSingleThreadExecutor();
+        try (Connection erasing = user.begin()) {
+            SqlCaller.read(erasing, "select chatkeep.erase_account(?)", id);
+            Future<String> waiting = executor.submit(() -> withTokenOf(Long.toString(before)).state(sql.formatted(id)));
+            untilSomebodyWaits();
+
+            // When
+            erasing.commit();
+
+            // Then
+            assertThat(waiting.get()).isEqualTo(REFUSED);
+            assertThat(mentions(id.toString())).isEmpty();
+        } finally {
+            executor.shutdownNow();
+        }
+    }
+
+    private void fill(UUID id) {
         SqlCaller user = database.user(id);
         user.rows("select public.sync_user_conversations(?, ?::jsonb)", id, json("""
                 [{'id': 's1', 'messages': [{'id': 'm1', 'role': 'user', 'content': 'a', 'input_tokens': 2},
@@ -71,14 +350,14 @@ class ErasureTest {
                 .formatted(id, id, issuedAt)).toString());
     }
 
-    private static long erasedAt(UUID id) {
+    private long erasedAt(UUID id) {
         return superuser.<Instant> value("""
                 select max(requested_at) from chatkeep.data_requests
                  where kind = 'erasure' and account = sha256(convert_to(?, 'UTF8'))
                 """, id.toString()).getEpochSecond();
     }
 
-    private static List<String> mentions(String text) {
+    private List<String> mentions(String text) {
         List<String> tables = superuser
                 .column("""
                         select c.oid::regclass::text from pg_class c
@@ -92,240 +371,7 @@ class ErasureTest {
         return mentions;
     }
 
-    @Test
-    void nothingIsLeftThatNamesTheUser() {
-        List<String> before = mentions(id.toString());
-
-        user.rows("select chatkeep.erase_account(?)", id);
-
-        assertThat(before).contains("profiles", "user_activity_log", "chat_sessions", "chat_messages", "user_usage_daily",
-                "chatkeep.usage_by_model", "chatkeep.counted_sessions", "chatkeep.charges", "auth.users");
-        assertThat(mentions(id.toString())).isEmpty();
-    }
-
-    @Test
-    void theAnswerSaysHowManyRowsOfWhatWereDeleted() {
-        JsonNode answer = user.value("select chatkeep.erase_account(?)", id);
-
-        assertThat(answer.get("success")).isEqualTo(json("true"));
-        assertThat(answer.get("deleted")).isEqualTo(json(
-                "{'profiles': 1, 'sessions': 1, 'messages': 2, 'activity_logs': 1, 'usage_records': 1, 'accounts': 1}"));
-        assertThat(Instant.parse(answer.get("erased_at").textValue()).getEpochSecond()).isEqualTo(erasedAt(id));
-    }
-
-    @Test
-    void theRegisterHoldsAHashOfTheIdAndTheCounts() {
-        JsonNode answer = user.value("select chatkeep.erase_account(?)", id);
-
-        assertThat(database.service().<Object> column("""
-                select records from chatkeep.data_requests
-                 where kind = 'erasure' and encode(account, 'hex') = encode(sha256(convert_to(?, 'UTF8')), 'hex')
-                """, id.toString())).containsExactly(answer.get("deleted"));
-    }
-
-    @Test
-    void otherUsersKeepEverything() {
-        UUID otherId = database.newUser();
-        fill(otherId);
-        List<String> before = mentions(otherId.toString());
-
-        user.rows("select chatkeep.erase_account(?)", id);
-
-        assertThat(mentions(otherId.toString())).isEqualTo(before);
-    }
-
-    @ParameterizedTest
-    @CsvSource({ "lower", "upper" })
-    void theLogsOfOthersNoLongerSayWhoActed(String spelling) {
-        UUID otherId = database.newUser();
-        String sub = spelling.equals("upper") ? id.toString().toUpperCase() : id.toString();
-        SqlCaller admin = database.as("authenticated", json(
-                "{'sub': '%s', 'role': 'authenticated', 'app_metadata': {'role': 'admin'}}".formatted(sub)).toString());
-        admin.rows("select public.update_user_tier(?, 'pro')", otherId);
-        UUID event = admin.value("select chatkeep.log_system_event('tested', null, null, '{\"a\": 1}')");
-
-        user.rows("select chatkeep.erase_account(?)", id);
-
-        assertThat(superuser.<Object> column("select details from public.user_activity_log"
-                + " where user_id = ? and action = 'tier_updated' or id = ? order by action", otherId, event)).containsExactly(
-                        json("{'a': 1, 'actor': {'role': 'admin', 'id': null}}"),
-                        json("{'old_tier': 'free', 'new_tier': 'pro', 'actor': {'role': 'admin', 'id': null}}"));
-        assertThat(mentions(id.toString())).isEmpty();
-    }
-
-    @Test
-    void theLogsOfOthersStillSayWhoElseActed() {
-        UUID otherId = database.newUser();
-        UUID adminId = database.newUser();
-        database.admin(adminId).rows("select public.update_user_tier(?, 'pro')", otherId);
-
-        user.rows("select chatkeep.erase_account(?)", id);
-
-        assertThat(superuser.<String> column("select details -> 'actor' ->> 'id' from public.user_activity_log"
-                + " where user_id = ? and action = 'tier_updated'", otherId)).containsExactly(adminId.toString());
-    }
-
-    @Test
-    void theServiceErasesForAUser() {
-        JsonNode answer = database.service().value("select chatkeep.erase_account(?)", id);
-
-        assertThat(answer.at("/deleted/profiles").intValue()).isEqualTo(1);
-        assertThat(mentions(id.toString())).isEmpty();
-    }
-
-    @Test
-    void nobodyErasesAnother() {
-        SqlCaller other = database.user(database.newUser());
-
-        String state = other.state("select chatkeep.erase_account(?)", id);
-
-        assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
-        assertThat(mentions(id.toString())).isNotEmpty();
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {
-            "select chatkeep.require_account()",
-            "select chatkeep.begin_write('%s')",
-            "select chatkeep.sign_in()",
-            "select chatkeep.create_session('%s', 's1', 'A title')",
-            "select chatkeep.erase_account('%s')" })
-    void aTokenFromBeforeIsRefused(String sql) {
-        user.rows("select chatkeep.erase_account(?)", id);
-        SqlCaller caller = withTokenOf(Long.toString(erasedAt(id) - 1));
-
-        String state = caller.state(sql.formatted(id));
-
-        assertThat(state).isEqualTo(REFUSED);
-        assertThat(mentions(id.toString())).isEmpty();
-    }
-
-    @ParameterizedTest
-    @CsvSource({ "-1, PT401", "0, PT401", "1, 00000", "60, 00000" })
-    void aTokenIsRefusedUpToTheSecondOfTheErasure(int secondsAfter, String state) {
-        user.rows("select chatkeep.erase_account(?)", id);
-        SqlCaller caller = withTokenOf(Long.toString(erasedAt(id) + secondsAfter));
-
-        String actual = caller.state("select chatkeep.require_account()");
-
-        assertThat(actual).isEqualTo(state);
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = { "null", "0" })
-    void aTokenThatDoesNotSayWhenItWasIssuedIsRefused(String issuedAt) {
-        user.rows("select chatkeep.erase_account(?)", id);
-
-        String state = withTokenOf(issuedAt).state("select chatkeep.require_account()");
-
-        assertThat(state).isEqualTo(REFUSED);
-    }
-
-    @ParameterizedTest
-    @CsvSource({ "-0.001, PT401", "0.001, 00000" })
-    void fractionsOfSecondsAreReadWhereAnIssuerWritesThem(double secondsAfter, String state) {
-        user.rows("select chatkeep.erase_account(?)", id);
-        double erasedAt = superuser.value("""
-                select extract(epoch from requested_at)::float8 from chatkeep.data_requests
-                 where kind = 'erasure' and account = sha256(convert_to(?, 'UTF8'))
-                """, id.toString());
-        SqlCaller caller = withTokenOf("%.6f".formatted(erasedAt + secondsAfter));
-
-        String actual = caller.state("select chatkeep.require_account()");
-
-        assertThat(actual).isEqualTo(state);
-    }
-
-    @Test
-    void theTokensOfOthersAreAsGoodAsBefore() {
-        user.rows("select chatkeep.erase_account(?)", id);
-
-        String state = database.user(database.newUser()).state("select chatkeep.require_account()");
-
-        assertThat(state).isEqualTo(SUCCESS);
-    }
-
-    @Test
-    void theServiceNeedsNoAccount() {
-        user.rows("select chatkeep.erase_account(?)", id);
-
-        String state = database.service().state("select chatkeep.require_account()");
-
-        assertThat(state).isEqualTo(SUCCESS);
-    }
-
-    @Test
-    void anExportRefusesNoToken() {
-        user.rows("select chatkeep.record_export(?)", id);
-
-        String state = withTokenOf("0").state("select chatkeep.require_account()");
-
-        assertThat(state).isEqualTo(SUCCESS);
-    }
-
-    @Test
-    void whoComesBackWithANewTokenStartsAfresh() {
-        user.rows("select chatkeep.erase_account(?)", id);
-        SqlCaller back = withTokenOf(Long.toString(erasedAt(id) + 1));
-
-        back.rows("select chatkeep.create_session(?, 's1', 'Again')", id);
-
-        assertThat(back.rows("select s.id, s.message_count, p.usage_stats - 'last_reset' as totals"
-                + " from public.chat_sessions s join public.profiles p on p.id = s.user_id")).containsExactly(
-                        Map.of("id", "s1", "message_count", 0, "totals",
-                                json("{'total_messages': 0, 'total_tokens': 0, 'sessions_created': 1}")));
-        assertThat(back.<String> column("select action from public.user_activity_log")).containsExactly("profile_created");
-    }
-
-    @Test
-    void whoComesBackCanBeErasedAgain() {
-        user.rows("select chatkeep.erase_account(?)", id);
-        SqlCaller back = withTokenOf(Long.toString(erasedAt(id) + 1));
-        back.rows("select chatkeep.create_session(?, 's1', 'Again')", id);
-
-        JsonNode answer = back.value("select chatkeep.erase_account(?) -> 'deleted'", id);
-
-        assertThat(answer).isEqualTo(json(
-                "{'profiles': 1, 'sessions': 1, 'messages': 0, 'activity_logs': 1, 'usage_records': 1, 'accounts': 1}"));
-    }
-
-    @Test
-    void anErasureThatIsRolledBackIsNone() throws Exception {
-        List<String> before = mentions(id.toString());
-        try (Connection connection = user.begin()) {
-            SqlCaller.read(connection, "select chatkeep.erase_account(?)", id);
-        }
-
-        String state = user.state("select chatkeep.require_account()");
-
-        assertThat(state).isEqualTo(SUCCESS);
-        assertThat(mentions(id.toString())).isEqualTo(before);
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {
-            "select chatkeep.create_session('%s', 's9', 'Too late')",
-            "select chatkeep.append_message('%s', 's1', '{\"id\": \"m9\", \"role\": \"user\", \"content\": \"Too late\"}')",
-            "select chatkeep.put_user_data('%s', '{\"ui\": {\"theme\": \"dark\"}}')",
-            "select chatkeep.erase_account('%s')" })
-    void whatWaitedForTheErasureIsRefusedAndBringsNothingBack(String sql) throws Exception {
-        long before = superuser.<Instant> value("select now()").getEpochSecond() - 1;
-        ExecutorService executor = Executors.newSingleThreadExecutor();
-        try (Connection erasing = user.begin()) {
-            SqlCaller.read(erasing, "select chatkeep.erase_account(?)", id);
-            Future<String> waiting = executor.submit(() -> withTokenOf(Long.toString(before)).state(sql.formatted(id)));
-            untilSomebodyWaits();
-
-            erasing.commit();
-
-            assertThat(waiting.get()).isEqualTo(REFUSED);
-            assertThat(mentions(id.toString())).isEmpty();
-        } finally {
-            executor.shutdownNow();
-        }
-    }
-
-    private static void untilSomebodyWaits() {
+    private void untilSomebodyWaits() {
         await("somebody who waits").until(() -> superuser.<Boolean> value("""
                 select exists (select from pg_stat_activity a join pg_locks l on l.pid = a.pid and not l.granted
                                 where a.datname = current_database())"""));

@@ -1,4 +1,4 @@
-package dev.chatkeep.schema;
+package dev.chatkeep.maintenance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -10,10 +10,14 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.BesideOthers;
+import dev.chatkeep.testsupport.MigratedDatabase;
+import dev.chatkeep.testsupport.SqlCaller;
 
 /** Several instances are told that a job is due, and one of them runs it. */
 @BesideOthers
@@ -36,14 +40,12 @@ class JobsTest {
         superuser.rows("delete from chatkeep.job_runs");
     }
 
-    private static boolean claim(String job, String dueAt) {
-        return service.value("select chatkeep.claim_job(?, ?::timestamptz)", job, dueAt);
-    }
-
     @RepeatedTest(5)
     void oneOfTwelveInstancesRunsAJob() throws Exception {
+        // When
         List<Boolean> claims = MigratedDatabase.together(INSTANCES, instance -> () -> claim("retention", "2026-01-01 03:30Z"));
 
+        // Then
         assertThat(claims).hasSize(INSTANCES).containsOnlyOnce(true);
         assertThat(superuser.rows("select job, due_at, finished_at is null as running, result is null as open"
                 + " from chatkeep.job_runs"))
@@ -53,59 +55,58 @@ class JobsTest {
 
     @Test
     void aJobThatHasRunIsNotRunAgainForTheSameTime() {
+        // Given
         claim("retention", "2026-01-01 03:30Z");
         service.rows("select chatkeep.finish_job('retention', '2026-01-01 03:30Z', '{}')");
 
+        // When
         boolean mine = claim("retention", "2026-01-01 03:30Z");
 
+        // Then
         assertThat(mine).isFalse();
     }
 
-    @Test
-    void theSameTimeIsTheSameInAnyTimeZone() {
+    @ParameterizedTest(name = "{0}")
+    @CsvSource(delimiter = '|', textBlock = """
+            the same time in another zone           | retention | 2026-01-01 04:30+01 | false
+            the next time, the last run not ended   | retention | 2026-01-02 03:30Z   | true
+            another job at the same time            | backup    | 2026-01-01 03:30Z   | true
+            """)
+    void aJobMayBeTakenOnceForEachTime(String name, String job, String dueAt, boolean expected) {
+        // Given
         claim("retention", "2026-01-01 03:30Z");
 
-        boolean mine = claim("retention", "2026-01-01 04:30+01");
+        // When
+        boolean mine = claim(job, dueAt);
 
-        assertThat(mine).isFalse();
+        // Then
+        assertThat(mine).isEqualTo(expected);
     }
 
     @Test
-    void theNextTimeIsAnotherOneEvenIfTheLastRunWasCutOff() {
-        claim("retention", "2026-01-01 03:30Z");
-
-        boolean mine = claim("retention", "2026-01-02 03:30Z");
-
-        assertThat(mine).isTrue();
-    }
-
-    @Test
-    void anotherJobMayBeDueAtTheSameTime() {
-        claim("retention", "2026-01-01 03:30Z");
-
-        boolean mine = claim("backup", "2026-01-01 03:30Z");
-
-        assertThat(mine).isTrue();
-    }
-
-    @Test
-    void aClaimThatIsRolledBackIsNone() throws Exception {
+    void aClaimThatIsRolledBackDoesNotCount() throws Exception {
+        // Given
         try (var connection = service.begin()) {
             SqlCaller.read(connection, "select chatkeep.claim_job('retention', '2026-01-01 03:30Z')");
         }
 
+        // When
         boolean mine = claim("retention", "2026-01-01 03:30Z");
 
+        // Then
         assertThat(mine).isTrue();
     }
 
     @Test
     void finishingWritesTheResultOfThatRunAlone() {
+        // Given
         claim("retention", "2026-01-01 03:30Z");
         claim("retention", "2026-01-02 03:30Z");
 
+        // When
         service.rows("select chatkeep.finish_job('retention', '2026-01-02 03:30Z', '{\"deleted\": 5}')");
 
+        // Then
         assertThat(superuser.<JsonNode> column("""
                 select jsonb_build_object('day', extract(day from due_at at time zone 'UTC'), 'result', result,
                                           'in_order', finished_at >= started_at)
@@ -116,9 +117,15 @@ class JobsTest {
     }
 
     @Test
-    void aJobThatNobodyHasTakenIsNotFinished() {
+    void aJobThatNobodyHasTakenCannotBeFinished() {
+        // When
         service.rows("select chatkeep.finish_job('retention', '2026-01-01 03:30Z', '{}')");
 
+        // Then
         assertThat(superuser.rows("select from chatkeep.job_runs")).isEmpty();
+    }
+
+    private static boolean claim(String job, String dueAt) {
+        return service.value("select chatkeep.claim_job(?, ?::timestamptz)", job, dueAt);
     }
 }

@@ -1,7 +1,7 @@
-package dev.chatkeep.schema;
+package dev.chatkeep.security;
 
-import static dev.chatkeep.schema.SqlCaller.INSUFFICIENT_PRIVILEGE;
-import static dev.chatkeep.schema.SqlCaller.json;
+import static dev.chatkeep.testsupport.SqlCaller.INSUFFICIENT_PRIVILEGE;
+import static dev.chatkeep.testsupport.SqlCaller.json;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
@@ -18,6 +18,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import dev.chatkeep.testsupport.BesideOthers;
+import dev.chatkeep.testsupport.MigratedDatabase;
+import dev.chatkeep.testsupport.SqlCaller;
 
 /** Costs by model, the register of requests, runs of jobs, the version of the catalogue: who sees and who writes them. */
 @BesideOthers
@@ -46,55 +48,70 @@ class SystemTablesTest {
 
     @Test
     void usersSeeTheirCostsAlone() {
+        // When
         List<UUID> owners = database.user(annId).column("select user_id from chatkeep.usage_by_model");
 
+        // Then
         assertThat(owners).containsExactly(annId);
     }
 
     @Test
     void administratorsSeeNobodyElsesCostsInTheTable() {
+        // When
         List<UUID> owners = database.admin(annId).column("select user_id from chatkeep.usage_by_model");
 
+        // Then
         assertThat(owners).containsExactly(annId);
     }
 
     @Test
     void withoutClaimsThereAreNoCostsToSee() {
+        // When
         List<UUID> owners = database.as("authenticated", "").column("select user_id from chatkeep.usage_by_model");
 
+        // Then
         assertThat(owners).isEmpty();
     }
 
     @Test
     void theServiceSeesTheCostsOfAll() {
+        // When
         List<UUID> owners = database.service()
                 .column("select user_id from chatkeep.usage_by_model where user_id in (?, ?)", annId, bobId);
 
+        // Then
         assertThat(owners).containsExactlyInAnyOrder(annId, bobId);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "chatkeep.data_requests", "chatkeep.job_runs", "chatkeep.catalog_version" })
     void neitherUsersNorAdministratorsSeeTheSystemsOwn(String table) {
+        // Given
         List<SqlCaller> callers = List.of(database.user(annId), database.admin(annId), database.as("authenticated", ""));
 
+        // When
         List<String> states = callers.stream().map(caller -> caller.state("select from " + table)).toList();
 
+        // Then
         assertThat(states).containsOnly(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
     @CsvSource({ "chatkeep.data_requests, kind, export", "chatkeep.job_runs, job, backup" })
     void theServiceSeesTheRegisterAndTheRuns(String table, String column, String value) {
+        // When
         List<String> values = database.service().column("select distinct " + column + " from " + table);
 
+        // Then
         assertThat(values).containsExactly(value);
     }
 
     @Test
     void notEvenTheServiceSeesTheVersionOfTheCatalogue() {
+        // When
         String state = database.service().state("select from chatkeep.catalog_version");
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
@@ -117,29 +134,37 @@ class SystemTablesTest {
 
     @ParameterizedTest
     @MethodSource("writes")
-    void nobodyWritesThemButThroughFunctions(String sql) {
+    void theyAreWrittenThroughFunctionsOnly(String sql) {
+        // Given
         List<SqlCaller> callers = List.of(database.user(annId), database.admin(annId), database.service());
 
+        // When
         List<String> states = callers.stream().map(caller -> caller.state(sql)).toList();
 
+        // Then
         assertThat(states).containsOnly(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
     @ValueSource(strings = { "chatkeep.usage_by_model", "chatkeep.data_requests", "chatkeep.job_runs",
             "chatkeep.catalog_version" })
-    void anonSeesNothingOfThem(String table) {
+    void anonSeesNoneOfThem(String table) {
+        // Given
         SqlCaller anon = new SqlCaller(database.server(), database.name(), "postgres", "anon", "{\"role\": \"anon\"}");
 
+        // When
         String state = anon.state("select from " + table);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @Test
-    void eventsOfTheSystemAreInNobodysLog() {
+    void systemEventsAreInNoUsersLog() {
+        // When
         UUID event = database.service().value("select chatkeep.log_system_event('tested', 'system', 'a', '{\"b\": 1}')");
 
+        // Then
         assertThat(database.service().rows("select user_id, action, resource_type, resource_id, details"
                 + " from public.user_activity_log where id = ?", event).get(0).values())
                 .containsExactly(null, "tested", "system", "a",
@@ -150,18 +175,23 @@ class SystemTablesTest {
 
     @Test
     void eventsThatAnAdministratorCausesNameThem() {
+        // When
         UUID event = database.admin(annId).value("select chatkeep.log_system_event('tested', null, null, '{}')");
 
+        // Then
         assertThat(database.service().<Object> value("select details from public.user_activity_log where id = ?", event))
                 .isEqualTo(json("{'actor': {'role': 'admin', 'id': '" + annId + "'}}"));
     }
 
     @Test
     void anExportIsInTheLogAndWithoutANameInTheRegister() {
+        // Given
         UUID id = database.newUser();
 
+        // When
         database.user(id).rows("select chatkeep.record_export(?)", id);
 
+        // Then
         assertThat(database.user(id).rows("select action, resource_type, resource_id from public.user_activity_log"
                 + " where action = 'data_exported'"))
                 .containsExactly(Map.of("action", "data_exported", "resource_type", "profile", "resource_id", id.toString()));
@@ -171,9 +201,11 @@ class SystemTablesTest {
     }
 
     @Test
-    void anExportOfNobodyIsNotFound() {
+    void anExportOfAnUnknownUserIsNotFound() {
+        // When
         String state = database.service().state("select chatkeep.record_export(?)", UUID.randomUUID());
 
+        // Then
         assertThat(state).isEqualTo("PT404");
     }
 }

@@ -1,8 +1,8 @@
-package dev.chatkeep.schema;
+package dev.chatkeep.security;
 
-import static dev.chatkeep.schema.SqlCaller.INSUFFICIENT_PRIVILEGE;
-import static dev.chatkeep.schema.SqlCaller.SUCCESS;
-import static dev.chatkeep.schema.SqlCaller.json;
+import static dev.chatkeep.testsupport.SqlCaller.INSUFFICIENT_PRIVILEGE;
+import static dev.chatkeep.testsupport.SqlCaller.SUCCESS;
+import static dev.chatkeep.testsupport.SqlCaller.json;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.sql.Connection;
@@ -23,7 +23,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.testsupport.BesideOthers;
+import dev.chatkeep.testsupport.MigratedDatabase;
 import dev.chatkeep.testsupport.PostgresServer;
+import dev.chatkeep.testsupport.SqlCaller;
 import dev.chatkeep.testsupport.WithinOneDay;
 
 /** Ann and Bob have the same ids of sessions and messages, and nothing of each other's. */
@@ -55,21 +57,6 @@ class RowLevelSecurityTest {
         fill(bobId, "Bob");
     }
 
-    /** Leaves the user with rows in every table. */
-    private static void fill(UUID id, String name) {
-        SqlCaller user = database.user(id);
-        user.rows("select public.sync_user_conversations(?, ?::jsonb)", id, """
-                [{"id": "s1", "title": "Of NAME", "messages": [{"id": "m1", "role": "user", "content": "NAME asks"},
-                     {"id": "m2", "role": "assistant", "content": "NAME is answered", "model": "gpt", "output_tokens": 3}]},
-                 {"id": "s2", "title": "Deleted by NAME", "messages": [{"id": "m3", "role": "user", "content": "Deleted"}]}]
-                """.replace("NAME", name));
-        user.rows("delete from public.chat_sessions where id = 's2'");
-        user.rows("select chatkeep.begin_completion(?, '{\"id\": \"r1\", \"model\": \"gpt\", \"lease_seconds\": 3600,"
-                + " \"prompt_tokens\": 0}')", id);
-        database.service().rows("select chatkeep.checkpoint_completions(jsonb_build_array(jsonb_build_object("
-                + "'user_id', ?::uuid, 'id', 'r1', 'position', 0, 'content', ?::text)), 3600)", id, name + " is");
-    }
-
     @ParameterizedTest
     @CsvSource({
             "public.profiles, id",
@@ -84,13 +71,16 @@ class RowLevelSecurityTest {
             "chatkeep.completion_parts, user_id",
             "public.api_user_summary, user_id" })
     void usersSeeTheirRowsAlone(String table, String owner) {
+        // When
         List<UUID> owners = ann.column("select distinct " + owner + " from " + table);
 
+        // Then
         assertThat(owners).containsExactly(annId);
     }
 
     @Test
     void everyTableOfAUserIsAmongThoseTestedHere() {
+        // When
         List<String> tables = database.superuser().column("""
                 select a.attrelid::regclass::text
                   from pg_attribute a
@@ -98,6 +88,7 @@ class RowLevelSecurityTest {
                  where a.attname = 'user_id' and c.relnamespace in ('public'::regnamespace, 'chatkeep'::regnamespace)
                 """);
 
+        // Then
         assertThat(tables).containsExactlyInAnyOrder("user_activity_log", "chat_sessions", "chat_messages", "user_usage_daily",
                 "api_user_summary", "chatkeep.charges", "chatkeep.counted_sessions", "chatkeep.usage_by_model",
                 "chatkeep.completions",
@@ -114,10 +105,13 @@ class RowLevelSecurityTest {
             "update chatkeep.completions set output_cost = 1 returning user_id",
             "delete from chatkeep.completion_parts returning user_id" })
     void usersChangeTheirRowsAlone(String sql) {
+        // Given
         List<Map<String, Object>> before = rowsOf(bob);
 
+        // When
         List<UUID> owners = ann.column(sql);
 
+        // Then
         assertThat(owners).containsOnly(annId);
         assertThat(rowsOf(bob)).isEqualTo(before);
     }
@@ -132,16 +126,20 @@ class RowLevelSecurityTest {
             "select chatkeep.store_messages(?, array[jsonb_populate_record(null::chatkeep.incoming_message,"
                     + " '{\"session_id\": \"s1\", \"id\": \"new\", \"role\": \"user\", \"content\": \"Planted\"}')])" })
     void usersCannotPlantRowsAtOthers(String sql) {
+        // Given
         List<Map<String, Object>> before = rowsOf(bob);
 
+        // When
         String state = ann.state(sql, bobId);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
         assertThat(rowsOf(bob)).isEqualTo(before);
     }
 
     @Test
     void twoUsersHoldTheSameIds() {
+        // When
         List<Map<String, Object>> rows = database.superuser().rows("""
                 select s.title, m.content
                   from public.chat_sessions s
@@ -150,6 +148,7 @@ class RowLevelSecurityTest {
                  order by s.title
                 """, annId, bobId);
 
+        // Then
         assertThat(rows).containsExactly(
                 Map.of("title", "Of Ann", "content", "Ann asks"),
                 Map.of("title", "Of Bob", "content", "Bob asks"));
@@ -157,8 +156,10 @@ class RowLevelSecurityTest {
 
     @Test
     void aUserSeesTheModelsInUseAlone() {
+        // When
         List<String> models = ann.column("select model_id from public.model_access");
 
+        // Then
         assertThat(models).containsExactly("gpt");
     }
 
@@ -168,15 +169,19 @@ class RowLevelSecurityTest {
             "public.user_usage_daily", "chatkeep.charges", "chatkeep.counted_sessions", "chatkeep.usage_by_model",
             "chatkeep.completions", "chatkeep.completion_parts", "public.api_user_summary" })
     void withoutClaimsThereIsNothingToSee(String table) {
+        // Given
         SqlCaller nobody = database.as("authenticated", "");
 
+        // When
         List<Map<String, Object>> rows = nobody.rows("select * from " + table);
 
+        // Then
         assertThat(rows).isEmpty();
     }
 
     @Test
     void theLoginMayTouchNoTableWithoutTakingOnARole() {
+        // Given
         SqlCaller login = database.login(PostgresServer.LOGIN);
         List<String> statements = database.superuser().column("""
                 select s.statement || n.nspname || '.' || c.relname || s.rest
@@ -187,34 +192,31 @@ class RowLevelSecurityTest {
                  where n.nspname in ('public', 'chatkeep', 'auth')
                 """);
 
+        // When
         List<String> states = statements.stream().map(login::state).toList();
 
+        // Then
         assertThat(states).hasSizeGreaterThan(36).containsOnly(INSUFFICIENT_PRIVILEGE);
     }
 
-    @Test
-    void roleAndClaimsEndWithTheTransaction() throws SQLException {
+    @ParameterizedTest
+    @ValueSource(booleans = { true, false })
+    void roleAndClaimsEndWithTheTransaction(boolean commits) throws SQLException {
+        // Given
         List<Map<String, Object>> after;
 
+        // When
         try (Connection connection = ann.begin()) {
-            connection.commit();
+            if (commits) {
+                connection.commit();
+            } else {
+                connection.rollback();
+            }
             after = SqlCaller.read(connection,
                     "select current_user::text as role, current_setting('request.jwt.claims', true) as claims");
         }
 
-        assertThat(after).containsExactly(Map.of("role", PostgresServer.LOGIN, "claims", ""));
-    }
-
-    @Test
-    void roleAndClaimsEndWithATransactionThatFails() throws SQLException {
-        List<Map<String, Object>> after;
-
-        try (Connection connection = ann.begin()) {
-            connection.rollback();
-            after = SqlCaller.read(connection,
-                    "select current_user::text as role, current_setting('request.jwt.claims', true) as claims");
-        }
-
+        // Then
         assertThat(after).containsExactly(Map.of("role", PostgresServer.LOGIN, "claims", ""));
     }
 
@@ -249,10 +251,13 @@ class RowLevelSecurityTest {
     @ParameterizedTest
     @MethodSource("functionsOfAUser")
     void noFunctionLetsOneUserActForAnother(String sql) {
+        // Given
         List<Map<String, Object>> before = rowsOf(bob);
 
+        // When
         String state = ann.state(sql, bobId);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
         assertThat(rowsOf(bob)).isEqualTo(before);
     }
@@ -260,68 +265,89 @@ class RowLevelSecurityTest {
     @ParameterizedTest
     @MethodSource("functionsOfAUser")
     void noFunctionWorksWithoutTakingOnARole(String sql) {
+        // Given
         SqlCaller login = database.login(PostgresServer.LOGIN);
 
+        // When
         String state = login.state(sql, bobId);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
     @MethodSource("functionsOfAUser")
     void noFunctionWorksWithoutClaims(String sql) {
+        // Given
         SqlCaller nobody = database.as("authenticated", "");
 
+        // When
         String state = nobody.state(sql, bobId);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
     @MethodSource("functionsOfAUser")
     void noFunctionTakesAMissingUserForTheCaller(String sql) {
+        // Given
         SqlCaller nobody = database.as("authenticated", "{}");
 
+        // When
         String state = nobody.state(sql, (Object) null);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @ParameterizedTest
     @MethodSource("publicFunctions")
     void administratorsMayActForAUser(String sql) {
+        // Given
         SqlCaller admin = database.admin(annId);
 
+        // When
         String state = admin.state(sql, bobId);
 
+        // Then
         assertThat(state).isEqualTo(SUCCESS);
     }
 
     @Test
     void anAdministratorReadsTheRecentSessionsOfAUser() {
+        // Given
         SqlCaller admin = database.admin(annId);
 
+        // When
         List<String> titles = admin.column("select title from public.get_user_recent_sessions(?)", bobId);
 
+        // Then
         assertThat(titles).containsExactly("Of Bob");
     }
 
     @Test
     void anAdministratorReadsASessionOfAUser() {
+        // Given
         SqlCaller admin = database.admin(annId);
 
+        // When
         String title = admin.value("select public.get_session_with_messages('s1', ?) ->> 'title'", bobId);
 
+        // Then
         assertThat(title).isEqualTo("Of Bob");
     }
 
     @ParameterizedTest
     @MethodSource("functionsOfAUser")
     void theServiceMayActForAUser(String sql) {
+        // Given
         SqlCaller service = database.service();
 
+        // When
         String state = service.state(sql, bobId);
 
+        // Then
         assertThat(state).isEqualTo(SUCCESS);
     }
 
@@ -335,17 +361,22 @@ class RowLevelSecurityTest {
             "select chatkeep.sync_profile('%s', 'a@example.org', '{}')",
             "select public.handle_user_profile_sync()" })
     void usersMayNotCallWhatIsForTheService(String sql) {
+        // When
         String state = ann.state(sql.formatted(annId));
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @Test
     void anAdministratorMayChangeATier() {
+        // Given
         SqlCaller admin = database.admin(annId);
 
+        // When
         JsonNode result = admin.value("select public.update_user_tier(?, 'enterprise') - 'updated_at'", bobId);
 
+        // Then
         assertThat(result).isEqualTo(json("{'success': true, 'old_tier': 'free', 'new_tier': 'enterprise'}"));
     }
 
@@ -359,29 +390,53 @@ class RowLevelSecurityTest {
             "{'sub': '%s', 'role': 'authenticated', 'app_metadata': 'admin'}",
             "{'sub': '%s', 'role': 'authenticated', 'app_metadata': null}" })
     void nobodyElseIsAnAdministrator(String claims) {
+        // Given
         SqlCaller caller = database.as("authenticated", json(claims.formatted(annId)).toString());
 
+        // When
         String state = caller.state("select public.update_user_tier(?, 'admin')", annId);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @Test
     void theTierNamedAdminMakesNobodyAnAdministrator() {
+        // Given
         UUID id = database.newUser("admin");
 
+        // When
         String state = database.user(id).state("select public.update_user_tier(?, 'pro')", annId);
 
+        // Then
         assertThat(state).isEqualTo(INSUFFICIENT_PRIVILEGE);
     }
 
     @Test
     void theTierNamedAdminShowsNobodyElsesRows() {
+        // Given
         UUID id = database.newUser("admin");
 
+        // When
         List<Map<String, Object>> rows = database.user(id).rows("select * from public.chat_messages");
 
+        // Then
         assertThat(rows).isEmpty();
+    }
+
+    /** Leaves the user with rows in every table. */
+    private static void fill(UUID id, String name) {
+        SqlCaller user = database.user(id);
+        user.rows("select public.sync_user_conversations(?, ?::jsonb)", id, """
+                [{"id": "s1", "title": "Of NAME", "messages": [{"id": "m1", "role": "user", "content": "NAME asks"},
+                     {"id": "m2", "role": "assistant", "content": "NAME is answered", "model": "gpt", "output_tokens": 3}]},
+                 {"id": "s2", "title": "Deleted by NAME", "messages": [{"id": "m3", "role": "user", "content": "Deleted"}]}]
+                """.replace("NAME", name));
+        user.rows("delete from public.chat_sessions where id = 's2'");
+        user.rows("select chatkeep.begin_completion(?, '{\"id\": \"r1\", \"model\": \"gpt\", \"lease_seconds\": 3600,"
+                + " \"prompt_tokens\": 0}')", id);
+        database.service().rows("select chatkeep.checkpoint_completions(jsonb_build_array(jsonb_build_object("
+                + "'user_id', ?::uuid, 'id', 'r1', 'position', 0, 'content', ?::text)), 3600)", id, name + " is");
     }
 
     private static List<Map<String, Object>> rowsOf(SqlCaller user) {

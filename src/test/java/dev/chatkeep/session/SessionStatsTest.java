@@ -1,4 +1,4 @@
-package dev.chatkeep.schema;
+package dev.chatkeep.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -22,11 +22,14 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import dev.chatkeep.testsupport.BesideOthers;
+import dev.chatkeep.testsupport.MigratedDatabase;
 import dev.chatkeep.testsupport.Sql;
+import dev.chatkeep.testsupport.SqlCaller;
+import dev.chatkeep.testsupport.SqlTest;
 
 /** What a session says of its messages equals what a recount says, whatever happened to them. */
 @BesideOthers
-class SessionStatsTest {
+class SessionStatsTest extends SqlTest {
 
     private static final Set<String> LOST_AGAINST_ANOTHER = Set.of("40P01", "40001");
 
@@ -50,11 +53,6 @@ class SessionStatsTest {
              order by s.id
             """;
 
-    private static MigratedDatabase database;
-
-    private UUID id;
-    private SqlCaller user;
-
     /** What a session says of its messages. */
     private record Stats(int count, long tokens, String model, String preview, Instant newest) {
 
@@ -62,42 +60,33 @@ class SessionStatsTest {
     }
 
     @BeforeAll
-    static void migrate() {
-        database = MigratedDatabase.create();
-        database.superuser().rows("alter database " + database.name() + " set deadlock_timeout = '20ms'");
+    void deadlocksAreFoundSoon() {
+        superuser.rows("alter database " + database.name() + " set deadlock_timeout = '20ms'");
     }
 
     @BeforeEach
     void aUserWithSessions() {
-        id = database.newUser();
-        user = database.user(id);
         user.rows("insert into public.chat_sessions (user_id, id) select auth.uid(), 's' || i from generate_series(1, 5) i");
     }
 
     @Test
     void aSessionWithoutMessagesIsEmpty() {
+        // When
         Stats stats = stats("s1");
 
+        // Then
         assertThat(stats).isEqualTo(Stats.EMPTY);
-    }
-
-    /** Messages m1 and m2 count, m3 has failed. */
-    private void threeMessages() {
-        user.rows("""
-                insert into public.chat_messages
-                       (user_id, session_id, id, role, content, message_timestamp, total_tokens, model, error_message)
-                values (auth.uid(), 's1', 'm1', 'assistant', 'first', '2026-01-01 10:01Z', 5, 'a', null),
-                       (auth.uid(), 's1', 'm2', 'user', 'second', '2026-01-01 10:02Z', 7, null, null),
-                       (auth.uid(), 's1', 'm3', 'assistant', 'third', '2026-01-01 10:03Z', 11, 'b', 'failed')
-                """);
     }
 
     @Test
     void theMessagesOfABulkInsertAreCountedUnlessTheyFailed() {
+        // Given
         threeMessages();
 
+        // When
         Stats stats = stats("s1");
 
+        // Then
         assertThat(stats).isEqualTo(new Stats(2, 12, "a", "second", Instant.parse("2026-01-01T10:02:00Z")));
     }
 
@@ -135,10 +124,13 @@ class SessionStatsTest {
             set content = 'edited' where id = 'm9'                          | 2 | 12  | a | second | 10:02
             """)
     void updatesLeaveExactStats(String change, int count, long tokens, String model, String preview, String newest) {
+        // Given
         threeMessages();
 
+        // When
         user.rows("update public.chat_messages " + change);
 
+        // Then
         assertThat(stats("s1")).isEqualTo(new Stats(count, tokens, model, preview, at(newest)));
     }
 
@@ -153,10 +145,13 @@ class SessionStatsTest {
             """)
     void movedMessagesCountInTheirNewSession(String change, int count, long tokens, String model, String preview,
             String newest) {
+        // Given
         threeMessages();
 
+        // When
         user.rows("update public.chat_messages " + change);
 
+        // Then
         assertThat(stats("s2")).isEqualTo(new Stats(count, tokens, model, preview, at(newest)));
     }
 
@@ -171,10 +166,13 @@ class SessionStatsTest {
             false              | 2 | 12 | a | second | 10:02
             """)
     void deletesLeaveExactStats(String which, int count, long tokens, String model, String preview, String newest) {
+        // Given
         threeMessages();
 
+        // When
         user.rows("delete from public.chat_messages where " + which);
 
+        // Then
         assertThat(stats("s1")).isEqualTo(new Stats(count, tokens, model, preview, at(newest)));
     }
 
@@ -195,8 +193,10 @@ class SessionStatsTest {
             'm3', 'again', '2026-01-01 10:04Z', 1, 'd', null    | 3 | 13 | d | again  | 10:04
             """)
     void insertsAndUpsertsLeaveExactStats(String row, int count, long tokens, String model, String preview, String newest) {
+        // Given
         threeMessages();
 
+        // When
         user.rows("""
                 insert into public.chat_messages
                        (user_id, session_id, role, id, content, message_timestamp, total_tokens, model, error_message)
@@ -206,26 +206,32 @@ class SessionStatsTest {
                         total_tokens = excluded.total_tokens, error_message = excluded.error_message
                 """.formatted(row));
 
+        // Then
         assertThat(stats("s1")).isEqualTo(new Stats(count, tokens, model, preview, at(newest)));
     }
 
     @Test
     void aStatementThatDeletesAndInsertsLeavesExactStats() {
+        // Given
         threeMessages();
 
+        // When
         user.rows("""
                 with gone as (delete from public.chat_messages where id = 'm2' returning *)
                 insert into public.chat_messages (user_id, session_id, id, role, content, message_timestamp, total_tokens)
                 select user_id, session_id, 'm4', role, 'instead', message_timestamp - interval '30 seconds', 1 from gone
                 """);
 
+        // Then
         assertThat(stats("s1")).isEqualTo(new Stats(2, 6, "a", "instead", Instant.parse("2026-01-01T10:01:30Z")));
     }
 
     @Test
     void aMergeLeavesExactStats() {
+        // Given
         threeMessages();
 
+        // When
         user.rows("""
                 merge into public.chat_messages m
                 using (values ('m1', 100), ('m2', null), ('m4', 1)) as n (id, tokens) on m.id = n.id
@@ -236,11 +242,13 @@ class SessionStatsTest {
                     values (auth.uid(), 's1', n.id, 'user', 'merged', '2026-01-01 10:04Z', n.tokens)
                 """);
 
+        // Then
         assertThat(stats("s1")).isEqualTo(new Stats(2, 101, "a", "merged", Instant.parse("2026-01-01T10:04:00Z")));
     }
 
     @Test
     void aBulkInsertIntoSeveralSessionsLeavesExactStatsInEach() {
+        // When
         user.rows("""
                 insert into public.chat_messages
                        (user_id, session_id, id, role, content, message_timestamp, total_tokens, model)
@@ -249,59 +257,74 @@ class SessionStatsTest {
                   from generate_series(1, 10) i
                 """);
 
+        // Then
         assertThat(stats("s1")).isEqualTo(new Stats(5, 30, "model 10", "content 10", Instant.parse("2026-01-01T10:10:00Z")));
         assertThat(stats("s2")).isEqualTo(new Stats(5, 25, "model 9", "content 9", Instant.parse("2026-01-01T10:09:00Z")));
     }
 
     @Test
     void aMessageThatIsRolledBackWasNeverThere() throws SQLException {
+        // Given
         threeMessages();
 
+        // When
         try (Connection connection = user.begin()) {
             Sql.rows(connection, "delete from public.chat_messages");
             connection.rollback();
         }
 
+        // Then
         assertThat(stats("s1")).isEqualTo(new Stats(2, 12, "a", "second", Instant.parse("2026-01-01T10:02:00Z")));
     }
 
     @Test
     void thePreviewHasTwoHundredCharactersWhateverTheyAre() {
+        // Given
         String content = "😀é".repeat(150);
 
+        // When
         user.rows("insert into public.chat_messages (user_id, session_id, id, role, content) values (?, 's1', 'm1', 'user', ?)",
                 id, content);
 
+        // Then
         assertThat(stats("s1").preview()).isEqualTo("😀é".repeat(100));
     }
 
     @Test
     void deletingASessionDeletesItsMessages() {
+        // Given
         threeMessages();
 
+        // When
         user.rows("delete from public.chat_sessions where id = 's1'");
 
+        // Then
         assertThat(user.rows("select from public.chat_messages")).isEmpty();
         assertThat(stored()).isEqualTo(recounted()).hasSize(4);
     }
 
     @Test
     void theSameSessionOfAnotherUserIsLeftAlone() {
+        // Given
         UUID otherId = database.newUser();
         SqlCaller other = database.user(otherId);
         other.rows("insert into public.chat_sessions (user_id, id) values (auth.uid(), 's1')");
 
+        // When
         threeMessages();
 
+        // Then
         assertThat(other.rows("select message_count, total_tokens from public.chat_sessions"))
                 .containsExactly(Map.of("message_count", 0, "total_tokens", 0L));
     }
 
     @Test
     void aBulkLoadTouchesEachSessionOnce() throws SQLException {
+        // Given
         Object updated;
 
-        try (Connection connection = database.superuser().begin()) {
+        // When
+        try (Connection connection = superuser.begin()) {
             Sql.rows(connection, """
                     insert into public.chat_messages (user_id, session_id, id, role, content)
                     select ?, 's' || 1 + i % 2, 'm' || i, 'user', 'a' from generate_series(1, 500) i
@@ -309,39 +332,21 @@ class SessionStatsTest {
             updated = only(connection, "select n_tup_upd from pg_stat_xact_user_tables where relname = 'chat_sessions'");
         }
 
+        // Then
         assertThat(updated).isEqualTo(2L);
     }
 
     @Test
     void appendingReadsNoMoreInALongSessionThanInAShortOne() throws SQLException {
+        // Given
         fill("s1", 10);
         fill("s2", 10_000);
 
+        // When
         List<Long> read = List.of(readByAppendingTo("s1"), readByAppendingTo("s2"));
 
+        // Then
         assertThat(read.get(1)).isEqualTo(read.get(0)).isLessThan(10);
-    }
-
-    private void fill(String session, int messages) {
-        user.rows("""
-                insert into public.chat_messages (user_id, session_id, id, role, content, message_timestamp, model)
-                select auth.uid(), ?, ? || i, 'user', 'a', '2026-01-01Z'::timestamptz + i * interval '1 second', 'gpt'
-                  from generate_series(1, ?) i
-                """, session, session, messages);
-    }
-
-    /** How many messages the append of one more reads. */
-    private long readByAppendingTo(String session) throws SQLException {
-        try (Connection connection = database.superuser().begin()) {
-            Sql.rows(connection, """
-                    insert into public.chat_messages (user_id, session_id, id, role, content, model)
-                    values (?, ?, 'new', 'user', 'a', 'gpt')
-                    """, id, session);
-            return (Long) only(connection, """
-                    select seq_tup_read + coalesce(idx_tup_fetch, 0)
-                      from pg_stat_xact_user_tables where relname = 'chat_messages'
-                    """);
-        }
     }
 
     @ParameterizedTest
@@ -365,6 +370,7 @@ class SessionStatsTest {
 
     @Test
     void changesOfTwelveConnectionsLeaveExactStats() throws Exception {
+        // When
         List<Integer> committed = MigratedDatabase.together(12, thread -> () -> {
             Random random = new Random(thread);
             int transactions = 0;
@@ -379,12 +385,14 @@ class SessionStatsTest {
             return transactions;
         });
 
+        // Then
         assertThat(committed).containsOnly(40);
         assertThat(stored()).isEqualTo(recounted()).anyMatch(session -> (int) session.get("message_count") > 0);
     }
 
     @Test
     void bulkLoadsIntoTheSameSessionsNeverDeadlock() throws Exception {
+        // When
         List<String> states = MigratedDatabase.together(12, thread -> () -> {
             List<String> sessions = IntStream.range(0, 200).mapToObj(i -> "s" + (1 + i % 5)).collect(Collectors.toList());
             Collections.shuffle(sessions, new Random(thread));
@@ -395,8 +403,42 @@ class SessionStatsTest {
                     """, "thread" + thread, String.join(",", sessions));
         });
 
+        // Then
         assertThat(states).containsOnly(SqlCaller.SUCCESS);
         assertThat(stored()).isEqualTo(recounted()).extracting(session -> session.get("message_count")).containsOnly(480);
+    }
+
+    /** Messages m1 and m2 count, m3 has failed. */
+    private void threeMessages() {
+        user.rows("""
+                insert into public.chat_messages
+                       (user_id, session_id, id, role, content, message_timestamp, total_tokens, model, error_message)
+                values (auth.uid(), 's1', 'm1', 'assistant', 'first', '2026-01-01 10:01Z', 5, 'a', null),
+                       (auth.uid(), 's1', 'm2', 'user', 'second', '2026-01-01 10:02Z', 7, null, null),
+                       (auth.uid(), 's1', 'm3', 'assistant', 'third', '2026-01-01 10:03Z', 11, 'b', 'failed')
+                """);
+    }
+
+    private void fill(String session, int messages) {
+        user.rows("""
+                insert into public.chat_messages (user_id, session_id, id, role, content, message_timestamp, model)
+                select auth.uid(), ?, ? || i, 'user', 'a', '2026-01-01Z'::timestamptz + i * interval '1 second', 'gpt'
+                  from generate_series(1, ?) i
+                """, session, session, messages);
+    }
+
+    /** How many messages the append of one more reads. */
+    private long readByAppendingTo(String session) throws SQLException {
+        try (Connection connection = superuser.begin()) {
+            Sql.rows(connection, """
+                    insert into public.chat_messages (user_id, session_id, id, role, content, model)
+                    values (?, ?, 'new', 'user', 'a', 'gpt')
+                    """, id, session);
+            return (Long) only(connection, """
+                    select seq_tup_read + coalesce(idx_tup_fetch, 0)
+                      from pg_stat_xact_user_tables where relname = 'chat_messages'
+                    """);
+        }
     }
 
     /** A statement that inserts, updates, moves or deletes some of forty messages in three sessions. */
@@ -472,11 +514,11 @@ class SessionStatsTest {
     }
 
     private List<Map<String, Object>> stored() {
-        return database.superuser().rows(STORED, id);
+        return superuser.rows(STORED, id);
     }
 
     private List<Map<String, Object>> recounted() {
-        return database.superuser().rows(RECOUNTED, id);
+        return superuser.rows(RECOUNTED, id);
     }
 
     private Stats stats(String session) {
