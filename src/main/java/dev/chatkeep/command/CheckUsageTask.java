@@ -37,7 +37,7 @@ final class CheckUsageTask extends Task {
                 page.differences().forEach(CheckUsageTask::print);
                 if (repair) {
                     page.differences().stream().map(Difference::user).distinct()
-                            .forEach(wrong -> result(UsageAudit.repair(service, wrong)));
+                            .forEach(affected -> result(UsageAudit.repair(service, affected)));
                 }
                 progress.stepTo(users);
                 page = result(UsageAudit.check(service, page.last(), user));

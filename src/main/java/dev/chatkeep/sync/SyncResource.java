@@ -24,11 +24,11 @@ import dev.chatkeep.database.Database;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
 
-/** Whole conversations up and down. */
+/** Uploads and downloads whole conversations. */
 @Path("/api/chat/sync")
 @Authenticated
 @Produces(MediaType.APPLICATION_JSON)
-@Tag(name = "Sync", description = "Whole conversations up and down")
+@Tag(name = "Sync", description = "Upload and download of whole conversations")
 public class SyncResource {
 
     private final Database database;

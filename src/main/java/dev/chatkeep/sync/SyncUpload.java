@@ -72,7 +72,10 @@ public class SyncUpload {
                         accepted -> database.asCaller().write().document(SYNC, accepted).map(Buffer::toString)));
     }
 
-    /** Stores conversations of a user as the service, without a request. Not for the event loop, because it validates first. */
+    /**
+     * Stores conversations of a user as the service, without a request. It must not run on the event loop, because it validates
+     * first.
+     */
     public Uni<Results> storeAsService(UUID userId, List<JsonNode> conversations) {
         Checked checked = check(conversations);
         return store(checked,

@@ -4,7 +4,7 @@ import java.util.Optional;
 
 import io.smallrye.config.ConfigMapping;
 
-/** Settings of logs. */
+/** Settings of telemetry. */
 @ConfigMapping(prefix = "chatkeep.telemetry")
 public interface TelemetryConfig {
 

@@ -30,7 +30,7 @@ public final class UsageQueries {
     /** {@code $1} user, {@code $2} and {@code $3} the first and the last day. */
     private static final String DAILY = "select u.usage_date, u.models_used::text, " + FIGURES
             + " from chatkeep.usage_by_day($1, $2, $3) u";
-    /** The same for an administrator. It returns at least one row, so that the function can report an unknown user. */
+    /** The same for an administrator, with at least one row. {@code admin_user} fails if there is no such user. */
     private static final String DAILY_OF_ANOTHER = "select u.usage_date, u.models_used::text, " + FIGURES
             + " from chatkeep.admin_user($1) left join chatkeep.usage_by_day($1, $2, $3) u on true";
     private static final String MODELS = "select u.model, u.messages_sent, u.messages_received, u.input_tokens,"
