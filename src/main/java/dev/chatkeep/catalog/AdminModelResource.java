@@ -37,7 +37,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
-import dev.chatkeep.catalog.ModelAnswers.AdminModel;
+import dev.chatkeep.catalog.ModelResponses.AdminModel;
 import dev.chatkeep.database.Database;
 import dev.chatkeep.security.Administrators;
 import dev.chatkeep.wire.Cursor;
@@ -48,7 +48,7 @@ import dev.chatkeep.wire.Tier;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 
-/** Which tier opens which model, at what price and with what limits, for administrators. */
+/** Lets administrators set which tier may use which model, at what price and with what limits. */
 @Path("/api/admin/models")
 @RolesAllowed(Administrators.ROLE)
 @Produces(MediaType.APPLICATION_JSON)
@@ -74,8 +74,8 @@ public class AdminModelResource {
             @Schema(defaultValue = "true") Boolean isActive,
             @Schema(examples = "0.0000005") @DecimalMin("0") @DecimalMax("1000") BigDecimal inputCostPerToken,
             @Schema(examples = "0.0000015") @DecimalMin("0") @DecimalMax("1000") BigDecimal outputCostPerToken,
-            @Schema(description = "Answers a day; null is unlimited") @Min(0) Integer dailyLimit,
-            @Schema(description = "Answers a month; null is unlimited") @Min(0) Integer monthlyLimit,
+            @Schema(description = "Answers per day; null is unlimited") @Min(0) Integer dailyLimit,
+            @Schema(description = "Answers per month; null is unlimited") @Min(0) Integer monthlyLimit,
             @Schema(examples = "DeepSeek R1") @Text(max = 255) String modelName,
             @Text(maxBytes = 16_384) String modelDescription,
             @Size(max = 100) List<@NotNull @Text(min = 1, max = 100) String> modelTags,
@@ -111,20 +111,20 @@ public class AdminModelResource {
     }
 
     @GET
-    @Operation(summary = "List model access", description = "By model, in pages.")
+    @Operation(summary = "List model access", description = "Sorted by model, in pages.")
     @APIResponse(responseCode = "200", description = "A page of rows")
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
-    public Uni<ModelAnswers.AdminModels> list(@RestQuery @Tier String tier, @RestQuery Boolean active,
-            @Parameter(description = "Rows a page, " + MODELS
+    public Uni<ModelResponses.AdminModels> list(@RestQuery @Tier String tier, @RestQuery Boolean active,
+            @Parameter(description = "Rows per page, " + MODELS
                     + " by default") @RestQuery @Min(1) @Max(MAX_MODELS) Integer limit,
-            @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
+            @Parameter(description = "`next_cursor` of the previous page") @RestQuery String cursor) {
         Cursor after = cursor == null ? null : Cursor.parse(cursor, 2, json);
         int size = limit == null ? MODELS : limit;
         return database.asAdministrator().read()
                 .run(LIST, tier, active, size + 1, after == null ? null : after.text(0), after == null ? null : after.uuid(1))
                 .map(rows -> Page.of(rows, size, AdminModel::of, last -> Cursor.of(last.modelId(), last.id()),
-                        ModelAnswers.AdminModels::new));
+                        ModelResponses.AdminModels::new));
     }
 
     @POST
@@ -135,8 +135,8 @@ public class AdminModelResource {
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = NewModel.class)))
     @APIResponse(responseCode = "201", description = "The row", content = @Content(schema = @Schema(implementation = AdminModel.class)))
     @APIResponse(responseCode = "400", description = "The body is malformed or has no model or tier")
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
-    @APIResponse(responseCode = "409", description = "The model is there for this tier already")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
+    @APIResponse(responseCode = "409", description = "The tier has this model already")
     @APIResponse(responseCode = "422", description = "A field is not valid or not known")
     public Uni<AdminModel> create(byte[] body) {
         return database.asAdministrator().write().one(AdminModel::of, CREATE, strictJson.read(body, NewModel.class).json());
@@ -151,7 +151,7 @@ public class AdminModelResource {
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = ModelChange.class)))
     @APIResponse(responseCode = "200", description = "The row")
     @APIResponse(responseCode = "400", description = "The body is missing or malformed")
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "404", description = "There is no such row")
     @APIResponse(responseCode = "422", description = "A field is not valid or not known")
     public Uni<AdminModel> change(@Parameter(description = "`id` of the row, not of the model") @RestPath UUID id,
@@ -167,7 +167,7 @@ public class AdminModelResource {
     @Operation(summary = "Deactivate a model for a tier", description = "The row stays, with its prices; `PATCH` with"
             + " `is_active` opens it again.")
     @APIResponse(responseCode = "200", description = "The row")
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "404", description = "There is no such row")
     public Uni<AdminModel> deactivate(@Parameter(description = "`id` of the row, not of the model") @RestPath UUID id) {
         return database.asAdministrator().write().one(AdminModel::of, CHANGE, id, DEACTIVATED);
@@ -177,17 +177,17 @@ public class AdminModelResource {
     @Path("/catalog")
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
-    @Operation(summary = "Bring in a provider's catalogue", description = "In the shape of OpenRouter's `GET /api/v1/models`:"
+    @Operation(summary = "Import a provider's catalogue", description = "In the shape of OpenRouter's `GET /api/v1/models`:"
             + " `{\"data\": [{id, name, description, context_length, pricing{prompt, completion}, …}]}`. Models that are new to"
             + " the tier are added; prices, names, descriptions, tags and context lengths of the others follow the catalogue,"
-            + " limits and `is_active` stay. A model that cannot be brought in is reported and the others are stored.")
+            + " limits and `is_active` stay. A model that cannot be imported is reported and the others are stored.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = CatalogImport.Catalog.class)))
-    @APIResponse(responseCode = "200", description = "What became of the models")
+    @APIResponse(responseCode = "200", description = "The result of the import")
     @APIResponse(responseCode = "400", description = "The body is malformed or the tier is missing")
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "422", description = "The tier or the list is not valid")
     public Uni<CatalogImport.Imported> importCatalog(
-            @Parameter(description = "The lowest tier that the models are to be open to") @RestQuery @NotNull @Tier String tier,
+            @Parameter(description = "The lowest tier that the models are open to") @RestQuery @NotNull @Tier String tier,
             byte[] body) {
         return catalogImport.store(tier, body);
     }

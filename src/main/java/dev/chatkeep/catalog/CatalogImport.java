@@ -37,14 +37,14 @@ import dev.chatkeep.wire.Text;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 
-/** Brings a provider's catalogue into model_access. Of what a provider says beyond these fields nothing is needed. */
+/** Imports a provider's catalogue into model_access. Only the fields declared here are read. */
 @ApplicationScoped
 class CatalogImport {
 
     private static final String IMPORT = "select i.created, i.updated, i.unchanged"
             + " from chatkeep.admin_import_models($1, $2::text::jsonb) i";
-    private static final String NO_TEXT = "text";
-    /** Of a price in model_access. */
+    private static final String TEXT_MODALITY = "text";
+    /** The scale of prices in model_access. */
     private static final int DECIMALS = 12;
 
     /** OpenRouter's list of models: {@code GET https://openrouter.ai/api/v1/models}. */
@@ -88,7 +88,7 @@ class CatalogImport {
 
     @Schema(name = "CatalogImported")
     record Imported(int created, int updated, int unchanged, int errors,
-            @Schema(description = "What was not brought in, and why") List<Refused> details) {
+            @Schema(description = "The models that were not imported, and why") List<Refused> details) {
     }
 
     @Schema(name = "CatalogRefused")
@@ -96,7 +96,7 @@ class CatalogImport {
     record Refused(String modelId, String error) {
     }
 
-    /** @param rows what is fit to be stored, as JSON */
+    /** @param rows the valid rows, as JSON */
     private record Checked(String rows, List<Refused> refused) {
     }
 
@@ -110,7 +110,7 @@ class CatalogImport {
         this.validator = validator;
     }
 
-    /** Reads and checks what may be a whole catalogue. */
+    /** Works off the event loop, because the body may be a whole catalogue. */
     Uni<Imported> store(String tier, byte[] body) {
         Statements administration = database.asAdministrator().write();
         return OffEventLoop.run(() -> check(body))
@@ -121,7 +121,7 @@ class CatalogImport {
     private Checked check(byte[] body) throws IOException {
         Catalog catalog = RequestProblems.requireValid(validator,
                 body.length == 0 ? null : json.readValue(body, Catalog.class));
-        // The last of two with one id counts.
+        // If an id occurs twice, the last entry counts.
         Map<String, Row> rows = new LinkedHashMap<>();
         List<Refused> refused = new ArrayList<>();
         for (JsonNode node : catalog.data()) {
@@ -151,7 +151,7 @@ class CatalogImport {
         Set<String> tags = new TreeSet<>();
         if (model.architecture() != null && model.architecture().inputModalities() != null) {
             model.architecture().inputModalities().stream().filter(Objects::nonNull).forEach(tags::add);
-            tags.remove(NO_TEXT);
+            tags.remove(TEXT_MODALITY);
         }
         if (model.supportedParameters() != null) {
             Stream.of("tools", "reasoning").filter(model.supportedParameters()::contains).forEach(tags::add);
@@ -162,8 +162,8 @@ class CatalogImport {
     }
 
     /**
-     * Null where it is no number; OpenRouter says -1 where the price depends on what a request is routed to. What is too
-     * small for the column is zero before it is read further: with an exponent of any size, PostgreSQL refuses it.
+     * Null if the text is not a number. OpenRouter sends -1 if the price depends on where a request is routed. A price that is
+     * too small for the column becomes zero at once, because PostgreSQL refuses a number with a very long exponent.
      */
     private static BigDecimal price(String text) {
         try {
@@ -171,8 +171,8 @@ class CatalogImport {
             if (price == null || price.scale() <= DECIMALS && price.signum() != 0) {
                 return price;
             }
-            boolean vanishes = price.signum() == 0 || (long) price.precision() - price.scale() < -DECIMALS;
-            return vanishes ? BigDecimal.ZERO : price.setScale(DECIMALS, RoundingMode.HALF_UP);
+            boolean tooSmall = price.signum() == 0 || (long) price.precision() - price.scale() < -DECIMALS;
+            return tooSmall ? BigDecimal.ZERO : price.setScale(DECIMALS, RoundingMode.HALF_UP);
         } catch (NumberFormatException e) {
             return null;
         }

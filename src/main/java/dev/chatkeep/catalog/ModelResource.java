@@ -26,11 +26,11 @@ import io.smallrye.mutiny.Uni;
 @Tag(name = "Models", description = "The models that the caller may use")
 public class ModelResource {
 
-    /** A row even where the tier opens no model. */
-    private static final String LIST = "select coalesce(p.subscription_tier, 'free'), " + ModelAnswers.Model.COLUMNS
+    /** Returns a row even if the tier opens no model. */
+    private static final String LIST = "select coalesce(p.subscription_tier, 'free'), " + ModelResponses.Model.COLUMNS
             + " from (select) as always left join public.profiles p on p.id = $1"
             + " left join chatkeep.models_of_user($1) m on true";
-    private static final String ACCESS = "select m.allowed, m.required_tier, " + ModelAnswers.Limits.COLUMNS
+    private static final String ACCESS = "select m.allowed, m.required_tier, " + ModelResponses.Limits.COLUMNS
             + " from chatkeep.access_to_model($1, $2) m";
 
     private final Database database;
@@ -43,23 +43,23 @@ public class ModelResource {
     @Operation(summary = "List the models", description = "Those that the caller's tier opens, the default first, with prices"
             + " and what is left of their limits.")
     @APIResponse(responseCode = "200", description = "The models")
-    public Uni<ModelAnswers.Many> list() {
-        // The list is kept for the next one who asks, so this may write.
+    public Uni<ModelResponses.Many> list() {
+        // The statement caches the list, so it may write.
         return database.asCaller().write().run(LIST).map(rows -> {
-            List<ModelAnswers.Model> models = StreamSupport.stream(rows.spliterator(), false)
-                    .filter(row -> row.getString(1) != null).map(row -> ModelAnswers.Model.of(row, 1)).toList();
-            return new ModelAnswers.Many(models, models.size(), rows.iterator().next().getString(0));
+            List<ModelResponses.Model> models = StreamSupport.stream(rows.spliterator(), false)
+                    .filter(row -> row.getString(1) != null).map(row -> ModelResponses.Model.of(row, 1)).toList();
+            return new ModelResponses.Many(models, models.size(), rows.iterator().next().getString(0));
         });
     }
 
     @GET
     @Path("/{id: .+}/access")
-    @Operation(summary = "Ask whether the caller may use a model", description = "Slashes and colons of the id stand in the"
-            + " path as they are, or percent-encoded.")
-    @APIResponse(responseCode = "200", description = "Whether, and if not, why")
+    @Operation(summary = "Ask whether the caller may use a model", description = "Slashes and colons of the id may be"
+            + " percent-encoded in the path.")
+    @APIResponse(responseCode = "200", description = "Whether the caller may use it, and if not, why")
     @APIResponse(responseCode = "422", description = "The id is not valid")
-    public Uni<ModelAnswers.Access> access(
+    public Uni<ModelResponses.Access> access(
             @Parameter(example = "deepseek/deepseek-r1-0528:free") @RestPath @Text(min = 1, max = 100) String id) {
-        return database.asCaller().write().one(row -> ModelAnswers.Access.of(id, row), ACCESS, id);
+        return database.asCaller().write().one(row -> ModelResponses.Access.of(id, row), ACCESS, id);
     }
 }

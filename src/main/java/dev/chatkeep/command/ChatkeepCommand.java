@@ -8,7 +8,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** The program with its tasks. */
+/** The command line: the service and its tasks. */
 @Command(name = "chatkeep", synopsisSubcommandLabel = "[TASK]", commandListHeading = "%nTasks:%n", subcommands = {
         MigrateTask.class, CleanupTask.class, HealthTask.class, ReadyTask.class, ImportTask.class,
         ExportTask.class, CheckUsageTask.class }, description = {
@@ -21,7 +21,7 @@ public class ChatkeepCommand {
     @Option(names = { "-h", "--help" }, usageHelp = true, description = "Show this and exit.")
     private boolean help;
 
-    /** Serves until somebody ends it, unless a setting is missing that it cannot do without. */
+    /** Serves until the process is stopped. Exits at once if a required setting is missing. */
     public static void serve() {
         RequiredSettings.complaint().ifPresentOrElse(
                 complaint -> {
@@ -29,7 +29,7 @@ public class ChatkeepCommand {
                     System.exit(RequiredSettings.EXIT_STATUS);
                 },
                 () -> Quarkus.run(null, (status, failure) -> {
-                    // Whoever handles the exit is the only one to be told why.
+                    // Quarkus passes the cause to this handler only.
                     if (failure != null) {
                         StartFailure.report(failure);
                     }
@@ -47,12 +47,12 @@ public class ChatkeepCommand {
     private static UUID uuid(String text) {
         try {
             UUID id = UUID.fromString(text);
-            // The parser also takes shorter forms, which the database does not.
+            // UUID.fromString also accepts shorter forms, which the database does not.
             if (id.toString().equalsIgnoreCase(text)) {
                 return id;
             }
         } catch (IllegalArgumentException e) {
-            // Answered below like every other text that is none.
+            // Not a UUID: refused below.
         }
         throw new TypeConversionException("'" + text + "' is not a UUID");
     }

@@ -11,7 +11,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Option;
 
-/** Compares usage with the ledger, and repairs it. */
+/** Compares usage with the ledger, and repairs it on request. */
 @Command(name = "check-usage", description = "Compare the figures of usage (days, models, totals) with the ledger of charges"
         + " whose sums they are. Prints what differs, a figure a line; the status is 1 if something does.")
 final class CheckUsageTask extends Task {
@@ -37,7 +37,7 @@ final class CheckUsageTask extends Task {
                 page.differences().forEach(CheckUsageTask::print);
                 if (repair) {
                     page.differences().stream().map(Difference::user).distinct()
-                            .forEach(wrong -> result(UsageAudit.repair(service, wrong)));
+                            .forEach(affected -> result(UsageAudit.repair(service, affected)));
                 }
                 progress.stepTo(users);
                 page = result(UsageAudit.check(service, page.last(), user));

@@ -12,7 +12,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Runs the retention once, where nothing runs all the time. */
+/** Runs the retention once, for deployments in which no instance runs all the time. */
 @Command(name = "cleanup", description = "Delete activity and usage that is older than it is to be kept, and conversations"
         + " without activity if chatkeep.retention.conversations-days is set; print what was deleted.")
 final class CleanupTask extends Task {

@@ -16,7 +16,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectReader;
 
-import dev.chatkeep.sync.SyncAnswers.Results;
+import dev.chatkeep.sync.SyncResponses.Results;
 import dev.chatkeep.sync.SyncUpload;
 import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
@@ -30,7 +30,7 @@ import picocli.CommandLine.Parameters;
         + " was cut off can be run again. The status is 1 if one of them was refused.")
 final class ImportTask extends Task {
 
-    /** A part is stored in one transaction, while the user's own writes wait. */
+    /** A part is stored in one transaction, which blocks the user's own writes. */
     private static final int MAX_CONVERSATIONS = 200;
     private static final long MAX_BYTES = 4 << 20;
 
@@ -66,7 +66,7 @@ final class ImportTask extends Task {
     }
 
     private void read(JsonParser parser, ProgressBar progress) throws IOException {
-        // Another value after this one is the next conversation.
+        // A value that follows is the next conversation and no error.
         ObjectReader conversation = bean(ObjectMapper.class).reader().without(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
         List<JsonNode> part = new ArrayList<>();
         long begun = 0;

@@ -24,7 +24,7 @@ final class MigrateTask extends Task {
 
     @Override
     int run() {
-        // It has run while the program started.
+        // The migrations ran when the program started.
         System.out.println("The schema is at version " + bean(Flyway.class).info().current().getVersion() + ".");
         return ExitCode.OK;
     }

@@ -4,7 +4,7 @@ import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 
-/** Shows on standard error how far a task is. */
+/** Shows the progress of a task on standard error. */
 final class Progress {
 
     private static final int COLUMNS = 80;
@@ -14,7 +14,7 @@ final class Progress {
     private Progress() {
     }
 
-    /** @param bytes all there are */
+    /** @param bytes the total */
     static ProgressBar ofBytes(String task, long bytes) {
         return new ProgressBarBuilder().setTaskName(task).setInitialMax(bytes).setUnit(" KiB", 1 << 10)
                 .setUpdateIntervalMillis(REFRESH_MILLIS)
@@ -22,14 +22,14 @@ final class Progress {
                 .build();
     }
 
-    /** @param most all there are */
-    static ProgressBar of(String task, long most) {
-        return new ProgressBarBuilder().setTaskName(task).setInitialMax(most).setUpdateIntervalMillis(REFRESH_MILLIS)
+    /** @param total how many there are */
+    static ProgressBar of(String task, long total) {
+        return new ProgressBarBuilder().setTaskName(task).setInitialMax(total).setUpdateIntervalMillis(REFRESH_MILLIS)
                 .setConsumer(new ConsoleProgressBarConsumer(System.err, COLUMNS))
                 .build();
     }
 
-    /** Where nobody knows how many there are. */
+    /** For a task whose size is not known. */
     static ProgressBar ofBytes(String task) {
         return ofBytes(task, UNKNOWN);
     }

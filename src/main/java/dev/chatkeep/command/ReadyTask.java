@@ -14,8 +14,8 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Option;
 
 /**
- * Asks the instance that runs here whether it can serve: the health check of a container, in which there is no other program
- * to ask with. Unlike the other tasks it starts nothing.
+ * Asks the local instance whether it is ready. Containers use it as health check, because the image contains no HTTP client.
+ * Unlike the other tasks, it does not start Quarkus.
  */
 @Command(name = "ready", description = "Ask the service that runs here with the same settings whether it is ready. The status"
         + " is 1 if it is not.")
@@ -23,7 +23,7 @@ final class ReadyTask implements Callable<Integer> {
 
     private static final String PATH = "/q/health/ready";
     private static final Duration PATIENCE = Duration.ofSeconds(3);
-    private static final Set<String> EVERY_ADDRESS = Set.of("0.0.0.0", "::", "0:0:0:0:0:0:0:0");
+    private static final Set<String> WILDCARD_ADDRESSES = Set.of("0.0.0.0", "::", "0:0:0:0:0:0:0:0");
 
     @Option(names = { "-h", "--help" }, usageHelp = true, description = "Show this and exit.")
     private boolean help;
@@ -43,13 +43,13 @@ final class ReadyTask implements Callable<Integer> {
         return ExitCode.SOFTWARE;
     }
 
-    /** Where readiness is told: on the port of its own, if there is one. */
+    /** The address of the readiness check, on the management port if there is one. */
     private static URI address(Config config) {
-        boolean own = config.getOptionalValue("quarkus.management.enabled", Boolean.class).orElse(false);
-        String prefix = own ? "quarkus.management." : "quarkus.http.";
+        boolean management = config.getOptionalValue("quarkus.management.enabled", Boolean.class).orElse(false);
+        String prefix = management ? "quarkus.management." : "quarkus.http.";
         String host = config.getOptionalValue(prefix + "host", String.class)
-                .filter(name -> !EVERY_ADDRESS.contains(name)).orElse("127.0.0.1");
-        int port = config.getOptionalValue(prefix + "port", Integer.class).orElse(own ? 9000 : 8080);
+                .filter(name -> !WILDCARD_ADDRESSES.contains(name)).orElse("127.0.0.1");
+        int port = config.getOptionalValue(prefix + "port", Integer.class).orElse(management ? 9000 : 8080);
         return URI.create("http://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + port + PATH);
     }
 

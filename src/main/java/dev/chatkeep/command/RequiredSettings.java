@@ -10,15 +10,15 @@ import org.eclipse.microprofile.config.Config;
 import io.quarkus.runtime.configuration.ConfigUtils;
 
 /**
- * What the service cannot start without. It is asked before anything starts, so that whoever forgot a setting reads one
- * sentence and not the stack trace of the first extension to miss it.
+ * The settings that the service cannot start without. They are checked before anything starts, so that an operator who forgot
+ * one reads a single sentence and not the stack trace of the first extension that misses it.
  */
 final class RequiredSettings {
 
-    /** RFC 7518, section 3.2: the key of HS256 has at least the size of its output. */
+    /** RFC 7518, section 3.2: the key of HS256 must be at least as long as the hash. */
     private static final int SECRET_MIN_BYTES = 32;
 
-    /** The status of a start that was refused for its settings: EX_CONFIG of sysexits.h. */
+    /** The exit status if a setting is missing or unusable: EX_CONFIG of sysexits.h. */
     static final int EXIT_STATUS = 78;
 
     private static final List<String> DATABASE = List.of("quarkus.datasource.reactive.url", "quarkus.datasource.username",
@@ -33,19 +33,19 @@ final class RequiredSettings {
     }
 
     /**
-     * The settings of this run, read for the purpose: before Quarkus has started, the configuration that everybody shares is,
-     * in an executable, that of its build.
+     * Reads the settings of this run. Before Quarkus has started, the shared configuration of a native executable is still that
+     * of its build.
      */
     static Config read() {
         return ConfigUtils.configBuilder().build();
     }
 
-    /** One sentence that names every missing or unusable setting, or nothing where the service can start. */
+    /** One sentence that names every missing or unusable setting; empty if the service can start. */
     static Optional<String> complaint() {
         return complaint(read());
     }
 
-    /** As {@link #complaint()}, for a task, which verifies no token and leaves the schema as it is. */
+    /** As {@link #complaint()}, for a task, which verifies no token and does not migrate the schema. */
     static Optional<String> complaintOfTask() {
         return complaintAbout(missing(read(), DATABASE));
     }

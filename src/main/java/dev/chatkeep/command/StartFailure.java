@@ -3,7 +3,7 @@ package dev.chatkeep.command;
 import org.flywaydb.core.api.exception.FlywayValidateException;
 import org.jboss.logging.Logger;
 
-/** Tells whoever starts the program why it did not start. */
+/** Tells the operator why the program did not start. */
 final class StartFailure {
 
     private static final Logger LOGGER = Logger.getLogger(StartFailure.class);
@@ -15,12 +15,12 @@ final class StartFailure {
     private StartFailure() {
     }
 
-    /** A sentence for a failure that the operator can do something about; otherwise what its cause says. */
+    /** A sentence for a failure that the operator can fix, otherwise the message of the root cause. */
     static String sentence(Throwable failure) {
         return isOtherSchema(failure) ? OTHER_SCHEMA : root(failure).getMessage();
     }
 
-    /** Says it on standard error; what has no sentence of its own is logged as a whole. */
+    /** Prints the sentence to standard error. A failure without a sentence is logged with its stack trace. */
     static void report(Throwable failure) {
         if (isOtherSchema(failure)) {
             System.err.println(OTHER_SCHEMA);

@@ -20,20 +20,20 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Option;
 
 /**
- * Something that the program does once instead of serving: it starts without a port and without its schedule, does it and
- * exits. What a task answers goes to standard output, everything else to standard error.
+ * Something that the program does once instead of serving. It starts without a port and without scheduled jobs, does its work
+ * and exits. Results go to standard output, everything else to standard error.
  */
 abstract class Task implements Callable<Integer> {
 
     private static final Logger LOGGER = Logger.getLogger(Task.class);
 
-    /** The one task of this run; Quarkus makes its application itself. */
+    /** The task of this run. The field is static because Quarkus creates the application itself. */
     private static Task current;
 
     @Option(names = { "-h", "--help" }, usageHelp = true, description = "Show this and exit.")
     private boolean help;
 
-    /** What Quarkus runs once it has started. */
+    /** Quarkus runs this once it has started. */
     public static final class Application implements QuarkusApplication {
 
         @Override
@@ -42,15 +42,15 @@ abstract class Task implements Callable<Integer> {
         }
     }
 
-    /** Does the work; an exception ends in a line on standard error and status 1. */
+    /** Does the work. An exception ends in a line on standard error and status 1. */
     abstract int run() throws Exception;
 
-    /** Which settings are missing; in most cases those of the database. */
+    /** One sentence about missing settings, by default those of the database; empty if none is missing. */
     Optional<String> complaint() {
         return RequiredSettings.complaintOfTask();
     }
 
-    /** Whether the migrations are what this is about; otherwise somebody else runs them. */
+    /** Whether this task runs the migrations. The other tasks expect a migrated schema. */
     boolean migrates() {
         return false;
     }
@@ -74,7 +74,7 @@ abstract class Task implements Callable<Integer> {
         AtomicInteger status = new AtomicInteger(ExitCode.SOFTWARE);
         Quarkus.run(Application.class, (code, failure) -> {
             status.set(code);
-            // Whoever handles the exit is the only one to be told why.
+            // Quarkus passes the cause to this handler only.
             if (failure != null) {
                 System.err.println("The task could not start: " + StartFailure.sentence(failure));
             }
@@ -109,7 +109,7 @@ abstract class Task implements Callable<Integer> {
         return Arc.container().instance(type).get();
     }
 
-    /** Waits: a task has nothing else to do, and is on a thread of its own. */
+    /** Waits for the result. A task may block, because it has a thread of its own. */
     static <T> T result(Uni<T> work) {
         try {
             return work.subscribeAsCompletionStage().join();

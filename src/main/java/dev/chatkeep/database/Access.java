@@ -9,7 +9,7 @@ import io.quarkus.hibernate.reactive.panache.Panache;
 import io.smallrye.mutiny.Uni;
 import io.vertx.sqlclient.Tuple;
 
-/** What somebody may do in the database, who was determined when this was made. */
+/** Access to the database as a caller that was set when this object was created. */
 public final class Access {
 
     private static final int MAX_RETRIES = 3;
@@ -21,14 +21,14 @@ public final class Access {
     private final Caller caller;
     private final UUID userId;
 
-    /** @param userId the first parameter of each statement; null where there is none */
+    /** @param userId the first parameter of each statement; null if there is none */
     Access(Pipeline pipeline, Caller caller, UUID userId) {
         this.pipeline = pipeline;
         this.caller = caller;
         this.userId = userId;
     }
 
-    /** Whose rows the statements are about; null where they say so themselves. */
+    /** The user whose rows the statements concern; null if each statement names its users itself. */
     public UUID userId() {
         return userId;
     }
@@ -39,7 +39,9 @@ public final class Access {
                 .onFailure().transform(DatabaseProblems::translate);
     }
 
-    /** Statements that may write. One that lost against another transaction (deadlock, serialization) runs again. */
+    /**
+     * Statements that may write. A statement that fails because of another transaction (deadlock, serialization) runs again.
+     */
     public Statements write() {
         return (sql, parameters) -> retried(pipeline.write(caller, sql, tuple(parameters)));
     }
@@ -51,8 +53,8 @@ public final class Access {
     }
 
     /**
-     * Works with entities in one transaction and session. The user's writes have taken their turn when the work begins, and
-     * the user's row exists.
+     * Works with entities in one transaction and session. When the work begins, the row of the user exists and is locked, so
+     * writes of one user run one after another.
      */
     public <T> Uni<T> writeEntities(Function<UUID, Uni<T>> work) {
         return retried(inSession(ACT_AS, "select cast(chatkeep.begin_write(?1) as text)", work));

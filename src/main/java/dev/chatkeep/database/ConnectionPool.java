@@ -12,13 +12,15 @@ import io.vertx.sqlclient.SqlConnection;
 import io.vertx.sqlclient.impl.SocketConnectionBase;
 import io.vertx.sqlclient.impl.SqlConnectionInternal;
 
-/** The pool that all requests share, beyond what configuration alone can say of it. */
+/** The pool that all requests share. It adds what configuration alone cannot express. */
 @ApplicationScoped
 public class ConnectionPool implements PgPoolCreator {
 
-    /** The list of statements to prepare holds none longer than this; its default is shorter than our longest. */
+    /**
+     * The longest statement that the cache of prepared statements accepts. The default is shorter than our longest statement.
+     */
     private static final int MAX_PREPARED_CHARACTERS = 8_192;
-    private static final int MAX_MESSAGES_A_WRITE = 256;
+    private static final int MAX_MESSAGES_PER_WRITE = 256;
 
     private final DatabaseConfig config;
 
@@ -35,18 +37,18 @@ public class ConnectionPool implements PgPoolCreator {
         input.pgConnectOptionsList()
                 .forEach(options -> options.setPreparedStatementCacheSqlLimit(MAX_PREPARED_CHARACTERS));
         return PgPool.pool(input.vertx(), input.pgConnectOptionsList(), input.poolOptions())
-                .connectHandler(ConnectionPool::gatherWrites);
+                .connectHandler(ConnectionPool::consolidateWrites);
     }
 
     /**
-     * The client writes each statement to the socket on its own, at a system call and a wake-up of the backend apiece. What is
-     * issued in one turn of the event loop goes out together instead, until the client can do that itself
+     * The client writes each statement to the socket separately, at the cost of a system call and a wake-up of the backend
+     * each. This handler sends all statements of one turn of the event loop together, until the client can do that itself
      * (https://github.com/eclipse-vertx/vertx-sql-client/issues/1042).
      */
-    private static void gatherWrites(SqlConnection connection) {
+    private static void consolidateWrites(SqlConnection connection) {
         if (((SqlConnectionInternal) connection).unwrap().unwrap() instanceof SocketConnectionBase socket) {
             socket.socket().channelHandlerContext().pipeline()
-                    .addFirst(new FlushConsolidationHandler(MAX_MESSAGES_A_WRITE, true));
+                    .addFirst(new FlushConsolidationHandler(MAX_MESSAGES_PER_WRITE, true));
         }
         connection.close();
     }

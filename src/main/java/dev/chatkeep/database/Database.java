@@ -10,10 +10,10 @@ import io.quarkus.vertx.http.runtime.CurrentVertxRequest;
 import io.vertx.sqlclient.Pool;
 
 /**
- * The one way to the database. The service's login has no rights of its own, so every transaction takes on a role and the
- * claims of whoever acts, and row-level security decides what it sees; both end with the transaction.
+ * The only way to the database. The service's login has no rights of its own. Each transaction sets a role and the claims of
+ * the caller, and row-level security decides what the transaction sees. Both settings end with the transaction.
  * <p>
- * Failures arrive as problems: what the schema refuses with its status and code, a database that is away as 503.
+ * Failures arrive as problems: a refusal by the schema with its status and code, an unavailable database as 503.
  */
 @ApplicationScoped
 public class Database {
@@ -29,8 +29,8 @@ public class Database {
     }
 
     /**
-     * As the caller of this request, also after the request is over. {@code $1} of each statement is the caller's id, and a
-     * statement that does not use it fails. 403 where a service's token belongs to no user.
+     * Acts as the caller of this request, even after the request has ended. {@code $1} of each statement is the caller's id,
+     * and a statement that does not use it fails. Throws 403 for a service token, which belongs to no user.
      */
     public Access asCaller() {
         Caller caller = caller();
@@ -38,19 +38,19 @@ public class Database {
     }
 
     /**
-     * As the administrator who made this request. The statements are about other users, so all parameters are their own, and
-     * the functions that they call check who calls them.
+     * Acts as the administrator who made this request. The statements concern other users, so they define all their parameters,
+     * and the functions that they call check the caller.
      */
     public Access asAdministrator() {
         return new Access(pipeline, caller(), null);
     }
 
-    /** As the service itself, for what belongs to no user or what no request asked for. */
+    /** Acts as the service itself, for work that belongs to no user or that no request asked for. */
     public Access asService() {
         return new Access(pipeline, Caller.SERVICE, null);
     }
 
-    /** As the service itself for one user, whose id is {@code $1} of each statement. */
+    /** Acts as the service itself for one user, whose id is {@code $1} of each statement. */
     public Access asServiceFor(UUID userId) {
         return new Access(pipeline, Caller.SERVICE, userId);
     }

@@ -7,11 +7,11 @@ import jakarta.validation.constraints.Min;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 
-/** What happens where more requests come than there are connections. */
+/** Limits for requests that wait because all connections are in use. */
 @ConfigMapping(prefix = "chatkeep.database")
 public interface DatabaseConfig {
 
-    /** How many requests wait for a connection at the most; those beyond are refused at once. */
+    /** The maximum number of requests that wait for a connection. Further requests are refused at once. */
     @WithDefault("500")
     @Min(0)
     int maxWaiting();

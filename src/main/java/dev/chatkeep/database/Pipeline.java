@@ -14,21 +14,23 @@ import io.vertx.sqlclient.RowSet;
 import io.vertx.sqlclient.Tuple;
 
 /**
- * Runs a statement in a transaction of its own, in one round trip: begin, role, statement and commit are sent without waiting
- * for each other. If one fails, PostgreSQL refuses what follows and turns the commit into a rollback; if already the role
- * fails, the statement runs without any right. What was sent runs to its end even if nobody waits any more, so a client that
- * goes away costs no connection.
+ * Runs a statement in a transaction of its own in one round trip: begin, role, statement and commit are pipelined. If one of
+ * them fails, PostgreSQL refuses those that follow and turns the commit into a rollback. If setting the role fails, the
+ * statement therefore runs without any right. A pipeline that was sent runs to its end even if nobody waits for it any more, so
+ * a client that disconnects costs no connection.
  */
 final class Pipeline {
 
     private static final String ACT_AS = "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true),"
             + " set_config('chatkeep.client_address', $3, true), set_config('chatkeep.user_agent', $4, true)";
     private static final String REQUIRE_ACCOUNT = "select chatkeep.require_account()";
-    /** Checks the account before anything else: PostgreSQL evaluates a condition that names no row once, and first. */
+    /** Checks the account before the statement runs: PostgreSQL evaluates a condition that refers to no row once, and first. */
     private static final String OF_ACCOUNT = "select q.* from (%s) q where chatkeep.require_account() is not null";
 
     private final Pool pool;
-    /** Statements that read, all of which are constants, with the check of the account around them. */
+    /**
+     * The statements that read, each with the check of the account added. All of them are constants, so the map stays small.
+     */
     private final Map<String, String> ofAccount = new ConcurrentHashMap<>();
 
     Pipeline(Pool pool) {
@@ -40,7 +42,7 @@ final class Pipeline {
                 caller == Caller.SERVICE ? sql : ofAccount.computeIfAbsent(sql, OF_ACCOUNT::formatted), parameters);
     }
 
-    /** A statement that changes rows cannot stand within another, so the account is checked by one before it. */
+    /** A statement that changes rows cannot be a subquery, so a statement before it checks the account. */
     Uni<RowSet<Row>> write(Caller caller, String sql, Tuple parameters) {
         return run("begin", caller, caller != Caller.SERVICE, sql, parameters);
     }

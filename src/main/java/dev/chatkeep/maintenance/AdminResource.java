@@ -53,7 +53,7 @@ public class AdminResource {
     private static final String STATS = "select s.id, s.stat_date, s.total_users, s.active_users_today, s.new_users_today,"
             + " s.total_conversations, s.total_messages, s.total_tokens, s.database_size_mb, s.created_at"
             + " from chatkeep.admin_stats($1, $2) s";
-    /** A row even where no model answered. */
+    /** Returns a row even if no model was used. */
     private static final String OVERVIEW = "select o.users, o.new_users, o.active_users, o.messages, o.sessions_created,"
             + " o.input_tokens, o.output_tokens, o.total_tokens, o.estimated_cost, o.errors,"
             + " t.model, t.messages_received, t.total_tokens, t.users, t.estimated_cost"
@@ -63,7 +63,7 @@ public class AdminResource {
     @JsonNaming(SnakeCaseStrategy.class)
     @RegisterForReflection // read by StrictJson
     record Cleanup(
-            @Schema(description = "As `chatkeep.retention.days` by default", examples = "90") @Min(1) @Max(36_500) Integer daysToKeep) {
+            @Schema(description = "`chatkeep.retention.days` by default", examples = "90") @Min(1) @Max(36_500) Integer daysToKeep) {
     }
 
     @Schema(name = "CleanedUp")
@@ -133,7 +133,7 @@ public class AdminResource {
     @Operation(summary = "Read the health of the database", description = "Sizes, rows and index use, as the database function"
             + " `analyze_database_health` returns them.")
     @APIResponse(responseCode = "200", description = "The figures", content = @Content(schema = @Schema(type = SchemaType.OBJECT)))
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     public Uni<Buffer> health() {
         return database.asAdministrator().read().document(HEALTH);
     }
@@ -142,7 +142,7 @@ public class AdminResource {
     @Path("/stats")
     @Operation(summary = "Read the daily figures of the system", description = "The retention job writes them once a day.")
     @APIResponse(responseCode = "200", description = "The series")
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "422", description = "The range is not valid")
     public Uni<Stats> stats(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
@@ -155,7 +155,7 @@ public class AdminResource {
     @Path("/overview")
     @Operation(summary = "Read what all users did in a range of days")
     @APIResponse(responseCode = "200", description = "The figures")
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "422", description = "The range is not valid")
     public Uni<Overview> overview(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
@@ -168,12 +168,12 @@ public class AdminResource {
     @Path("/maintenance/cleanup")
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
-    @Operation(summary = "Run the retention now", description = "It is answered when all is deleted, which may take minutes;"
-            + " it goes on if the client goes away.")
+    @Operation(summary = "Run the retention now", description = "The response comes when everything is deleted, which may take"
+            + " minutes. The run continues if the client disconnects.")
     @RequestBody(content = @Content(schema = @Schema(implementation = Cleanup.class)))
     @APIResponse(responseCode = "200", description = "What was deleted", content = @Content(schema = @Schema(implementation = CleanedUp.class)))
     @APIResponse(responseCode = "400", description = "The body is malformed")
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "422", description = "The days are not valid, or a field is not known")
     public Uni<String> cleanup(byte[] body) {
         Integer days = body == null || body.length == 0 ? null

@@ -6,7 +6,7 @@ import org.flywaydb.core.api.configuration.FluentConfiguration;
 
 import io.quarkus.flyway.FlywayConfigurationCustomizer;
 
-/** Migrations run as they stand: there is nothing to replace in them, and no start needs to look for it. */
+/** Migrations have no placeholders, so no start needs to search for them. */
 @Singleton
 class MigrationRules implements FlywayConfigurationCustomizer {
 

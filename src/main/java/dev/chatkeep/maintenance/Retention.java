@@ -24,14 +24,14 @@ import io.smallrye.mutiny.Uni;
 import io.vertx.sqlclient.Row;
 
 /**
- * Deletes what is older than it is to be kept. Most of it goes in batches, each its own transaction, with as long a pause
- * after each as it took, so that requests get their turn; {@code cleanup_old_data} finds little left and writes the day's
- * statistics. It can be cut off at any point and run again.
+ * Deletes data whose retention has ended. It deletes in batches, each in a transaction of its own, and after each batch pauses
+ * for as long as the batch took, so that requests get their turn. Then {@code cleanup_old_data} deletes the little that is left
+ * and writes the day's statistics. A run can be interrupted at any point and started again.
  */
 @ApplicationScoped
 public class Retention {
 
-    /** Rows a batch: a few milliseconds of work. */
+    /** Rows per batch: a few milliseconds of work. */
     private static final int BATCH = 1_000;
     private static final Duration SHORTEST_PAUSE = Duration.ofMillis(2);
     private static final String FROM_THE_OLDEST = "-infinity";
@@ -41,7 +41,7 @@ public class Retention {
 
     private static final Logger LOGGER = Logger.getLogger(Retention.class);
 
-    /** What is deleted in batches, and the statement that deletes one. */
+    /** A kind of data that is deleted in batches, with the statement that deletes one batch. */
     private enum Kind {
 
         ACTIVITY_LOGS("activity_logs", "cleanup_activity_batch"),
@@ -68,14 +68,14 @@ public class Retention {
         this.json = json;
     }
 
-    /** As the settings say. */
+    /** Runs with the days of the settings. */
     public Uni<String> run(Statements statements) {
         return run(statements, config.days());
     }
 
     /**
      * @param days for which activity and usage are kept, at least 1
-     * @return the answer of {@code cleanup_old_data} with all that was deleted, as JSON
+     * @return the result of {@code cleanup_old_data} as JSON, with the rows of the batches added
      */
     public Uni<String> run(Statements statements, int days) {
         OffsetDateTime before = before(days);
@@ -117,28 +117,28 @@ public class Retention {
     private Uni<String> finish(Statements statements, int days, long activity, long usage, long conversations) {
         return statements.run(CLEANUP, days)
                 .map(rows -> total(rows.iterator().next(), activity, usage, conversations))
-                .chain(answer -> statements.run(LOG, answer.path("deleted_records").toString()).replaceWith(answer))
-                .invoke(answer -> {
+                .chain(result -> statements.run(LOG, result.path("deleted_records").toString()).replaceWith(result))
+                .invoke(result -> {
                     countRun("success");
-                    LOGGER.infof("Retention kept %d days and deleted %s", days, answer.path("deleted_records"));
+                    LOGGER.infof("Retention kept %d days and deleted %s", days, result.path("deleted_records"));
                 })
                 .map(ObjectNode::toString);
     }
 
-    /** What the function has deleted itself, and what the batches had before it. */
+    /** Adds the rows that the batches deleted to those that the function deleted. */
     private ObjectNode total(Row row, long activity, long usage, long conversations) {
         try {
-            ObjectNode answer = (ObjectNode) json.readTree(row.getString(0));
-            ObjectNode deleted = (ObjectNode) answer.path("deleted_records");
+            ObjectNode result = (ObjectNode) json.readTree(row.getString(0));
+            ObjectNode deleted = (ObjectNode) result.path("deleted_records");
             count(Kind.ACTIVITY_LOGS.field, deleted.path("activity_logs").longValue());
             count(Kind.USAGE_RECORDS.field, deleted.path("usage_records").longValue());
             count("cache_entries", deleted.path("cache_entries").longValue());
             deleted.put("activity_logs", deleted.path("activity_logs").longValue() + activity);
             deleted.put("usage_records", deleted.path("usage_records").longValue() + usage);
             deleted.put("conversations", conversations);
-            return answer;
+            return result;
         } catch (JsonProcessingException e) {
-            throw new IllegalStateException("cleanup_old_data answered with something else than JSON", e);
+            throw new IllegalStateException("cleanup_old_data did not return JSON", e);
         }
     }
 

@@ -8,7 +8,7 @@ import jakarta.validation.constraints.Min;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 
-/** What is deleted when. */
+/** Settings of the retention. */
 @ConfigMapping(prefix = "chatkeep.retention")
 public interface RetentionConfig {
 
@@ -21,6 +21,6 @@ public interface RetentionConfig {
     @Max(36_500)
     int days();
 
-    /** Days without activity after which a conversation is deleted; never where it is not set. */
+    /** Days without activity after which a conversation is deleted; conversations are kept if it is not set. */
     Optional<@Min(1) @Max(36_500) Integer> conversationsDays();
 }

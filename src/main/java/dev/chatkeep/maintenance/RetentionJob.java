@@ -14,7 +14,7 @@ import io.quarkus.scheduler.Scheduled.ConcurrentExecution;
 import io.quarkus.scheduler.ScheduledExecution;
 import io.smallrye.mutiny.Uni;
 
-/** Runs the retention when it is due. All instances are told, and the first to write down the time of it does it. */
+/** Runs the retention when it is due. The schedule fires on all instances; the first one to claim the due time runs it. */
 @ApplicationScoped
 public class RetentionJob {
 
@@ -41,7 +41,7 @@ public class RetentionJob {
         Statements service = database.asService().write();
         return service.run(CLAIM, JOB, dueAt)
                 .map(rows -> rows.iterator().next().getBoolean(0))
-                .chain(mine -> mine ? retention.run(service).chain(result -> service.run(FINISH, JOB, dueAt, result))
+                .chain(claimed -> claimed ? retention.run(service).chain(result -> service.run(FINISH, JOB, dueAt, result))
                         .replaceWithVoid() : Uni.createFrom().voidItem())
                 .onFailure().invoke(failure -> LOGGER.error("The retention job failed; it runs again when it is next due",
                         failure))

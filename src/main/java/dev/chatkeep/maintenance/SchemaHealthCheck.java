@@ -12,8 +12,8 @@ import io.smallrye.health.api.AsyncHealthCheck;
 import io.smallrye.mutiny.Uni;
 
 /**
- * Ready while the database answers through the pool that requests use, holds the schema that this version needs and
- * gives the service's login no rights of its own. A newer schema is fine: replicas of the next version may be starting.
+ * Ready if the database can be reached through the pool that requests use, has the schema that this version needs, and gives
+ * the service's login no rights of its own. A newer schema is fine: replicas of the next version may be starting.
  */
 @Readiness
 @ApplicationScoped
@@ -44,7 +44,7 @@ public class SchemaHealthCheck implements AsyncHealthCheck {
             }
             return response.withData("version", version).status(version >= EXPECTED_VERSION && !excessive).build();
         })
-                // Instances that are taken out of service for being busy leave the others busier.
+                // Taking busy instances out of service would make the others busier.
                 .onFailure(DatabaseProblems::isTooBusy).recoverWithItem(() -> response.withData("busy", true).up().build())
                 .onFailure()
                 .recoverWithItem(failure -> response.withData("problem", "the database does not answer").down().build());

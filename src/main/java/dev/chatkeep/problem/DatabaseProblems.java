@@ -21,20 +21,20 @@ import io.vertx.core.impl.NoStackTraceThrowable;
 import io.vertx.pgclient.PgException;
 
 /**
- * What a failure of the database means to a client, by its SQLSTATE (PostgreSQL documentation, appendix A). Functions of
- * the schema refuse with {@code PTnnn}, PostgREST's convention: nnn is the HTTP status, the message is the code, a colon and
- * the sentence; where a field is wrong, the detail names it and the sentence is what is wrong with it. Nothing else that
- * PostgreSQL says leaves the service.
+ * Translates failures of the database into problems by their SQLSTATE (PostgreSQL documentation, appendix A). Functions of the
+ * schema refuse with {@code PTnnn}, a convention of PostgREST: nnn is the HTTP status, and the message is the code, a colon and
+ * the sentence. If a field is wrong, the detail names the field and the sentence says what is wrong with it. No other text of
+ * PostgreSQL leaves the service.
  */
 public final class DatabaseProblems {
 
     private static final int RETRY_AFTER_SECONDS = 5;
-    /** Longer than the wait of what stands in the queue now, and no longer than it takes another instance to come. */
+    /** Longer than requests in the queue wait, and not longer than another instance takes to start. */
     private static final int RETRY_AFTER_LOAD_SECONDS = 2;
     private static final String TOO_BUSY = "too_busy";
     /**
-     * All that the pool says where no connection has become free in time, as it has no exception for it
-     * (https://github.com/eclipse-vertx/vertx-sql-client/pull/1342). {@code OverloadIT} hears of it if the text changes.
+     * The message of the pool if no connection became free in time; the pool has no exception type for it
+     * (https://github.com/eclipse-vertx/vertx-sql-client/pull/1342). {@code OverloadIT} fails if the text changes.
      */
     private static final String POOL_TIMEOUT = "Timeout";
 
@@ -43,10 +43,10 @@ public final class DatabaseProblems {
     private static final String UNIQUE_VIOLATION = "23505";
     private static final String INSUFFICIENT_PRIVILEGE = "42501";
 
-    /** connection exception, insufficient resources, operator intervention, and a database that takes no writes. */
+    /** Connection exception, insufficient resources and operator intervention. */
     private static final Set<String> UNAVAILABLE = Set.of("08", "53", "57");
     private static final String READ_ONLY_TRANSACTION = "25006";
-    /** data exception, integrity constraint violation, program limit exceeded: the request's values are at fault. */
+    /** Data exception, integrity constraint violation and program limit exceeded: the values of the request are at fault. */
     private static final Set<String> INVALID = Set.of("22", "23", "54");
 
     private DatabaseProblems() {
@@ -94,18 +94,18 @@ public final class DatabaseProblems {
         }
     }
 
-    /** Whether the same transaction may well succeed when it is run again. */
+    /** Whether the transaction may succeed if it runs again. */
     public static boolean isTransient(Throwable failure) {
         return DatabaseError.in(failure).filter(DatabaseError::isTransient).isPresent();
     }
 
-    /** Whether a failure, translated or not, says that the database is away. */
+    /** Whether a failure, translated or not, means that the database is unavailable. */
     public static boolean isUnavailable(Throwable failure) {
         return translate(failure) instanceof HttpProblem problem
                 && problem.getStatusCode() == Status.SERVICE_UNAVAILABLE.getStatusCode();
     }
 
-    /** The problem that a client is answered with, or the failure itself where it is none of the database's. */
+    /** Returns the problem for the client, or the failure itself if it did not come from the database. */
     public static Throwable translate(Throwable failure) {
         if (failure instanceof HttpProblem) {
             return failure;
@@ -114,7 +114,7 @@ public final class DatabaseProblems {
                 .orElseGet(() -> isOverload(failure) ? tooBusy() : isDisconnection(failure) ? unavailable() : failure);
     }
 
-    /** Whether a failure, translated or not, says that there are more requests than connections. */
+    /** Whether a failure, translated or not, means that there are more requests than connections. */
     public static boolean isTooBusy(Throwable failure) {
         return translate(failure) instanceof HttpProblem problem
                 && TOO_BUSY.equals(problem.getParameters().get(Problem.CODE));
@@ -130,7 +130,7 @@ public final class DatabaseProblems {
         return false;
     }
 
-    /** Connections refused, cut and timed out; the client has a type of its own for the last two only. */
+    /** Whether a connection was refused, cut or timed out. The client has exception types for the last two only. */
     private static boolean isDisconnection(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (cause instanceof IOException || cause instanceof TimeoutException || cause instanceof VertxException
@@ -163,7 +163,7 @@ public final class DatabaseProblems {
         return code == UnprocessableContent.STATUS.getStatusCode() ? UnprocessableContent.STATUS : Status.fromStatusCode(code);
     }
 
-    /** Of a database that is away. */
+    /** The problem for a database that is unavailable. */
     public static HttpProblem unavailable() {
         return later("database_unavailable", "The database is not available at the moment.", RETRY_AFTER_SECONDS);
     }

@@ -8,7 +8,7 @@ import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.quarkus.logging.LoggingFilter;
 import io.vertx.core.http.HttpClosedException;
 
-/** Keeps out of the log, with their stack traces, what happens every day and is nothing to look into. */
+/** Keeps everyday failures and their stack traces out of the log. */
 @LoggingFilter(name = "expected-failures")
 public final class ExpectedFailures implements Filter {
 
@@ -21,7 +21,7 @@ public final class ExpectedFailures implements Filter {
         if (STREAMS.equals(entry.getLoggerName())) {
             return !(thrown instanceof IOException || thrown instanceof HttpClosedException);
         }
-        // Whoever noticed a failure of the provider has said so in one line.
+        // Failures of the provider are already logged in one line where they occur.
         return !(PROBLEMS.equals(entry.getLoggerName()) && thrown instanceof HttpProblem problem
                 && String.valueOf(problem.getParameters().get(Problem.CODE)).startsWith("provider_"));
     }

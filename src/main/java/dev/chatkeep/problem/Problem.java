@@ -10,9 +10,9 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 
 /**
- * Makes the problem documents of RFC 9457 that every error is answered with. Beside the members of the standard they
- * carry {@code code}, a stable word for programs, and {@code error}, the same sentence as {@code detail} under the name
- * that existing front ends read.
+ * Creates the problem documents of RFC 9457, the body of every error response. Besides the members of the standard they have
+ * {@code code}, a stable word for programs, and {@code error}, the same sentence as {@code detail} under the name that existing
+ * front ends read.
  */
 @Schema(name = "Problem", description = "An error (RFC 9457). `code` is stable, `error` and `detail` are one sentence for people.")
 public record Problem(
@@ -41,19 +41,19 @@ public record Problem(
         return builder(status, code, detail).build();
     }
 
-    /** To be thrown where fields of the request are missing (400) or wrong (422). */
+    /** To be thrown if fields of the request are missing (400) or wrong (422). */
     public static HttpProblem ofFields(StatusType status, String code, String detail, List<FieldError> errors) {
         return builder(status, code, detail).with(ERRORS, errors).build();
     }
 
-    /** To be thrown where something is not there, or not the caller's. */
+    /** To be thrown if something does not exist or belongs to another user. */
     public static HttpProblem notFound(String code, String detail) {
         return of(Status.NOT_FOUND, code, detail);
     }
 
-    /** To be thrown where a list is asked to go on from what none of its answers ended with. */
+    /** To be thrown if the cursor of a list request did not come from a list. */
     public static HttpProblem invalidCursor() {
-        return of(UNPROCESSABLE_CONTENT, "invalid_cursor", "The cursor is not one that a list answered with.");
+        return of(UNPROCESSABLE_CONTENT, "invalid_cursor", "The cursor is not one that a list returned.");
     }
 
     static HttpProblem.Builder builder(StatusType status, String code, String detail) {

@@ -10,15 +10,17 @@ import io.smallrye.mutiny.Uni;
 import io.vertx.ext.web.RoutingContext;
 
 /**
- * What native-image puts in the place of methods of the problem library, whose newest version that can be had was built for
- * an older Quarkus.
+ * Replaces methods of the problem library in native executables. The newest release of the library was built for an older
+ * Quarkus.
  */
 final class ProblemLibrarySubstitutions {
 
     private ProblemLibrarySubstitutions() {
     }
 
-    /** Reads a field of Quarkus' challenge that is not there any more. {@link ProblemMappers} answer before it would. */
+    /**
+     * Reads a field of Quarkus' challenge that no longer exists. It is never called, because {@link ProblemMappers} come first.
+     */
     @TargetClass(className = "io.quarkiverse.resteasy.problem.security.HttpUnauthorizedUtils")
     static final class Unauthorized {
 

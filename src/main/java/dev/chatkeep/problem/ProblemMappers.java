@@ -15,8 +15,8 @@ import io.quarkus.security.AuthenticationFailedException;
 import io.quarkus.security.UnauthorizedException;
 
 /**
- * The mappers that take the place of the problem library's own: those for fields, whose documents look different, and
- * those for tokens, which its newest version that can be had calls Quarkus' older challenge with.
+ * Replaces mappers of the problem library: those for fields, because their documents differ here, and those for tokens, because
+ * the newest release of the library uses the challenge of an older Quarkus.
  */
 final class ProblemMappers {
 
@@ -71,7 +71,7 @@ final class ProblemMappers {
         }
     }
 
-    /** A token was sent, and it is no good (RFC 6750, section 3). */
+    /** For a token that was sent but is not valid (RFC 6750, section 3). */
     static HttpProblem challenged(HttpProblem problem) {
         return challenged(problem, "Bearer error=\"invalid_token\"");
     }

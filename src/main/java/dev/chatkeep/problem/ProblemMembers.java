@@ -10,10 +10,7 @@ import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.quarkiverse.resteasy.problem.postprocessing.ProblemContext;
 import io.quarkiverse.resteasy.problem.postprocessing.ProblemPostProcessor;
 
-/**
- * Gives {@code code} and {@code error} to the problems that the framework makes, and replaces what the framework says in
- * them: its sentences name classes.
- */
+/** Adds {@code code} and {@code error} to the problems of the framework, and replaces their sentences, which name classes. */
 @ApplicationScoped
 public class ProblemMembers implements ProblemPostProcessor {
 
@@ -26,12 +23,12 @@ public class ProblemMembers implements ProblemPostProcessor {
             Map.entry(403, new Meaning("forbidden", "You may not do this.")),
             Map.entry(404, new Meaning("not_found", "There is nothing at this path.")),
             Map.entry(405, new Meaning("method_not_allowed", "This path does not take this method.")),
-            Map.entry(406, new Meaning("not_acceptable", "The answer cannot have the media type asked for.")),
+            Map.entry(406, new Meaning("not_acceptable", "The response is not available in the requested media type.")),
             Map.entry(413, new Meaning("too_large", "The request is too large.")),
             Map.entry(415, new Meaning("unsupported_media_type", "The body must be application/json.")));
 
     private static final Meaning UNEXPECTED = new Meaning("internal_error", "Something went wrong on our side.");
-    private static final Meaning REFUSED = new Meaning("request_refused", "The request cannot be answered.");
+    private static final Meaning REFUSED = new Meaning("request_refused", "The request was refused.");
 
     private static boolean isConversion(Throwable cause) {
         return cause instanceof IllegalArgumentException || cause instanceof DateTimeException;
@@ -42,7 +39,7 @@ public class ProblemMembers implements ProblemPostProcessor {
         if (problem.getParameters().containsKey(Problem.CODE)) {
             return problem;
         }
-        // Jakarta REST has a parameter that cannot be read mean that the resource is not there.
+        // Jakarta REST reports a parameter that cannot be read as a missing resource.
         if (context.cause instanceof NotFoundException && isConversion(context.cause.getCause())) {
             return HttpProblem.builder(Problem.of(Problem.UNPROCESSABLE_CONTENT, "invalid_parameter",
                     "A parameter of the request has the wrong type.")).withInstance(problem.getInstance()).build();

@@ -14,9 +14,9 @@ import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.quarkus.smallrye.openapi.OpenApiFilter;
 
 /**
- * Describes in the OpenAPI document what every operation can be answered with, so that no resource repeats it, and gives
- * every error the shape that errors here have instead of the problem library's. An API with errors of another shape has a
- * filter of its own, with a lower priority.
+ * Adds to the OpenAPI document the responses that every operation can have, so that no resource repeats them. It also replaces
+ * the error schemas of the problem library with the schema of {@link Problem}. An API with other error documents has a filter
+ * of its own with a lower priority.
  */
 @OpenApiFilter(OpenApiFilter.RunStage.BUILD)
 public class ProblemResponses implements OASFilter {
@@ -42,7 +42,7 @@ public class ProblemResponses implements OASFilter {
         operation.getResponses().getAPIResponses().entrySet().stream()
                 .filter(response -> response.getKey().charAt(0) >= '4')
                 .forEach(response -> response.getValue().setContent(PROBLEM));
-        // Quarkus adds it to whatever asks for a token; where it is real, the operation says when.
+        // Quarkus adds 403 to every operation that needs a token. Operations that can respond with it describe it themselves.
         APIResponse forbidden = operation.getResponses().getAPIResponse("403");
         if (forbidden != null && "Not Allowed".equals(forbidden.getDescription())) {
             operation.getResponses().removeAPIResponse("403");

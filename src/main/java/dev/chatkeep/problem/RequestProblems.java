@@ -20,10 +20,10 @@ import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 import dev.chatkeep.problem.Problem.FieldError;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 
-/** What is wrong with a request: 400 where something is missing, 422 where something is there and wrong. */
+/** Problems of requests: 400 if something is missing, 422 if something is wrong. */
 public final class RequestProblems {
 
-    /** Jackson has no type of its own for a second value after the first. */
+    /** Jackson has no exception type for a second value after the first. */
     private static final String TRAILING_TOKENS = "Trailing token";
 
     private RequestProblems() {
@@ -41,9 +41,9 @@ public final class RequestProblems {
     }
 
     /**
-     * What was read by hand, checked as the parameters of resources are.
+     * Validates a value that was read by hand, as the framework validates the parameters of resources.
      *
-     * @param value null where there was no body
+     * @param value null if there was no body
      */
     public static <T> T requireValid(Validator validator, T value) {
         if (value == null) {
@@ -56,7 +56,7 @@ public final class RequestProblems {
         return value;
     }
 
-    /** A value of another JSON type than the field has; two values where one belongs are no JSON document. */
+    /** For a value of the wrong JSON type. A second value after the first makes the document malformed. */
     public static HttpProblem of(MismatchedInputException e) {
         if (e.getPath().isEmpty() && e.getOriginalMessage().startsWith(TRAILING_TOKENS)) {
             return malformed();
@@ -65,24 +65,24 @@ public final class RequestProblems {
         return Problem.ofFields(UnprocessableContent.STATUS, "invalid_field", sentence(List.of(error)), List.of(error));
     }
 
-    /** A field whose value is wrong for a reason that no constraint tells. */
+    /** For a field whose value is wrong for a reason that no constraint expresses. */
     public static HttpProblem ofField(String field, String message) {
         List<FieldError> errors = List.of(new FieldError(field, message));
         return Problem.ofFields(UnprocessableContent.STATUS, "invalid_field", sentence(errors), errors);
     }
 
-    /** Where the body is no JSON. */
+    /** For a body that is not JSON. */
     public static HttpProblem malformed() {
         return Problem.of(Status.BAD_REQUEST, "invalid_request", "The request is malformed.");
     }
 
-    /** Where there is no body at all. */
+    /** For a request without a body. */
     public static HttpProblem ofMissingBody() {
         List<FieldError> errors = List.of(new FieldError("body", "is missing"));
         return Problem.ofFields(Status.BAD_REQUEST, "missing_field", sentence(errors), errors);
     }
 
-    /** Which field holds a value of another JSON type than it has, or one that it cannot hold, or is none. */
+    /** The field that has the wrong JSON type, has a value out of range, or is unknown. */
     public static FieldError field(JsonMappingException e) {
         return new FieldError(path(e), e instanceof UnrecognizedPropertyException ? "is not known" : "has the wrong type");
     }
@@ -96,7 +96,7 @@ public final class RequestProblems {
                 .collect(Collectors.joining("; ", "", "."));
     }
 
-    /** The path of the field in the request; the names of the method and of its body parameter are not part of it. */
+    /** The path of the field in the request, without the names of the method and of its body parameter. */
     public static String field(Path path) {
         List<Path.Node> nodes = StreamSupport.stream(path.spliterator(), false).toList();
         boolean method = !nodes.isEmpty() && nodes.get(0).getKind() == ElementKind.METHOD;

@@ -24,23 +24,23 @@ import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.handler.BodyHandler;
 
 /**
- * Answers what fails before a resource is found with a document too, and bodies over the limit before tokens. Quarkus
- * refuses those without a document and hangs up at once, which most clients report as a broken connection; here what they
- * send is read and thrown away, up to a point.
+ * Sends a problem document for failures before a resource is found, and refuses bodies over the limit before it checks tokens.
+ * Quarkus would refuse such bodies without a document and close the connection at once, which most clients report as a broken
+ * connection. Here the body is read and discarded, up to a limit.
  */
 @ApplicationScoped
 public class RouterProblems {
 
     private static final int READ_AT_MOST_TIMES_THE_LIMIT = 4;
 
-    /** Right after the filter for other origins, whose headers let a front end there read the refusal. */
+    /** Right after the CORS filter, whose headers let a front end of another origin read the refusal. */
     private static final int AFTER_CORS = 1 - SecurityHandlerPriorities.CORS;
 
     private static final Set<HttpMethod> BODILESS = Set.of(HttpMethod.GET, HttpMethod.HEAD, HttpMethod.OPTIONS);
 
     private final long limitBytes;
     private final Map<Integer, HttpProblem> problems;
-    private final BodyHandler bodiesOfUnknownLength;
+    private final BodyHandler bodyOfUnknownLength;
     private final ObjectMapper json;
 
     public RouterProblems(@ConfigProperty(name = "quarkus.http.limits.max-body-size") MemorySize limit, ObjectMapper json) {
@@ -49,24 +49,25 @@ public class RouterProblems {
                 400, Problem.of(Status.BAD_REQUEST, "invalid_request", "The request is malformed."),
                 413, Problem.of(Status.REQUEST_ENTITY_TOO_LARGE, "too_large",
                         "The request has more than " + limitBytes + " bytes."));
-        this.bodiesOfUnknownLength = BodyHandler.create(false).setBodyLimit(limitBytes);
+        this.bodyOfUnknownLength = BodyHandler.create(false).setBodyLimit(limitBytes);
         this.json = json;
     }
 
     void register(@Observes Router router) {
-        router.route().order(AFTER_CORS).handler(this::limit).failureHandler(this::answer);
+        router.route().order(AFTER_CORS).handler(this::limit).failureHandler(this::respond);
     }
 
     private void limit(RoutingContext exchange) {
         HttpServerRequest request = exchange.request();
         if (!request.headers().contains(HttpHeaders.CONTENT_LENGTH) && mayHaveBody(request)) {
-            bodiesOfUnknownLength.handle(exchange);
+            bodyOfUnknownLength.handle(exchange);
             return;
         }
-        long announced = announced(request);
-        if (announced <= limitBytes) {
+        long contentLength = contentLength(request);
+        if (contentLength <= limitBytes) {
             exchange.next();
-        } else if (request.headers().contains(HttpHeaders.EXPECT) || announced > limitBytes * READ_AT_MOST_TIMES_THE_LIMIT) {
+        } else if (request.headers().contains(HttpHeaders.EXPECT)
+                || contentLength > limitBytes * READ_AT_MOST_TIMES_THE_LIMIT) {
             request.response().putHeader(HttpHeaders.CONNECTION, HttpHeaders.CLOSE);
             exchange.fail(Status.REQUEST_ENTITY_TOO_LARGE.getStatusCode());
         } else {
@@ -75,18 +76,18 @@ public class RouterProblems {
         }
     }
 
-    /** HTTP/2 needs neither header for a body; over HTTP/1.1 one without a length is chunked. */
+    /** In HTTP/2 a body needs neither header. In HTTP/1.1 a body without a length is chunked. */
     private static boolean mayHaveBody(HttpServerRequest request) {
         return request.version() == HttpVersion.HTTP_2 ? !BODILESS.contains(request.method())
                 : request.headers().contains(HttpHeaders.TRANSFER_ENCODING);
     }
 
-    private static long announced(HttpServerRequest request) {
+    private static long contentLength(HttpServerRequest request) {
         String length = request.getHeader(HttpHeaders.CONTENT_LENGTH);
         return length == null ? 0 : Long.parseLong(length);
     }
 
-    private void answer(RoutingContext exchange) {
+    private void respond(RoutingContext exchange) {
         HttpProblem problem = problems.get(exchange.statusCode());
         if (problem == null || exchange.response().ended()) {
             exchange.next();

@@ -3,7 +3,7 @@ package dev.chatkeep.problem;
 import jakarta.ws.rs.core.Response.Status.Family;
 import jakarta.ws.rs.core.Response.StatusType;
 
-/** 422, RFC 9110 section 15.5.21, which Jakarta REST does not name. */
+/** 422, RFC 9110 section 15.5.21. Jakarta REST has no constant for it. */
 enum UnprocessableContent implements StatusType {
 
     STATUS;

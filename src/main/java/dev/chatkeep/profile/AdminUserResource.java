@@ -30,8 +30,8 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
 import dev.chatkeep.database.Database;
 import dev.chatkeep.security.Administrators;
-import dev.chatkeep.usage.UsageAnswers;
 import dev.chatkeep.usage.UsageQueries;
+import dev.chatkeep.usage.UsageResponses;
 import dev.chatkeep.wire.Cursor;
 import dev.chatkeep.wire.DayRange;
 import dev.chatkeep.wire.Page;
@@ -46,17 +46,17 @@ import io.smallrye.mutiny.Uni;
 @RolesAllowed(Administrators.ROLE)
 @Produces(MediaType.APPLICATION_JSON)
 @Tag(name = "Administration", description = "For the service's own tokens and for users whom the issuer names administrators"
-        + " (`app_metadata.role = \"admin\"`). Every change is logged with who made it.")
+        + " (`app_metadata.role = \"admin\"`). Every change is logged with the administrator who made it.")
 public class AdminUserResource {
 
     private static final int USERS = 50;
     private static final int MAX_USERS = 1_000;
 
-    private static final String LIST = "select " + AdminAnswers.User.COLUMNS
+    private static final String LIST = "select " + AdminUserResponses.User.COLUMNS
             + " from chatkeep.admin_users($1, $2, $3, $4, $5) u";
     private static final String ONE = "select " + UsageQueries.SUMMARY_COLUMNS + ", a.profile::text"
             + " from chatkeep.admin_user($1) as a (profile), chatkeep.usage_summary($1) u order by u.days";
-    private static final String CHANGE = "select " + AdminAnswers.User.COLUMNS + ", c.old_tier, c.old_credits"
+    private static final String CHANGE = "select " + AdminUserResponses.User.COLUMNS + ", c.old_tier, c.old_credits"
             + " from chatkeep.admin_change_user($1, $2, $3) c cross join lateral (select (c.account).*) u";
 
     @Schema(name = "UserChange")
@@ -77,33 +77,33 @@ public class AdminUserResource {
     }
 
     @GET
-    @Operation(summary = "List users", description = "By e-mail address, in pages.")
+    @Operation(summary = "List users", description = "Sorted by e-mail address, in pages.")
     @APIResponse(responseCode = "200", description = "A page of users")
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
-    public Uni<AdminAnswers.Users> list(
+    public Uni<AdminUserResponses.Users> list(
             @Parameter(description = "A part of the address, in upper or lower case") @RestQuery @Text(max = 255) String email,
             @RestQuery @Tier String tier,
-            @Parameter(description = "Users a page, " + USERS
+            @Parameter(description = "Users per page, " + USERS
                     + " by default") @RestQuery @Min(1) @Max(MAX_USERS) Integer limit,
-            @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
+            @Parameter(description = "`next_cursor` of the previous page") @RestQuery String cursor) {
         Cursor after = cursor == null ? null : Cursor.parse(cursor, 2, json);
         int size = limit == null ? USERS : limit;
         return database.asAdministrator().read()
                 .run(LIST, email, tier, size + 1, after == null ? null : after.text(0), after == null ? null : after.uuid(1))
-                .map(rows -> Page.of(rows, size, AdminAnswers.User::of, last -> Cursor.of(last.email(), last.id()),
-                        AdminAnswers.Users::new));
+                .map(rows -> Page.of(rows, size, AdminUserResponses.User::of, last -> Cursor.of(last.email(), last.id()),
+                        AdminUserResponses.Users::new));
     }
 
     @GET
     @Path("/{id}")
     @Operation(summary = "Read one user's profile and usage")
     @APIResponse(responseCode = "200", description = "The user")
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
-    public Uni<AdminAnswers.UserWithUsage> get(@RestPath UUID id) {
+    public Uni<AdminUserResponses.UserWithUsage> get(@RestPath UUID id) {
         return database.asAdministrator().read().run(ONE, id)
-                .map(rows -> new AdminAnswers.UserWithUsage(rows.iterator().next().getString(UsageQueries.SUMMARY_SIZE),
+                .map(rows -> new AdminUserResponses.UserWithUsage(rows.iterator().next().getString(UsageQueries.SUMMARY_SIZE),
                         UsageQueries.summary(rows)));
     }
 
@@ -111,10 +111,10 @@ public class AdminUserResource {
     @Path("/{id}/usage")
     @Operation(summary = "Read one user's usage of each day", description = "As `GET /api/usage/daily`.")
     @APIResponse(responseCode = "200", description = "The days")
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<UsageAnswers.Days> usage(@RestPath UUID id, @Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+    public Uni<UsageResponses.Days> usage(@RestPath UUID id, @Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
         return UsageQueries.daily(database.asAdministrator().read(), id, DayRange.of(from, to));
     }
@@ -127,14 +127,15 @@ public class AdminUserResource {
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = UserChange.class)))
     @APIResponse(responseCode = "200", description = "The user as it is now, and what it was")
     @APIResponse(responseCode = "400", description = "The body is missing or malformed")
-    @APIResponse(responseCode = "403", description = "The caller is no administrator")
+    @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
     @APIResponse(responseCode = "422", description = "A field is not valid or not known")
-    public Uni<AdminAnswers.UserChanged> change(@RestPath UUID id, byte[] body) {
+    public Uni<AdminUserResponses.UserChanged> change(@RestPath UUID id, byte[] body) {
         StrictJson.Change<UserChange> change = strictJson.read(body, UserChange.class);
         change.refuseNull("subscription_tier", "credits");
         return database.asAdministrator().write().one(
-                row -> new AdminAnswers.UserChanged(true, AdminAnswers.User.of(row), row.getString(9), row.getInteger(10)),
+                row -> new AdminUserResponses.UserChanged(true, AdminUserResponses.User.of(row), row.getString(9),
+                        row.getInteger(10)),
                 CHANGE, id, change.value().subscriptionTier(), change.value().credits());
     }
 }

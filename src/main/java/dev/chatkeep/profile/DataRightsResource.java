@@ -83,7 +83,7 @@ public class DataRightsResource {
     @Operation(summary = "Erase the account", description = "Deletes the profile and everything else about the caller, for"
             + " good. Tokens that were issued before are refused from then on (401 `account_erased`); who signs in again"
             + " starts afresh.")
-    @APIResponse(responseCode = "200", description = "What was deleted", content = @Content(schema = @Schema(implementation = ProfileAnswers.Erased.class)))
+    @APIResponse(responseCode = "200", description = "What was deleted", content = @Content(schema = @Schema(implementation = ProfileResponses.Erased.class)))
     @APIResponse(responseCode = "400", description = "The confirmation is missing")
     @APIResponse(responseCode = "422", description = "The confirmation is not the right word")
     public Uni<Buffer> erase(@NotNull @Valid Erasure erasure) {

@@ -16,7 +16,7 @@ import org.hibernate.type.SqlTypes;
 
 import io.quarkus.hibernate.reactive.panache.PanacheEntityBase;
 
-/** A user. Profiles follow auth.users and change through functions of the schema, never from here. */
+/** A user. Profiles are created from auth.users and changed by functions of the schema only. */
 @Entity
 @Immutable
 @Table(name = "profiles", schema = "public")

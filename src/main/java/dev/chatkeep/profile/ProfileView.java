@@ -8,7 +8,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
-/** Who the caller is. */
+/** The profile of the caller. */
 @JsonNaming(SnakeCaseStrategy.class)
 @Schema(name = "Profile")
 record ProfileView(

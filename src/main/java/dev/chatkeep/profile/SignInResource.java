@@ -15,7 +15,7 @@ import io.quarkus.hibernate.reactive.panache.Panache;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
 
-/** Signing in with a token of any issuer. */
+/** Signs in users with a token of any issuer. */
 @Path("/api/auth/session")
 @Authenticated
 @Produces(MediaType.APPLICATION_JSON)
@@ -34,7 +34,7 @@ public class SignInResource {
             + " `user_metadata.full_name` and `user_metadata.avatar_url`. With Supabase Auth there is no need to call it; with"
             + " any other issuer a user who never called it is created by their first write.")
     @APIResponse(responseCode = "200", description = "The caller's profile")
-    @APIResponse(responseCode = "403", description = "The issuer does not know the user any more")
+    @APIResponse(responseCode = "403", description = "The issuer no longer knows the user")
     public Uni<ProfileView> signIn() {
         return database.asCaller().writeEntities(userId -> Panache.getSession()
                 .chain(session -> session.createNativeQuery("select chatkeep.sign_in()", Object.class).getSingleResult())

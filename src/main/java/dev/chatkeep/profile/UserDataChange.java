@@ -18,7 +18,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.chatkeep.wire.Text;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 
-/** Sections of preferences to be merged into the stored ones. */
+/** Sections of preferences that are merged into the stored ones. */
 @Schema(name = "UserDataChange")
 @RegisterForReflection // read by StrictJson
 record UserDataChange(

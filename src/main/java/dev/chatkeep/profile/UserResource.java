@@ -61,9 +61,9 @@ public class UserResource {
     @Path("/data")
     @Operation(summary = "Read what a front end starts with", description = "Today's usage, the totals of all time, the"
             + " profile, the preferences and the models that the tier opens.")
-    @APIResponse(responseCode = "200", description = "The caller's data", content = @Content(schema = @Schema(implementation = ProfileAnswers.Data.class)))
+    @APIResponse(responseCode = "200", description = "The caller's data", content = @Content(schema = @Schema(implementation = ProfileResponses.Data.class)))
     public Uni<Buffer> data() {
-        // A user who has never written anything is made now.
+        // Creates a user who has never written anything.
         Uni<Buffer> first = database.asCaller().write().document(CHANGE, NO_CHANGE);
         return database.asCaller().read().document(DATA).onItem().ifNull().switchTo(first);
     }
@@ -74,9 +74,9 @@ public class UserResource {
     @Cancellable(false)
     @Operation(summary = "Change preferences", description = "Each section is merged into what is stored: objects key by key,"
             + " anything else replaces. Devices that change other keys at the same time keep each other's changes. A section"
-            + " has at most 16 KiB. What is not known here is refused.")
+            + " has at most 16 KiB. Unknown fields are refused.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = UserDataChange.class)))
-    @APIResponse(responseCode = "200", description = "The caller's data as they are now", content = @Content(schema = @Schema(implementation = ProfileAnswers.Data.class)))
+    @APIResponse(responseCode = "200", description = "The caller's data as they are now", content = @Content(schema = @Schema(implementation = ProfileResponses.Data.class)))
     @APIResponse(responseCode = "400", description = "The body is missing or malformed")
     @APIResponse(responseCode = "422", description = "A field is not valid or not known")
     public Uni<Buffer> change(byte[] body) {
@@ -106,10 +106,10 @@ public class UserResource {
     @POST
     @Path("/sync")
     @Cancellable(false)
-    @Operation(summary = "Refresh the profile", description = "Brings e-mail address, name and picture to what the"
-            + " authentication service has stored of the user.")
-    @APIResponse(responseCode = "200", description = "What changed", content = @Content(schema = @Schema(implementation = ProfileAnswers.Synced.class)))
-    @APIResponse(responseCode = "403", description = "The issuer does not know the user any more")
+    @Operation(summary = "Refresh the profile", description = "Updates e-mail address, name and picture to what the"
+            + " authentication service has stored for the user.")
+    @APIResponse(responseCode = "200", description = "What changed", content = @Content(schema = @Schema(implementation = ProfileResponses.Synced.class)))
+    @APIResponse(responseCode = "403", description = "The issuer no longer knows the user")
     public Uni<Buffer> sync() {
         return database.asCaller().write().document(SYNC);
     }
@@ -119,10 +119,10 @@ public class UserResource {
     @Operation(summary = "List the caller's activity", description = "Newest first, in pages.")
     @APIResponse(responseCode = "200", description = "A page of the log")
     @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
-    public Uni<ProfileAnswers.Activities> activity(
-            @Parameter(description = "Entries a page, " + ACTIVITIES
+    public Uni<ProfileResponses.Activities> activity(
+            @Parameter(description = "Entries per page, " + ACTIVITIES
                     + " by default") @RestQuery @Min(1) @Max(MAX_ACTIVITIES) Integer limit,
-            @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
-        return ActivityPage.read(database.asCaller().read(), limit == null ? ACTIVITIES : limit, cursor, json);
+            @Parameter(description = "`next_cursor` of the previous page") @RestQuery String cursor) {
+        return ActivityQueries.read(database.asCaller().read(), limit == null ? ACTIVITIES : limit, cursor, json);
     }
 }

@@ -7,8 +7,8 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.parsetools.RecordParser;
 
 /**
- * Cuts the body of an answer into the data of its server-sent events, however the bytes arrive (WHATWG HTML, section 9.2;
- * lines end with LF or CRLF). A body that is a JSON document instead comes out as one piece.
+ * Splits a response body into the data of its server-sent events, at whatever boundaries the bytes arrive (WHATWG HTML, section
+ * 9.2; lines end with LF or CRLF). A body that is a JSON document is passed on as a whole.
  */
 final class EventStream {
 
@@ -31,7 +31,7 @@ final class EventStream {
             document = isDocument(bytes);
         }
         if (document == null) {
-            return; // white space says nothing yet
+            return; // only white space so far
         }
         if (document) {
             whole = (whole == null ? Buffer.buffer() : whole).appendBuffer(bytes);
@@ -40,7 +40,7 @@ final class EventStream {
         }
     }
 
-    /** Hands out what is left: a document, or an event whose last empty line is missing. */
+    /** Passes on what is left: a document, or an event whose final empty line is missing. */
     void end() {
         if (whole != null) {
             receiver.accept(whole.toString(StandardCharsets.UTF_8));
@@ -49,7 +49,7 @@ final class EventStream {
         }
     }
 
-    /** Neither a field nor a comment begins with a brace. */
+    /** Whether the body is a JSON document, or null if that is not known yet. No field and no comment starts with a brace. */
     private static Boolean isDocument(Buffer bytes) {
         for (int i = 0; i < bytes.length(); i++) {
             byte b = bytes.getByte(i);

@@ -5,7 +5,7 @@ import java.util.Locale;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 
-/** Hands on what a call tells, and keeps the figures of it: how long the first byte took, and why calls failed. */
+/** Forwards the events of a call and records metrics: the time to the first byte, and failures by kind. */
 final class MeasuredListener implements ProviderListener {
 
     private final ProviderListener listener;

@@ -25,14 +25,14 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.RequestOptions;
 
 /**
- * The provider of models. Its key stays in here.
+ * Calls the model provider. The API key does not leave this class's package.
  * <p>
- * It is called with the client below Quarkus' REST client, which is made for whole answers: of streams it reads each event
- * from its beginning again with every piece that comes, has no way to slow the provider down, gives up the connection after
- * each answer, and does not notice one that breaks while it hands the answer on.
+ * It uses the Vert.x HTTP client instead of Quarkus' REST client, which is made for whole responses. For every chunk of a
+ * stream the REST client parses the current event from its beginning again. It cannot slow the provider down, closes the
+ * connection after each response, and does not notice a connection that breaks while it passes on the response.
  */
 @ApplicationScoped
-@Startup // outside of the HTTP server, or else its end would be that of all connections made here
+@Startup // Created outside of the HTTP server: otherwise the connections would be closed together with the server.
 public class ModelProvider {
 
     private static final TypeLiteral<Uni<Void>> NOTHING = new TypeLiteral<>() {
@@ -43,10 +43,10 @@ public class ModelProvider {
     private final HttpClient http;
     private final MeterRegistry metrics;
     private final RequestOptions request;
-    /** Holds a place until the call is over. */
-    private final Guard places;
-    /** Around each attempt to get a first byte. */
-    private final Guard attempts;
+    /** Limits the calls at one time. A call holds its place until it has finished. */
+    private final Guard bulkhead;
+    /** Retries and circuit breaker around the attempts to get a first byte. */
+    private final Guard retries;
 
     public ModelProvider(ProviderConfig config, Vertx vertx, TlsConfigurationRegistry tls, MeterRegistry metrics) {
         this.config = config;
@@ -61,13 +61,13 @@ public class ModelProvider {
                 .putHeader(HttpHeaders.CONTENT_TYPE, MediaType.APPLICATION_JSON)
                 .putHeader(HttpHeaders.ACCEPT, MediaType.SERVER_SENT_EVENTS + ", " + MediaType.APPLICATION_JSON);
         config.apiKey().ifPresent(key -> request.putHeader(HttpHeaders.AUTHORIZATION, "Bearer " + key));
-        this.places = Guard.create().withDescription("calls of the provider")
-                // Who finds no place is told so; a queue of none is not to be had.
+        this.bulkhead = Guard.create().withDescription("calls of the provider")
+                // Calls beyond the limit are refused; the bulkhead requires a queue of at least 1.
                 .withBulkhead().limit(config.maxConcurrentCalls()).queueSize(1).done()
                 .build();
-        this.attempts = Guard.create().withDescription("attempts to call the provider")
+        this.retries = Guard.create().withDescription("attempts to call the provider")
                 .withRetry().maxRetries(config.retries()).maxDuration(0, ChronoUnit.MILLIS).jitter(0, ChronoUnit.MILLIS)
-                .whenException(this::isWorthARetry)
+                .whenException(this::isRetryable)
                 .delay(config.retryDelay().toMillis(), ChronoUnit.MILLIS)
                 .withCustomBackoff().strategy(Backoff::new).done()
                 .done()
@@ -79,28 +79,31 @@ public class ModelProvider {
     }
 
     /**
-     * Calls the provider at once.
+     * Starts a call at once.
      *
      * @param body a request of OpenAI's chat completions
-     * @param listener hears of it on the current Vert.x context
+     * @param listener gets the events of the call on the current Vert.x context
      */
     public ProviderCall call(byte[] body, ProviderListener listener) {
         Context context = Vertx.currentContext();
-        Buffer sent = Buffer.buffer(body);
+        Buffer content = Buffer.buffer(body);
         ProviderCall call = new ProviderCall(context, config, new MeasuredListener(listener, metrics),
-                () -> http.request(request), sent);
-        places.get(() -> attempts.get(call::attempt, NOTHING).chain(call::whenOver), NOTHING)
+                () -> http.request(request), content);
+        bulkhead.get(() -> retries.get(call::attempt, NOTHING).chain(call::whenFinished), NOTHING)
                 .subscribe().with(done -> {
                 }, failure -> context.runOnContext(now -> call.fail(ProviderFailure.of(failure))));
         return call;
     }
 
-    private boolean isWorthARetry(Throwable failure) {
-        return failure instanceof ProviderFailure e && e.mayPass()
+    private boolean isRetryable(Throwable failure) {
+        return failure instanceof ProviderFailure e && e.isTransient()
                 && e.retryAfter().orElse(Duration.ZERO).compareTo(config.longestRetryDelay()) <= 0;
     }
 
-    /** Doubles from retry to retry and adds up to half of it at random; what the provider asks for takes its place. */
+    /**
+     * Doubles the delay with each retry and adds up to half of it at random. A longer delay that the provider asks for replaces
+     * it.
+     */
     private final class Backoff implements CustomBackoffStrategy {
 
         private long millis;
@@ -114,8 +117,8 @@ public class ModelProvider {
         public long nextDelayInMillis(Throwable failure) {
             long delay = Math.min(millis, config.longestRetryDelay().toMillis());
             millis = delay * 2;
-            long asked = failure instanceof ProviderFailure e ? e.retryAfter().map(Duration::toMillis).orElse(0L) : 0;
-            return Math.max(asked, delay) + ThreadLocalRandom.current().nextLong(delay / 2 + 1);
+            long requested = failure instanceof ProviderFailure e ? e.retryAfter().map(Duration::toMillis).orElse(0L) : 0;
+            return Math.max(requested, delay) + ThreadLocalRandom.current().nextLong(delay / 2 + 1);
         }
     }
 }

@@ -15,13 +15,16 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientRequest;
 import io.vertx.core.http.HttpClientResponse;
 
-/** A call from its first attempt to its end. Everything about it happens on one Vert.x context. */
+/** A call of the provider, from its first attempt to its end. All its callbacks run on one Vert.x context. */
 public final class ProviderCall {
 
-    /** What is read of an error; the rest is not worth waiting for. */
+    /** How much of an error body is read; the rest is not worth waiting for. */
     private static final int MAX_ERROR_BYTES = 64 << 10;
-    /** A provider that has said that this is all gets so long to end its answer, so that the connection can be used again. */
-    private static final long TO_END_MILLIS = 1_000;
+    /**
+     * How long the provider may take to end a response that the listener no longer needs. A response that ends leaves the
+     * connection reusable.
+     */
+    private static final long DRAIN_MILLIS = 1_000;
 
     private final Context context;
     private final Vertx vertx;
@@ -33,13 +36,13 @@ public final class ProviderCall {
     private final long started = System.nanoTime();
 
     private UniEmitter<? super Void> attempt;
-    private UniEmitter<? super Void> place;
+    private UniEmitter<? super Void> permit;
     private HttpClientRequest request;
     private HttpClientResponse response;
     private boolean opened;
-    private boolean over;
-    /** Nothing more is said to the listener. */
-    private boolean silent;
+    private boolean finished;
+    /** The listener gets no more events. */
+    private boolean detached;
     private boolean paused;
     private long lastByte;
     private long timer = -1;
@@ -53,101 +56,104 @@ public final class ProviderCall {
         this.connect = connect;
         this.body = body;
         this.events = new EventStream(data -> {
-            if (!silent) {
+            if (!detached) {
                 listener.received(data);
             }
         });
     }
 
-    /** One attempt: an item at its first byte, a failure before. */
+    /** Makes one attempt. It yields an item at the first byte and a failure before that. */
     Uni<Void> attempt() {
         return Uni.createFrom().<Void> emitter(emitter -> context.runOnContext(now -> send(emitter)))
                 .ifNoItem().after(config.firstByteTimeout()).failWith(TimeoutException::new)
-                .onFailure().transform(this::failure)
-                .onFailure().invoke(() -> context.runOnContext(now -> hangUp()));
+                .onFailure().transform(this::toFailure)
+                .onFailure().invoke(() -> context.runOnContext(now -> reset()));
     }
 
-    private ProviderFailure failure(Throwable cause) {
+    private ProviderFailure toFailure(Throwable cause) {
         ProviderFailure failure = ProviderFailure.of(cause);
-        return config.apiKey().map(failure::without).orElse(failure);
+        return config.apiKey().map(failure::redact).orElse(failure);
     }
 
     private void send(UniEmitter<? super Void> emitter) {
-        if (over) {
+        if (finished) {
             emitter.fail(ProviderFailure.of(ProviderFailure.Kind.BROKEN_OFF));
             return;
         }
         attempt = emitter;
         connect.get().onComplete(connected -> {
-            if (over || emitter != attempt) {
+            if (finished || emitter != attempt) {
                 if (connected.succeeded()) {
-                    // Nobody waits for it any more, whatever becomes of it.
+                    // The attempt is over, so the outcome of this connection does not matter.
                     connected.result().exceptionHandler(failure -> {
                     }).reset();
                 }
             } else if (connected.failed()) {
-                lose(emitter, connected.cause());
+                attemptFailed(emitter, connected.cause());
             } else {
                 request = connected.result();
-                request.exceptionHandler(failure -> lose(emitter, failure));
-                request.send(body).onFailure(failure -> lose(emitter, failure)).onSuccess(answer -> answered(emitter, answer));
+                request.exceptionHandler(failure -> attemptFailed(emitter, failure));
+                request.send(body).onFailure(failure -> attemptFailed(emitter, failure))
+                        .onSuccess(received -> onResponse(emitter, received));
             }
         });
     }
 
-    /** The handlers have to be there before this returns, or else what happens next is heard by nobody. */
-    private void answered(UniEmitter<? super Void> emitter, HttpClientResponse answer) {
-        answer.exceptionHandler(failure -> lose(emitter, failure));
-        if (answer.statusCode() / 100 == 2) {
-            response = answer;
-            answer.handler(bytes -> receive(emitter, bytes));
-            answer.endHandler(end -> end(emitter));
+    /** Sets all handlers before it returns. Events that arrive without a handler are lost. */
+    private void onResponse(UniEmitter<? super Void> emitter, HttpClientResponse received) {
+        received.exceptionHandler(failure -> attemptFailed(emitter, failure));
+        if (received.statusCode() / 100 == 2) {
+            response = received;
+            received.handler(bytes -> onBytes(emitter, bytes));
+            received.endHandler(end -> onEnd(emitter));
             return;
         }
         Buffer error = Buffer.buffer();
-        answer.handler(bytes -> {
+        received.handler(bytes -> {
             if (error.length() < MAX_ERROR_BYTES) {
                 error.appendBuffer(bytes);
             }
         });
-        answer.endHandler(end -> lose(emitter, ProviderFailure.of(answer.statusCode(),
-                answer.getHeader(HttpHeaders.RETRY_AFTER), error.toString())));
+        received.endHandler(end -> attemptFailed(emitter, ProviderFailure.of(received.statusCode(),
+                received.getHeader(HttpHeaders.RETRY_AFTER), error.toString())));
     }
 
-    /** An item when the call is over, so that its place is free again. */
-    Uni<Void> whenOver() {
+    /** Yields an item when the call has finished, which frees its place in the bulkhead. */
+    Uni<Void> whenFinished() {
         return Uni.createFrom().emitter(emitter -> context.runOnContext(now -> {
-            place = emitter;
-            if (over) {
+            permit = emitter;
+            if (finished) {
                 emitter.complete(null);
             }
         }));
     }
 
-    /** Hangs up; the listener hears nothing any more. */
+    /** Resets the connection. The listener gets no more events. */
     public void cancel() {
         context.runOnContext(now -> {
-            silent = true;
+            detached = true;
             close();
         });
     }
 
-    /** The listener has heard all it wants to; the connection may be used again if the provider ends the answer soon. */
+    /**
+     * Ends the call when the listener needs no more events. The connection is reused if the provider ends the response soon.
+     */
     public void finish() {
-        silent = true;
-        vertx.setTimer(TO_END_MILLIS, id -> close());
+        detached = true;
+        vertx.setTimer(DRAIN_MILLIS, id -> close());
     }
 
-    /** Has the provider wait with the rest of the answer, as far as it does not stand in buffers yet. */
+    /** Stops reading the response, so that the provider has to wait. Data that is already in buffers still arrives. */
     public void pause() {
-        if (!over && response != null) {
+        if (!finished && response != null) {
             paused = true;
             response.pause();
         }
     }
 
     public void resume() {
-        if (!over && response != null && paused) {
+        if (!finished && response != null && paused) {
             paused = false;
             lastByte = System.nanoTime();
             response.resume();
@@ -155,30 +161,30 @@ public final class ProviderCall {
     }
 
     void fail(ProviderFailure failure) {
-        boolean news = !silent;
-        silent = true;
+        boolean notify = !detached;
+        detached = true;
         close();
-        if (news) {
+        if (notify) {
             listener.failed(failure);
         }
     }
 
-    private void receive(UniEmitter<? super Void> emitter, Buffer bytes) {
-        if (over || emitter != attempt) {
+    private void onBytes(UniEmitter<? super Void> emitter, Buffer bytes) {
+        if (finished || emitter != attempt) {
             return;
         }
         lastByte = System.nanoTime();
         if (!opened) {
             opened = true;
-            watch();
+            checkTimeouts();
             emitter.complete(null);
             listener.opened();
         }
         events.accept(bytes);
     }
 
-    private void lose(UniEmitter<? super Void> emitter, Throwable failure) {
-        if (over || emitter != attempt) {
+    private void attemptFailed(UniEmitter<? super Void> emitter, Throwable failure) {
+        if (finished || emitter != attempt) {
             return;
         }
         if (opened) {
@@ -188,8 +194,8 @@ public final class ProviderCall {
         }
     }
 
-    private void end(UniEmitter<? super Void> emitter) {
-        if (over || emitter != attempt) {
+    private void onEnd(UniEmitter<? super Void> emitter) {
+        if (finished || emitter != attempt) {
             return;
         }
         if (!opened) {
@@ -198,20 +204,20 @@ public final class ProviderCall {
         }
         request = null;
         events.end();
-        boolean news = !silent;
-        silent = true;
+        boolean notify = !detached;
+        detached = true;
         close();
-        if (news) {
+        if (notify) {
             listener.ended();
         }
     }
 
-    private void watch() {
+    private void checkTimeouts() {
         long now = System.nanoTime();
         long left = Math.min(config.idleTimeout().toNanos() - (paused ? 0 : now - lastByte),
                 config.callTimeout().toNanos() - (now - started));
         timer = vertx.setTimer(Math.max(1, Duration.ofNanos(left).toMillis() + 1), id -> {
-            if (over) {
+            if (finished) {
                 return;
             }
             long then = System.nanoTime();
@@ -219,27 +225,27 @@ public final class ProviderCall {
                     || then - started >= config.callTimeout().toNanos()) {
                 fail(ProviderFailure.of(ProviderFailure.Kind.TIMED_OUT));
             } else {
-                watch();
+                checkTimeouts();
             }
         });
     }
 
     private void close() {
-        if (over) {
+        if (finished) {
             return;
         }
-        over = true;
+        finished = true;
         vertx.cancelTimer(timer);
-        hangUp();
+        reset();
         if (!opened && attempt != null) {
             attempt.fail(ProviderFailure.of(ProviderFailure.Kind.BROKEN_OFF));
         }
-        if (place != null) {
-            place.complete(null);
+        if (permit != null) {
+            permit.complete(null);
         }
     }
 
-    private void hangUp() {
+    private void reset() {
         if (request != null) {
             HttpClientRequest open = request;
             request = null;

@@ -7,25 +7,25 @@ import java.util.Optional;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 
-/** Where models are called, and how patiently. */
+/** How the model provider is called. */
 @ConfigMapping(prefix = "chatkeep.provider")
 public interface ProviderConfig {
 
-    /** What {@code /chat/completions} is appended to: any provider that speaks OpenAI's API. */
+    /** The base URL, to which {@code /chat/completions} is appended. Any provider with OpenAI's API works. */
     @WithDefault("https://openrouter.ai/api/v1")
     URI baseUrl();
 
-    /** Sent as bearer token; a provider on one's own network may need none. */
+    /** Sent as bearer token. A provider in a private network may need none. */
     Optional<String> apiKey();
 
     @WithDefault("5S")
     Duration connectTimeout();
 
-    /** From the request to the first byte of the answer's body. */
+    /** From the request to the first byte of the response body. */
     @WithDefault("60S")
     Duration firstByteTimeout();
 
-    /** Between two pieces of the answer. */
+    /** Between two chunks of the response. */
     @WithDefault("60S")
     Duration idleTimeout();
 
@@ -33,25 +33,27 @@ public interface ProviderConfig {
     @WithDefault("10M")
     Duration callTimeout();
 
-    /** How often a call is tried again before its first byte: after 429, 502, 503, 504 and failures to connect. */
+    /** How often a call is retried before its first byte: after 429, 502, 503, 504 and failures to connect. */
     @WithDefault("2")
     int retries();
 
-    /** The pause before the first retry, which doubles with each; a provider's {@code Retry-After} takes its place. */
+    /**
+     * The pause before the first retry. It doubles with each retry; a longer {@code Retry-After} of the provider replaces it.
+     */
     @WithDefault("0.5S")
     Duration retryDelay();
 
-    /** A provider that wants a longer pause is not tried again. */
+    /** If the provider asks for a longer pause than this, there is no retry. */
     @WithDefault("10S")
     Duration longestRetryDelay();
 
-    /** Calls that run at the same time on this instance. */
+    /** The maximum number of calls at the same time on this instance. */
     @WithDefault("500")
     int maxConcurrentCalls();
 
     Breaker breaker();
 
-    /** Spares a provider that is down: after so many failures out of so many calls, none is made for a while. */
+    /** Protects a provider that is down: after this ratio of failures among this many calls, no call is made for a while. */
     interface Breaker {
 
         @WithDefault("20")

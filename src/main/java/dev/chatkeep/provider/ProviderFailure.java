@@ -23,12 +23,12 @@ import dev.chatkeep.problem.Problem;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.vertx.core.VertxException;
 
-/** Why there is no answer, or only part of one. Of what the provider says only what a caller can use is passed on. */
+/** Why there is no answer, or only part of one. Only what a caller can use is passed on from the provider's error. */
 public final class ProviderFailure extends RuntimeException {
 
     private static final long serialVersionUID = 1L;
 
-    /** What went wrong, with the status and the code that a caller is answered with. */
+    /** The kind of failure, with the status and the code of the response to the caller. */
     public enum Kind {
 
         UNREACHABLE(Status.BAD_GATEWAY, "provider_unreachable", "The model provider cannot be reached."),
@@ -36,9 +36,9 @@ public final class ProviderFailure extends RuntimeException {
         RATE_LIMITED(Status.TOO_MANY_REQUESTS, "provider_rate_limited", "The model provider has too many requests."),
         /** 502, 503 and 504. */
         UNAVAILABLE(Status.BAD_GATEWAY, "provider_unavailable", "The model provider is not available at the moment."),
-        /** The request is at fault: the model is not there, the context is too long. */
+        /** The request is at fault, for example an unknown model or a context that is too long. */
         REJECTED(Status.BAD_REQUEST, "provider_rejected", "The model provider does not accept the request."),
-        /** Any other status, credentials of the service that are refused among them. */
+        /** Any other status. One example is that the provider refuses the credentials of the service. */
         FAILED(Status.BAD_GATEWAY, "provider_error", "The model provider failed."),
         /** In the middle of an answer. */
         BROKEN_OFF(Status.BAD_GATEWAY, "provider_broke_off", "The model provider broke off its answer."),
@@ -70,7 +70,7 @@ public final class ProviderFailure extends RuntimeException {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Kind kind;
-    /** That the provider answered with; 0 where it did not. */
+    /** The status of the provider's response; 0 if there was none. */
     private final int status;
     private final Duration retryAfter;
     private final String reason;
@@ -87,7 +87,7 @@ public final class ProviderFailure extends RuntimeException {
         return new ProviderFailure(kind, 0, null, null);
     }
 
-    /** What a failed attempt means, whoever noticed it: the provider, the client or the guards around it. */
+    /** Translates a failed attempt, whether the provider, the HTTP client or one of the guards reported it. */
     static ProviderFailure of(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (cause instanceof ProviderFailure e) {
@@ -109,24 +109,24 @@ public final class ProviderFailure extends RuntimeException {
         return of(Kind.FAILED);
     }
 
-    /** @param retryAfter the field as it was sent, or null */
+    /** @param retryAfter the header as it was sent, or null */
     static ProviderFailure of(int status, String retryAfter, String body) {
         Kind kind = KINDS.getOrDefault(status, Kind.FAILED);
         return new ProviderFailure(kind, status, retryAfter(retryAfter), kind == Kind.REJECTED ? reason(body) : null);
     }
 
-    /** What OpenAI's errors say for people. */
+    /** The message for people in an error of OpenAI's API. */
     private static String reason(String body) {
         try {
             String message = JSON.readTree(body).path("error").path("message").textValue();
             return message == null || message.length() <= REASON_CHARACTERS ? message : message.substring(0, REASON_CHARACTERS);
         } catch (JsonProcessingException e) {
-            return null; // a page of something between here and the provider
+            return null; // an error page of a proxy in between
         }
     }
 
-    /** The same without a secret that the provider may have repeated. */
-    ProviderFailure without(String secret) {
+    /** A copy without a secret that the provider may have repeated. */
+    ProviderFailure redact(String secret) {
         return reason == null || !reason.contains(secret) ? this
                 : new ProviderFailure(kind, status, retryAfter, reason.replace(secret, "***"));
     }
@@ -148,17 +148,17 @@ public final class ProviderFailure extends RuntimeException {
         return kind;
     }
 
-    /** How long the provider wants to be left alone. */
+    /** How long the provider asks callers to wait. */
     public Optional<Duration> retryAfter() {
         return Optional.ofNullable(retryAfter);
     }
 
     /** Whether another attempt may succeed. */
-    boolean mayPass() {
+    boolean isTransient() {
         return kind == Kind.RATE_LIMITED || kind == Kind.UNAVAILABLE || kind == Kind.UNREACHABLE;
     }
 
-    /** Whether it says that the provider is down. */
+    /** Whether it indicates that the provider is down. */
     boolean isOutage() {
         return kind == Kind.UNAVAILABLE || kind == Kind.UNREACHABLE || kind == Kind.TIMED_OUT || status >= 500;
     }
@@ -171,8 +171,8 @@ public final class ProviderFailure extends RuntimeException {
                     : "The model provider does not accept the request: " + reason);
         }
         HttpProblem problem = Problem.of(kind.status, kind.code, kind.sentence);
-        boolean passing = kind == Kind.RATE_LIMITED || kind == Kind.BUSY || kind == Kind.SPARED;
-        if (!passing) {
+        boolean retryable = kind == Kind.RATE_LIMITED || kind == Kind.BUSY || kind == Kind.SPARED;
+        if (!retryable) {
             return problem;
         }
         long seconds = retryAfter().map(pause -> Math.max(1, pause.toSeconds())).orElse((long) RETRY_AFTER_SECONDS);

@@ -1,15 +1,15 @@
 package dev.chatkeep.provider;
 
-/** Hears of one call, on the Vert.x context that the call was made on. After the end or a failure nothing comes any more. */
+/** Gets the events of one call on the Vert.x context that made the call. No event follows the end or a failure. */
 public interface ProviderListener {
 
-    /** The first byte has come: there will be no other attempt. */
+    /** The first byte has arrived. There will be no other attempt. */
     void opened();
 
-    /** One event's data, or the whole body where the provider answers with a document instead of a stream. */
+    /** The data of one event, or the whole body if the provider sends a document instead of a stream. */
     void received(String data);
 
-    /** The provider has said all it had to say. */
+    /** The response is complete. */
     void ended();
 
     void failed(ProviderFailure failure);

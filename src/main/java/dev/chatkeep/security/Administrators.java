@@ -9,8 +9,8 @@ import io.quarkus.security.runtime.QuarkusSecurityIdentity;
 import io.smallrye.mutiny.Uni;
 
 /**
- * Gives the role of an administrator to the service's tokens and to users whom the issuer calls one in
- * {@code app_metadata}, which users cannot write themselves. Nothing else in a token gives a role: not
+ * Gives the role of an administrator to service tokens and to users whom the issuer marks as administrators in
+ * {@code app_metadata}, which users cannot change themselves. Nothing else in a token gives the role: not
  * {@code user_metadata}, not the tier, not {@code groups}.
  */
 @ApplicationScoped

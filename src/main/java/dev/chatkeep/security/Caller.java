@@ -13,22 +13,22 @@ import io.vertx.core.net.SocketAddress;
 import io.vertx.ext.web.RoutingContext;
 
 /**
- * Who a request acts as.
+ * The identity that a request acts as.
  *
- * @param userId the {@code sub} of the token, whose rows the request is about; null where the service itself calls
- * @param role the database role that it takes on
- * @param claims the payload of the token, as PostgREST and Supabase hand it to policies
- * @param address where the request comes from, for the activity log; empty where that is not known
- * @param userAgent what it comes from, likewise
+ * @param userId the {@code sub} of the token, whose rows the request is about; null if the service itself calls
+ * @param role the database role of the request
+ * @param claims the payload of the token, in the form in which PostgREST and Supabase pass it to policies
+ * @param address the client's address for the activity log; empty if it is not known
+ * @param userAgent the client's user agent for the activity log; empty if it is not known
  */
 public record Caller(UUID userId, String role, String claims, String address, String userAgent) {
 
     static final String SERVICE_ROLE = "service_role";
 
-    /** The service itself, for what no request asked for. */
+    /** The service itself, for work that no request asked for. */
     public static final Caller SERVICE = new Caller(null, SERVICE_ROLE, "{\"role\":\"service_role\"}", "", "");
 
-    /** The caller of the current request, if there is one; its token has been verified. */
+    /** The caller of the current request, if there is one. Its token has been verified. */
     public static Caller of(SecurityIdentity identity, RoutingContext exchange) {
         VerifiedToken token = (VerifiedToken) identity.getPrincipal();
         return new Caller(token.userId(), token.role(), token.payload(),
@@ -36,7 +36,7 @@ public record Caller(UUID userId, String role, String claims, String address, St
                 exchange == null ? "" : userAgent(exchange));
     }
 
-    /** Whose request it is, if it has come so far that this is known and if it is a user's. */
+    /** The user of a request; empty if it is not authenticated yet or not a user's. */
     public static Optional<UUID> userOf(RoutingContext exchange) {
         return exchange.user() instanceof QuarkusHttpUser user
                 && user.getSecurityIdentity().getPrincipal() instanceof VerifiedToken token
@@ -44,7 +44,7 @@ public record Caller(UUID userId, String role, String claims, String address, St
                         : Optional.empty();
     }
 
-    /** The user behind the token; 403 where it is a service's token, which has none. */
+    /** The user of the token. Throws 403 for a service token, which has no user. */
     public UUID requireUserId() {
         if (userId == null) {
             throw Problem.of(Status.FORBIDDEN, "forbidden", "This token belongs to no user.");
@@ -52,7 +52,7 @@ public record Caller(UUID userId, String role, String claims, String address, St
         return userId;
     }
 
-    /** Without the zone of a link-local address, which PostgreSQL's type does not have. */
+    /** The address without the zone of a link-local address, because PostgreSQL's type has no zone. */
     private static String address(SocketAddress remote) {
         String address = remote == null ? null : remote.hostAddress();
         if (address == null) {

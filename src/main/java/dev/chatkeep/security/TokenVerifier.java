@@ -33,11 +33,11 @@ import io.smallrye.jwt.auth.principal.JWTCallerPrincipalFactory;
 import io.smallrye.jwt.auth.principal.ParseException;
 
 /**
- * Verifies bearer tokens with a secret and with published keys at the same time. The algorithm of the header picks the
- * key, from the algorithms that are set up and from no others, so a token signed with a public key as if it were a
- * secret never meets that key. Everything else is SmallRye's: signature, {@code exp}, {@code nbf}, {@code iss}. What
- * the claims must say beyond that is checked here: {@code role} is one that the database knows, {@code aud} is ours and
- * {@code sub} is a UUID; a service's token may lack the last two.
+ * Verifies bearer tokens with a secret and with published keys at the same time. The algorithm in the header selects the key,
+ * but only among the configured algorithms. A token that is signed with a public key as if it were a secret is therefore never
+ * checked against that key. SmallRye verifies the signature, {@code exp}, {@code nbf} and {@code iss}. The other claims are
+ * checked here: {@code role} is known to the database, {@code aud} is ours and {@code sub} is a UUID; a service token may lack
+ * the last two.
  */
 @ApplicationScoped
 @Alternative
@@ -46,15 +46,15 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
 
     static final Set<String> ROLES = Set.of("authenticated", Caller.SERVICE_ROLE);
 
-    /** How long after its {@code exp} a token is good yet. */
+    /** How long a token is accepted after its {@code exp}. */
     static final Duration CLOCK_SKEW = Duration.ofSeconds(60);
 
     private static final int MINUTES_BETWEEN_FORCED_REFRESHES = 1;
 
     /**
-     * A source of keys with its own parser, which keeps the keys that it has fetched, and also what it was answered
-     * instead of keys. So until a first token has passed, a parser that found no key is replaced, but not with every token:
-     * anybody can send one with an unknown key.
+     * A source of keys with a parser of its own. The parser caches the keys that it fetched, and also a response that contained
+     * no keys. Therefore a parser that found no key is replaced until a first token has passed. It is not replaced for every
+     * token, because anybody can send one with an unknown key.
      */
     private static final class Source {
 
@@ -116,9 +116,9 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
         config.issuer().ifPresent(rules::setIssuedBy);
         rules.setClockSkew((int) CLOCK_SKEW.toSeconds());
         rules.setRelaxVerificationKeyValidation(false);
-        // Names are not needed, and who the subject is is checked below.
+        // Names are not needed, and the subject is checked below.
         rules.setRequireNamedPrincipal(false);
-        // Zero asks for no iat; exp is required in any case.
+        // With zero no iat is required. exp is always required.
         rules.setMaxTimeToLiveSecs(0L);
         return rules;
     }
@@ -136,7 +136,7 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
             verified.keep(token, principal);
             return principal;
         } catch (ClassCastException e) {
-            // jose4j takes the types of header parameters for granted.
+            // jose4j casts header parameters without checking their types.
             throw new ParseException("A header parameter of the token is malformed", e);
         }
     }
@@ -157,20 +157,20 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
             if (!ROLES.contains(role)) {
                 throw new ParseException("The role of the token is not accepted");
             }
-            // Supabase's key of the service names neither a user nor an audience.
+            // Supabase's service key has neither a user nor an audience.
             boolean service = role.equals(Caller.SERVICE_ROLE);
             if (claims.hasAudience() ? !claims.getAudience().contains(audience) : !service) {
                 throw new ParseException("The audience of the token is another one");
             }
             String subject = claims.getSubject();
-            // UUID.fromString also takes shorter forms, which the database does not.
+            // UUID.fromString also accepts shorter forms, which the database does not.
             if (subject == null ? !service : !UUID.fromString(subject).toString().equalsIgnoreCase(subject)) {
                 throw new ParseException("The subject of the token is not a UUID");
             }
         } catch (MalformedClaimException | IllegalArgumentException e) {
             throw new ParseException("A claim of the token is malformed", e);
         }
-        // The database reads the claims as jsonb, which holds neither NUL nor half a surrogate pair.
+        // The database reads the claims as jsonb, which can store neither NUL nor an unpaired surrogate.
         String json = claims.toJson();
         if (json.contains("\\u0000") || !isUnicode(json)) {
             throw new ParseException("A claim of the token holds a character that is not Unicode text");

@@ -11,7 +11,7 @@ import org.jose4j.jwt.JwtClaims;
 
 import io.smallrye.jwt.auth.principal.DefaultJWTCallerPrincipal;
 
-/** A token that has passed, and what every request of its bearer asks it for, read once. */
+/** A verified token. What requests need of its claims is read once. */
 final class VerifiedToken extends DefaultJWTCallerPrincipal {
 
     private final UUID userId;
@@ -19,7 +19,7 @@ final class VerifiedToken extends DefaultJWTCallerPrincipal {
     private final String payload;
     private final boolean administrator;
 
-    /** @param claims those of the token, which have been checked */
+    /** @param claims the claims of the token, which have been checked */
     VerifiedToken(String token, JwtClaims claims) {
         super("JWT", claims);
         userId = getSubject() == null ? null : UUID.fromString(getSubject());
@@ -30,17 +30,17 @@ final class VerifiedToken extends DefaultJWTCallerPrincipal {
                         && metadata.get("role") instanceof JsonString metadataRole && metadataRole.getString().equals("admin");
     }
 
-    /** Null where the service itself calls. */
+    /** Null if the service itself calls. */
     UUID userId() {
         return userId;
     }
 
-    /** The database role that it opens. */
+    /** The database role of its requests. */
     String role() {
         return role;
     }
 
-    /** The JSON that was signed. */
+    /** The signed JSON. */
     String payload() {
         return payload;
     }

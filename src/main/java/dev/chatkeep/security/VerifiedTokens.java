@@ -22,16 +22,16 @@ import io.quarkus.smallrye.jwt.runtime.auth.JsonWebTokenCredential;
 import io.smallrye.mutiny.Uni;
 
 /**
- * Tokens that have been verified a short while ago, so that a client's many requests cost one signature. It is asked before
- * the extension's own provider, which verifies on a worker thread where keys come over the network.
+ * A cache of verified tokens, so that many requests of a client cost one verification of the signature. It comes before the
+ * extension's own identity provider, which verifies on a worker thread if keys are fetched over the network.
  * <p>
- * Only good tokens are kept, whole: one that differs in a single character is another one. None outlives its {@code exp},
- * and each is verified again after a while, as issuers withdraw keys.
+ * Only valid tokens are cached, with the whole token as key, so a token that differs in a single character is not found. No
+ * token stays longer than its {@code exp}, and each is verified again after a while, because issuers withdraw keys.
  */
 @ApplicationScoped
 public class VerifiedTokens implements IdentityProvider<TokenAuthenticationRequest> {
 
-    /** Which part of a cache's life a token has left is known when it comes in, and does not change. */
+    /** How long a token stays in the cache. It is known when the token is added and does not change. */
     private record Lifetime(Duration most, Clock clock) implements Expiry<String, VerifiedToken> {
 
         @Override
@@ -60,15 +60,15 @@ public class VerifiedTokens implements IdentityProvider<TokenAuthenticationReque
         this(config, Clock.systemUTC(), Ticker.systemTicker());
     }
 
-    /** @param ticker what tokens are kept by; the clock says when they expire */
+    /** @param ticker measures how long tokens have been cached; the clock says when they expire */
     VerifiedTokens(AuthConfig config, Clock clock, Ticker ticker) {
-        // A cache drops what is too much a while after it came in; none at all must mean none at any time.
+        // A cache evicts entries over its maximum size with a delay, so a size of 0 would still keep tokens for a moment.
         keepsAny = config.verifiedTokens() > 0;
         tokens = Caffeine.newBuilder().maximumSize(config.verifiedTokens())
                 .expireAfter(new Lifetime(config.verifiedFor(), clock)).ticker(ticker).build();
     }
 
-    /** It has just been verified. */
+    /** Adds a token that has just been verified. */
     void keep(String token, VerifiedToken verified) {
         if (keepsAny) {
             tokens.put(token, verified);
@@ -85,7 +85,7 @@ public class VerifiedTokens implements IdentityProvider<TokenAuthenticationReque
         return IdentityProvider.super.priority() + 1;
     }
 
-    /** The identity behind a token that is known, or null for the next provider to verify it. */
+    /** The identity of a cached token, or null to let the next provider verify the token. */
     @Override
     public Uni<SecurityIdentity> authenticate(TokenAuthenticationRequest request, AuthenticationRequestContext context) {
         if (!(request.getToken() instanceof JsonWebTokenCredential credential)) {

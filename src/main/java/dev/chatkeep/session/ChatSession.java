@@ -13,13 +13,13 @@ import jakarta.persistence.Table;
 import io.quarkus.hibernate.reactive.panache.PanacheEntityBase;
 import io.smallrye.mutiny.Uni;
 
-/** A conversation of one user. Triggers keep everything but the title and {@code isActive}. */
+/** A conversation of one user. Triggers maintain every column but the title and {@code isActive}. */
 @Entity
 @Table(name = "chat_sessions", schema = "public")
 @IdClass(ChatSession.Key.class)
 public class ChatSession extends PanacheEntityBase {
 
-    /** Clients make the ids of sessions, so one is unique within its user only. */
+    /** Clients create the ids of sessions, so an id is unique only within its user. */
     public record Key(UUID userId, String id) implements Serializable {
     }
 
@@ -63,12 +63,12 @@ public class ChatSession extends PanacheEntityBase {
         return findById(new Key(userId, id));
     }
 
-    /** The messages go with it. */
+    /** Deletes a session with its messages. */
     static Uni<Long> delete(UUID userId, String id) {
         return delete("userId = ?1 and id = ?2", userId, id);
     }
 
-    /** Every session of the user, and their messages. */
+    /** Deletes all sessions of a user with their messages. */
     static Uni<Long> deleteAll(UUID userId) {
         return delete("userId = ?1", userId);
     }

@@ -6,7 +6,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 import dev.chatkeep.wire.Text;
 
-/** What clients send about sessions. */
+/** The requests about sessions. */
 final class SessionRequests {
 
     static final int TITLE_LENGTH = 255;

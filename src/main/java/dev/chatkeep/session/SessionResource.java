@@ -39,7 +39,7 @@ import io.smallrye.mutiny.Uni;
 @Tag(name = "Sessions", description = "The conversations of the caller")
 public class SessionResource {
 
-    /** How many sessions a list holds at the most. */
+    /** The maximum number of sessions in a list. */
     static final int MAX = 10_000;
 
     private static final String CREATE = "select " + SessionView.COLUMNS + " from chatkeep.create_session($1, $2, $3) s";
@@ -55,13 +55,13 @@ public class SessionResource {
     @GET
     @Path("/sessions")
     @Operation(summary = "List the sessions", description = "Newest `updated_at` first. Complete up to " + MAX
-            + " sessions; with `limit` in pages of that size, each of which names the cursor of the next.")
+            + " sessions; with `limit` in pages of that size, each with the cursor of the next.")
     @APIResponse(responseCode = "200", description = "The sessions")
     @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
-    public Uni<SessionAnswers.Many> list(
-            @Parameter(description = "Sessions a page") @RestQuery @Min(1) @Max(MAX) Integer limit,
-            @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
-        return SessionPage.read(database.asCaller().read(), limit == null ? MAX : limit, cursor, json);
+    public Uni<SessionResponses.Many> list(
+            @Parameter(description = "Sessions per page") @RestQuery @Min(1) @Max(MAX) Integer limit,
+            @Parameter(description = "`next_cursor` of the previous page") @RestQuery String cursor) {
+        return SessionQueries.read(database.asCaller().read(), limit == null ? MAX : limit, cursor, json);
     }
 
     @POST
@@ -69,14 +69,14 @@ public class SessionResource {
     @Consumes(MediaType.APPLICATION_JSON)
     @ResponseStatus(201)
     @Cancellable(false)
-    @Operation(summary = "Create a session", description = "The same request again is answered with the same session.")
-    @APIResponse(responseCode = "201", description = "The session", content = @Content(schema = @Schema(implementation = SessionAnswers.One.class)))
+    @Operation(summary = "Create a session", description = "Repeating the request returns the same session.")
+    @APIResponse(responseCode = "201", description = "The session", content = @Content(schema = @Schema(implementation = SessionResponses.One.class)))
     @APIResponse(responseCode = "400", description = "The body is malformed or has no id")
     @APIResponse(responseCode = "409", description = "The id is taken by a session with another title")
     @APIResponse(responseCode = "422", description = "A field is not valid")
-    public Uni<SessionAnswers.One> create(@NotNull @Valid SessionRequests.Create session) {
+    public Uni<SessionResponses.One> create(@NotNull @Valid SessionRequests.Create session) {
         return database.asCaller().write().one(SessionView::of, CREATE, session.id(), session.title())
-                .map(created -> new SessionAnswers.One(created, true));
+                .map(created -> new SessionResponses.One(created, true));
     }
 
     @PATCH
@@ -88,16 +88,16 @@ public class SessionResource {
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks the id or the title")
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "A field is not valid")
-    public Uni<SessionAnswers.One> rename(@NotNull @Valid SessionRequests.Rename change) {
+    public Uni<SessionResponses.One> rename(@NotNull @Valid SessionRequests.Rename change) {
         return database.asCaller().writeEntities(userId -> ChatSession.find(userId, change.id())
                 .onItem().ifNull().failWith(SessionResource::notFound)
                 .chain(session -> {
                     session.title = change.title();
-                    // The trigger sets the times, so the row is read again; refresh() would log a warning each time.
+                    // A trigger sets the times, so the row is read again. refresh() would log a warning each time.
                     return session.<ChatSession> flush().chain(() -> ChatSession.getSession())
                             .invoke(Mutiny.Session::clear)
                             .chain(() -> ChatSession.find(userId, change.id()))
-                            .map(renamed -> new SessionAnswers.One(SessionView.of(renamed), true));
+                            .map(renamed -> new SessionResponses.One(SessionView.of(renamed), true));
                 }));
     }
 
@@ -110,7 +110,7 @@ public class SessionResource {
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks the id or the title")
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "A field is not valid")
-    public Uni<SessionAnswers.One> renameByOlderName(@NotNull @Valid SessionRequests.Rename change) {
+    public Uni<SessionResponses.One> renameByOlderName(@NotNull @Valid SessionRequests.Rename change) {
         return rename(change);
     }
 
@@ -122,13 +122,13 @@ public class SessionResource {
     @APIResponse(responseCode = "400", description = "The id is missing")
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "The id is not valid")
-    public Uni<SessionAnswers.Deleted> delete(@RestQuery @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id) {
+    public Uni<SessionResponses.Deleted> delete(@RestQuery @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id) {
         return database.asCaller().writeEntities(userId -> ChatSession.delete(userId, id))
                 .map(deleted -> {
                     if (deleted == 0) {
                         throw notFound();
                     }
-                    return new SessionAnswers.Deleted(true, "The session was deleted.");
+                    return new SessionResponses.Deleted(true, "The session was deleted.");
                 });
     }
 
@@ -137,9 +137,9 @@ public class SessionResource {
     @Cancellable(false)
     @Operation(summary = "Delete all sessions", description = "Their messages go with them. What was used stays counted.")
     @APIResponse(responseCode = "200", description = "The sessions are gone")
-    public Uni<SessionAnswers.Cleared> clearAll() {
+    public Uni<SessionResponses.Cleared> clearAll() {
         return database.asCaller().writeEntities(userId -> ChatSession.deleteAll(userId))
-                .map(deleted -> new SessionAnswers.Cleared(true,
+                .map(deleted -> new SessionResponses.Cleared(true,
                         deleted == 1 ? "1 session was deleted." : deleted + " sessions were deleted.", deleted));
     }
 

@@ -29,7 +29,7 @@ public record SessionView(
         Instant updatedAt,
         Instant lastActivity) {
 
-    /** Of chat_sessions, or anything with its columns, as {@link #of(Row)} reads them. */
+    /** Columns of chat_sessions, or of anything with the same columns, in the order that {@link #of(Row)} reads. */
     static final String COLUMNS = "s.id, s.user_id, s.title, s.message_count, s.total_tokens, s.last_model,"
             + " s.last_message_preview, s.last_message_timestamp, s.is_active, s.created_at, s.updated_at, s.last_activity";
 

@@ -24,11 +24,11 @@ import dev.chatkeep.database.Database;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
 
-/** Whole conversations up and down. */
+/** Uploads and downloads whole conversations. */
 @Path("/api/chat/sync")
 @Authenticated
 @Produces(MediaType.APPLICATION_JSON)
-@Tag(name = "Sync", description = "Whole conversations up and down")
+@Tag(name = "Sync", description = "Upload and download of whole conversations")
 public class SyncResource {
 
     private final Database database;
@@ -42,10 +42,10 @@ public class SyncResource {
     }
 
     @GET
-    @Operation(summary = "Download the newest conversations", description = "The " + SyncDownload.NEWEST
-            + " newest, each with all its messages in time order. Those that would bring it over 64 MiB of content are left out:"
+    @Operation(summary = "Download the newest conversations", description = "The " + SyncQueries.NEWEST
+            + " newest, each with all its messages in time order. Those that would exceed 64 MiB of content are left out:"
             + " the list of sessions names them, and their messages can be read one by one.")
-    @APIResponse(responseCode = "200", description = "The conversations", content = @Content(schema = @Schema(implementation = SyncAnswers.Downloaded.class)))
+    @APIResponse(responseCode = "200", description = "The conversations", content = @Content(schema = @Schema(implementation = SyncResponses.Downloaded.class)))
     public Uni<Object> download() {
         return SyncDownload.read(database.asCaller().read(), json);
     }
@@ -57,12 +57,12 @@ public class SyncResource {
             + " ones left alone, so an upload can be sent again. A conversation that is new keeps its times; one that did"
             + " not change is not touched. A bad conversation is reported in `details` and the others are stored.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = SyncUpload.Request.class)))
-    @APIResponse(responseCode = "200", description = "What became of each conversation")
+    @APIResponse(responseCode = "200", description = "The result for each conversation")
     @APIResponse(responseCode = "400", description = "The body is malformed or has no conversations")
     @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
-    @APIResponse(responseCode = "422", description = "The conversations are no array")
-    public Uni<SyncAnswers.Uploaded> upload(byte[] body) {
+    @APIResponse(responseCode = "422", description = "`conversations` is not an array")
+    public Uni<SyncResponses.Uploaded> upload(byte[] body) {
         return upload.store(body)
-                .map(results -> new SyncAnswers.Uploaded(true, results, Instant.now().truncatedTo(ChronoUnit.MILLIS)));
+                .map(results -> new SyncResponses.Uploaded(true, results, Instant.now().truncatedTo(ChronoUnit.MILLIS)));
     }
 }

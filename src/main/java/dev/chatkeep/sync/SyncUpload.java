@@ -24,23 +24,23 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.chatkeep.database.Database;
 import dev.chatkeep.problem.Problem.FieldError;
 import dev.chatkeep.problem.RequestProblems;
-import dev.chatkeep.sync.SyncAnswers.Detail;
-import dev.chatkeep.sync.SyncAnswers.Results;
+import dev.chatkeep.sync.SyncResponses.Detail;
+import dev.chatkeep.sync.SyncResponses.Results;
 import dev.chatkeep.wire.OffEventLoop;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.buffer.Buffer;
 
-/** Stores uploaded conversations. What is wrong with one is said in its entry and does not touch the others. */
+/** Stores uploaded conversations. An error in one conversation is reported in its entry and does not affect the others. */
 @ApplicationScoped
 public class SyncUpload {
 
-    /** How many conversations an upload may hold. */
+    /** The maximum number of conversations in an upload. */
     private static final int MAX = 10_000;
 
     private static final String SYNC = "select public.sync_user_conversations($1, $2::text::jsonb)::text";
 
-    /** Conversations are read one by one, so that one of the wrong type is that one's error. */
+    /** The conversations are read one by one, so that one of the wrong type is an error of that conversation only. */
     @Schema(name = "SyncRequest")
     @RegisterForReflection // Jackson reads it from the body, not as the parameter of a resource
     record Request(
@@ -49,8 +49,8 @@ public class SyncUpload {
     }
 
     /**
-     * @param details an entry for each conversation; null where it is for the database to say
-     * @param accepted those conversations as JSON, or null where there are none
+     * @param details one entry per conversation; null if the database decides
+     * @param accepted the conversations for the database as JSON, or null if there are none
      */
     private record Checked(List<Detail> details, String accepted) {
     }
@@ -65,14 +65,17 @@ public class SyncUpload {
         this.validator = validator;
     }
 
-    /** Reads and checks what may be 16 MiB. */
+    /** Works off the event loop, because the body may have 16 MiB. */
     Uni<Results> store(byte[] body) {
         return OffEventLoop.run(() -> check(body))
                 .chain(checked -> store(checked,
                         accepted -> database.asCaller().write().document(SYNC, accepted).map(Buffer::toString)));
     }
 
-    /** Stores conversations of a user without a request of theirs, by the service. Not for the event loop: it checks first. */
+    /**
+     * Stores conversations of a user as the service, without a request. It must not run on the event loop, because it validates
+     * first.
+     */
     public Uni<Results> storeAsService(UUID userId, List<JsonNode> conversations) {
         Checked checked = check(conversations);
         return store(checked,
@@ -103,7 +106,7 @@ public class SyncUpload {
             return Uni.createFrom().item(results(upload.details(), List.of()));
         }
         return statement.apply(upload.accepted())
-                .map(answer -> results(upload.details(), parse(answer).details()));
+                .map(stored -> results(upload.details(), parse(stored).details()));
     }
 
     private Detail read(JsonNode node, List<ConversationInput> accepted) throws JsonProcessingException {
@@ -134,11 +137,11 @@ public class SyncUpload {
                 (first.field().isEmpty() ? "The conversation" : first.field()) + " " + first.message() + more + ".");
     }
 
-    private Results parse(String answer) {
+    private Results parse(String stored) {
         try {
-            return json.readValue(answer, Results.class);
+            return json.readValue(stored, Results.class);
         } catch (JsonProcessingException e) {
-            throw new IllegalStateException("sync_user_conversations answered with something else than its results", e);
+            throw new IllegalStateException("sync_user_conversations did not return its results", e);
         }
     }
 

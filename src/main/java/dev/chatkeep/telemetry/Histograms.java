@@ -10,7 +10,10 @@ import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.config.MeterFilter;
 import io.micrometer.core.instrument.distribution.DistributionStatisticConfig;
 
-/** Which durations are kept in buckets, so that percentiles can be had over all instances, and which buckets those are. */
+/**
+ * Selects the durations that are recorded in histogram buckets, so that percentiles can be computed over all instances, and
+ * defines the buckets.
+ */
 class Histograms {
 
     private static final double[] BOUNDARIES_NANOS = millis(2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000,
@@ -23,11 +26,11 @@ class Histograms {
         return new MeterFilter() {
             @Override
             public DistributionStatisticConfig configure(Meter.Id id, DistributionStatisticConfig config) {
-                boolean kept = switch (id.getName()) {
+                boolean hasBuckets = switch (id.getName()) {
                     case "http.server.requests", "sql.pool.queue.delay", "chatkeep.provider.first.byte" -> true;
                     default -> false;
                 };
-                return kept
+                return hasBuckets
                         ? DistributionStatisticConfig.builder().serviceLevelObjectives(BOUNDARIES_NANOS).build().merge(config)
                         : config;
             }

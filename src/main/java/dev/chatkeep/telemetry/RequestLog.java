@@ -21,8 +21,8 @@ import io.vertx.core.impl.ContextInternal;
 import io.vertx.ext.web.RoutingContext;
 
 /**
- * One line a request, when its response has ended, and an id that runs through everything that is logged of it. The line has
- * neither paths, which hold ids of conversations, nor anything that a client wrote but the id of the request.
+ * Logs one line per request when its response has ended, and gives each request an id that all its log entries carry. The line
+ * contains no path, because paths contain ids of conversations. Of what the client sent it contains only the request id.
  * <p>
  * {@code quarkus.log.category."dev.chatkeep.telemetry.RequestLog".level=OFF} switches the lines off.
  */
@@ -31,9 +31,9 @@ class RequestLog {
 
     static final String REQUEST_ID = "X-Request-Id";
 
-    /** Before authentication, so that what it refuses has its line as well. */
+    /** Runs before authentication, so that requests that it refuses are logged too. */
     private static final int FIRST = 10_000;
-    private static final Pattern GOOD_ID = Pattern.compile("[\\w.:/+=-]{1,128}");
+    private static final Pattern VALID_ID = Pattern.compile("[\\w.:/+=-]{1,128}");
     private static final String NO_ROUTE = "none";
     private static final Logger LOG = Logger.getLogger(RequestLog.class.getName());
 
@@ -44,13 +44,13 @@ class RequestLog {
     }
 
     void register(@Observes Filters filters) {
-        filters.register(this::follow, FIRST);
+        filters.register(this::handle, FIRST);
     }
 
-    private void follow(RoutingContext exchange) {
+    private void handle(RoutingContext exchange) {
         long start = System.nanoTime();
-        String given = exchange.request().getHeader(REQUEST_ID);
-        String id = given != null && GOOD_ID.matcher(given).matches() ? given : UUID.randomUUID().toString();
+        String received = exchange.request().getHeader(REQUEST_ID);
+        String id = received != null && VALID_ID.matcher(received).matches() ? received : UUID.randomUUID().toString();
         MDC.put("requestId", id);
         exchange.response().putHeader(REQUEST_ID, id);
         if (LOG.isLoggable(Level.INFO)) {
@@ -79,8 +79,8 @@ class RequestLog {
     }
 
     /**
-     * The template that resources declare, as the framework keeps it for metrics alone
-     * (https://github.com/quarkusio/quarkus/issues/15044). {@code RequestLogIT} hears of it if it is kept elsewhere.
+     * The path template of the resource. The framework stores it for metrics only
+     * (https://github.com/quarkusio/quarkus/issues/15044). {@code RequestLogIT} fails if it moves elsewhere.
      */
     private static String route(RoutingContext exchange) {
         Object template = exchange.vertx().getOrCreateContext() instanceof ContextInternal context

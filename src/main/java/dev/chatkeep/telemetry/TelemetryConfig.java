@@ -4,13 +4,13 @@ import java.util.Optional;
 
 import io.smallrye.config.ConfigMapping;
 
-/** What the service tells its operators. */
+/** Settings of telemetry. */
 @ConfigMapping(prefix = "chatkeep.telemetry")
 public interface TelemetryConfig {
 
     /**
-     * The key of the hashes that stand for users in the log. With the same key everywhere a user is the same in the log of
-     * every instance; without one each start makes its own.
+     * The key of the hashes that stand for users in the log. If all instances share a key, a user has the same hash in every
+     * log. Without a key, each start generates its own.
      */
     Optional<String> userKey();
 }

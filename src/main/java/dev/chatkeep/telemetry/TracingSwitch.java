@@ -11,25 +11,25 @@ import io.smallrye.config.ConfigValue;
 import io.smallrye.config.PropertiesConfigSource;
 
 /**
- * Switches OpenTelemetry on by the address that traces go to, {@code quarkus.otel.exporter.otlp.endpoint} or OpenTelemetry's
- * own {@code OTEL_EXPORTER_OTLP_ENDPOINT}, so that there is one setting and nothing tries to send where nobody listens.
- * Registered under META-INF/services.
+ * Enables OpenTelemetry if an endpoint for traces is set, {@code quarkus.otel.exporter.otlp.endpoint} or OpenTelemetry's own
+ * {@code OTEL_EXPORTER_OTLP_ENDPOINT}. So one setting is enough, and nothing is sent if no endpoint is set. Registered under
+ * META-INF/services.
  */
 public final class TracingSwitch implements ConfigSourceFactory {
 
     private static final String ENDPOINT = "quarkus.otel.exporter.otlp.endpoint";
     private static final String STANDARD_ENDPOINT = "otel.exporter.otlp.endpoint";
     private static final String DISABLED = "quarkus.otel.sdk.disabled";
-    /** Above the defaults of extensions, below whatever says it itself. */
+    /** Above the defaults of extensions, below any explicit setting. */
     private static final int ORDINAL = 50;
 
     @Override
     public Iterable<ConfigSource> getConfigSources(ConfigSourceContext context) {
-        boolean listened = isSet(context.getValue(ENDPOINT)) || isSet(context.getValue(STANDARD_ENDPOINT));
-        return List.of(new PropertiesConfigSource(Map.of(DISABLED, Boolean.toString(!listened)), "tracing switch", ORDINAL));
+        boolean enabled = isSet(context.getValue(ENDPOINT)) || isSet(context.getValue(STANDARD_ENDPOINT));
+        return List.of(new PropertiesConfigSource(Map.of(DISABLED, Boolean.toString(!enabled)), "tracing switch", ORDINAL));
     }
 
-    /** The extension has a default for its own, which counts as nobody. */
+    /** Ignores the default of the extension. */
     private static boolean isSet(ConfigValue value) {
         return value != null && value.getValue() != null && !value.getValue().isBlank() && !value.isDefault();
     }

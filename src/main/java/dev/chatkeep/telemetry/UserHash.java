@@ -13,15 +13,15 @@ import javax.crypto.spec.SecretKeySpec;
 import jakarta.enterprise.context.ApplicationScoped;
 
 /**
- * What stands for a user in the log: HMAC-SHA-256 (RFC 2104) of the id. Who does not have the key cannot find out whose it is,
- * not even by hashing all ids.
+ * Replaces a user id in the log: HMAC-SHA-256 (RFC 2104) of the id. Without the key nobody can find out whose it is, not even
+ * by hashing all ids.
  */
 @ApplicationScoped
 class UserHash {
 
     private static final String ALGORITHM = "HmacSHA256";
     private static final int KEY_BYTES = 32;
-    /** Enough to tell users apart. */
+    /** Enough to distinguish users. */
     private static final int BYTES = 8;
 
     private final SecretKey key;

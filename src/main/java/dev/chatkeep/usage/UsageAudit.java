@@ -10,14 +10,14 @@ import dev.chatkeep.database.Statements;
 import io.smallrye.mutiny.Uni;
 import io.vertx.sqlclient.Row;
 
-/** Compares the figures of usage with the ledger whose sums they are, user by user. */
+/** Compares the figures of usage, user by user, with the ledger that they are sums of. */
 public final class UsageAudit {
 
     private static final int USERS = 200;
 
     private static final String COUNT = "select count(*) from public.profiles";
 
-    /** {@code $1} the last user of the page before, {@code $2} one user or null, {@code $3} how many. */
+    /** {@code $1} the last user of the previous page, {@code $2} one user or null, {@code $3} number of users. */
     private static final String CHECK = """
             select p.id, c.usage_date, c.model, c.figure, c.recorded, c.charged
               from (select p.id from public.profiles p
@@ -30,7 +30,7 @@ public final class UsageAudit {
     private static final String REPAIR = "select chatkeep.repair_usage($1)";
 
     /**
-     * A figure that is not what the ledger says.
+     * A figure that differs from the ledger.
      *
      * @param day null for a total of all time
      * @param model null for a figure of all models
@@ -38,7 +38,7 @@ public final class UsageAudit {
     public record Difference(UUID user, LocalDate day, String model, String figure, BigDecimal recorded, BigDecimal charged) {
     }
 
-    /** @param last the user with whom it ends; null where there are no more */
+    /** @param last the last user of the page; null if there are no more */
     public record Page(int users, UUID last, List<Difference> differences) {
     }
 
@@ -49,7 +49,7 @@ public final class UsageAudit {
         return service.run(COUNT).map(rows -> rows.iterator().next().getLong(0));
     }
 
-    /** @param user the only one to look at, or null for all */
+    /** @param user the only user to check, or null for all */
     public static Uni<Page> check(Statements service, UUID after, UUID user) {
         return service.run(CHECK, after, user, USERS).map(rows -> {
             List<Difference> differences = new ArrayList<>();
@@ -69,7 +69,7 @@ public final class UsageAudit {
         });
     }
 
-    /** Brings the figures of a user back to the sums of the ledger. */
+    /** Sets the figures of a user to the sums of the ledger. */
     public static Uni<Void> repair(Statements service, UUID user) {
         return service.run(REPAIR, user).replaceWithVoid();
     }

@@ -8,20 +8,20 @@ import java.util.Map;
 import java.util.UUID;
 
 import dev.chatkeep.database.Statements;
-import dev.chatkeep.usage.UsageAnswers.AllTime;
-import dev.chatkeep.usage.UsageAnswers.Day;
-import dev.chatkeep.usage.UsageAnswers.Days;
-import dev.chatkeep.usage.UsageAnswers.Figures;
-import dev.chatkeep.usage.UsageAnswers.Models;
-import dev.chatkeep.usage.UsageAnswers.OfModel;
-import dev.chatkeep.usage.UsageAnswers.Summary;
+import dev.chatkeep.usage.UsageResponses.AllTime;
+import dev.chatkeep.usage.UsageResponses.Day;
+import dev.chatkeep.usage.UsageResponses.Days;
+import dev.chatkeep.usage.UsageResponses.Figures;
+import dev.chatkeep.usage.UsageResponses.Models;
+import dev.chatkeep.usage.UsageResponses.OfModel;
+import dev.chatkeep.usage.UsageResponses.Summary;
 import dev.chatkeep.wire.DayRange;
 import dev.chatkeep.wire.Timestamps;
 import io.smallrye.mutiny.Uni;
 import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.RowSet;
 
-/** What is read of usage, for users and for administrators. */
+/** Reads usage, for users and for administrators. */
 public final class UsageQueries {
 
     private static final String FIGURES = "u.messages_sent, u.messages_received, u.input_tokens, u.output_tokens,"
@@ -30,12 +30,12 @@ public final class UsageQueries {
     /** {@code $1} user, {@code $2} and {@code $3} the first and the last day. */
     private static final String DAILY = "select u.usage_date, u.models_used::text, " + FIGURES
             + " from chatkeep.usage_by_day($1, $2, $3) u";
-    /** The same for an administrator: at least one row, so that it is noticed if there is no such user. */
+    /** The same for an administrator, with at least one row. {@code admin_user} fails if there is no such user. */
     private static final String DAILY_OF_ANOTHER = "select u.usage_date, u.models_used::text, " + FIGURES
             + " from chatkeep.admin_user($1) left join chatkeep.usage_by_day($1, $2, $3) u on true";
     private static final String MODELS = "select u.model, u.messages_sent, u.messages_received, u.input_tokens,"
             + " u.output_tokens, u.estimated_cost from chatkeep.usage_of_models($1, $2, $3) u";
-    /** Of usage_summary, whose rows {@link #summary(RowSet)} reads. */
+    /** Columns of usage_summary, in the order that {@link #summary(RowSet)} reads. */
     public static final String SUMMARY_COLUMNS = FIGURES
             + ", u.all_messages, u.all_tokens, u.all_sessions, u.all_cost, u.since";
     public static final int SUMMARY_SIZE = 13;
@@ -48,12 +48,12 @@ public final class UsageQueries {
         return reading.run(DAILY, range.from(), range.to()).map(rows -> days(rows, range));
     }
 
-    /** The usage of any user, for an administrator; 404 where there is none. */
+    /** The usage of any user, for an administrator; 404 if there is no such user. */
     public static Uni<Days> daily(Statements administration, UUID userId, DayRange range) {
         return administration.run(DAILY_OF_ANOTHER, userId, range.from(), range.to()).map(rows -> days(rows, range));
     }
 
-    /** Every day, also those without a row. */
+    /** Adds the days without a row, so that every day of the range is listed. */
     private static Days days(RowSet<Row> rows, DayRange range) {
         Map<LocalDate, Day> used = new HashMap<>();
         Figures total = Figures.NONE;
@@ -79,7 +79,7 @@ public final class UsageQueries {
         return reading.run(SUMMARY).map(UsageQueries::summary);
     }
 
-    /** @param rows those of 1, 7 and 30 days, in this order */
+    /** @param rows the rows for 1, 7 and 30 days, in this order */
     public static Summary summary(RowSet<Row> rows) {
         List<Figures> figures = new ArrayList<>(3);
         rows.forEach(row -> figures.add(figures(row, 0)));

@@ -37,18 +37,18 @@ public class UsageResource {
             + " their sum. Days older than the retention are zero.")
     @APIResponse(responseCode = "200", description = "The days")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<UsageAnswers.Days> daily(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+    public Uni<UsageResponses.Days> daily(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
         return UsageQueries.daily(database.asCaller().read(), DayRange.of(from, to));
     }
 
     @GET
     @Path("/models")
-    @Operation(summary = "Read the usage of each model", description = "The most expensive first. Costs are those of the time"
-            + " at which an answer was recorded.")
+    @Operation(summary = "Read the usage of each model", description = "The most expensive first. Costs are those at the time"
+            + " when an answer was recorded.")
     @APIResponse(responseCode = "200", description = "The models")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<UsageAnswers.Models> models(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
+    public Uni<UsageResponses.Models> models(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
         return UsageQueries.models(database.asCaller().read(), DayRange.of(from, to));
     }
@@ -57,7 +57,7 @@ public class UsageResource {
     @Path("/summary")
     @Operation(summary = "Read the usage of today, 7 days, 30 days and all time")
     @APIResponse(responseCode = "200", description = "The figures")
-    public Uni<UsageAnswers.Summary> summary() {
+    public Uni<UsageResponses.Summary> summary() {
         return UsageQueries.summary(database.asCaller().read());
     }
 }

@@ -18,7 +18,7 @@ import org.hibernate.type.SqlTypes;
 import io.quarkus.hibernate.reactive.panache.PanacheEntityBase;
 import io.smallrye.mutiny.Uni;
 
-/** What a user did on a UTC day. {@code track_user_usage} writes it, in the transaction of the messages that it counts. */
+/** The usage of a user on a UTC day. {@code track_user_usage} writes it in the transaction of the messages that it counts. */
 @Entity
 @Immutable
 @Table(name = "user_usage_daily", schema = "public")
@@ -56,7 +56,7 @@ public class UserUsageDaily extends PanacheEntityBase {
     @Column(name = "sessions_created")
     public long sessionsCreated;
 
-    /** Distinct minutes in which something was recorded. */
+    /** The number of distinct minutes in which something was recorded. */
     @Column(name = "active_minutes")
     public long activeMinutes;
 

@@ -17,8 +17,8 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.chatkeep.problem.Problem;
 
 /**
- * Where a page of a list ended: the key of its last row, times in microseconds, as base64url of a JSON array. To clients it
- * is opaque.
+ * The position after a page of a list: the key of its last row as base64url of a JSON array, with times in microseconds. It is
+ * opaque to clients.
  */
 public final class Cursor {
 
@@ -28,7 +28,7 @@ public final class Cursor {
         this.key = key;
     }
 
-    /** The cursor of a row, by what the list is ordered by. */
+    /** The cursor of a row, from the values that the list is sorted by. */
     public static String of(Object... key) {
         ArrayNode values = JsonNodeFactory.instance.arrayNode(key.length);
         for (Object value : key) {
@@ -41,7 +41,10 @@ public final class Cursor {
         return Base64.getUrlEncoder().withoutPadding().encodeToString(values.toString().getBytes(StandardCharsets.UTF_8));
     }
 
-    /** Reads a cursor of so many values; like everything read from it, 422 {@code invalid_cursor} where it is none. */
+    /**
+     * Reads a cursor with this many values. This and the methods that return a value throw 422 {@code invalid_cursor} if the
+     * text is not such a cursor.
+     */
     public static Cursor parse(String text, int size, ObjectMapper json) {
         try {
             JsonNode key = json.readTree(new String(Base64.getUrlDecoder().decode(text), StandardCharsets.UTF_8));
@@ -49,7 +52,7 @@ public final class Cursor {
                 return new Cursor(key);
             }
         } catch (JsonProcessingException | IllegalArgumentException e) {
-            // Answered below like every other text that is no cursor.
+            // Not a cursor: refused below.
         }
         throw Problem.invalidCursor();
     }
@@ -66,7 +69,7 @@ public final class Cursor {
         return time;
     }
 
-    /** A time that the last row may not have had. */
+    /** A time that may be null in the last row. */
     public OffsetDateTime timeOrNull(int index) {
         return key.get(index).isNull() ? null : time(index);
     }

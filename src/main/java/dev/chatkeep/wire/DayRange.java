@@ -7,7 +7,7 @@ import java.time.temporal.ChronoUnit;
 
 import dev.chatkeep.problem.RequestProblems;
 
-/** UTC days from one to another, both included. */
+/** A range of UTC days, both ends included. */
 public record DayRange(LocalDate from, LocalDate to) {
 
     public static final String FROM = "First day (UTC), such as 2026-09-01; by default 29 days before `to`";
@@ -18,7 +18,10 @@ public record DayRange(LocalDate from, LocalDate to) {
     private static final LocalDate EARLIEST = LocalDate.of(1970, 1, 1);
     private static final LocalDate LATEST = LocalDate.of(9999, 12, 31);
 
-    /** What a request asked for; null is the default. 422 where it is no range of days or a longer one than a leap year. */
+    /**
+     * The range that a request asks for; null stands for the default. Throws 422 for an invalid range or one longer than a leap
+     * year.
+     */
     public static DayRange of(LocalDate from, LocalDate to) {
         require(from, "from");
         require(to, "to");

@@ -8,10 +8,10 @@ import java.util.List;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-/** One JSON document that is taken away in parts while it is written. */
+/** Writes one JSON document and hands it out in parts. */
 public final class JsonParts {
 
-    /** Something that writes, as the generator does. */
+    /** Writes something with the generator. */
     @FunctionalInterface
     public interface Writing {
         void to(JsonGenerator generator) throws IOException;
@@ -37,7 +37,7 @@ public final class JsonParts {
         return this;
     }
 
-    /** The next items of the list that is being written. */
+    /** Writes the next items of an array. */
     public JsonParts writeAll(List<?> items) {
         return write(generator -> {
             for (Object item : items) {
@@ -46,7 +46,7 @@ public final class JsonParts {
         });
     }
 
-    /** What was written since the last time. */
+    /** Returns what was written since the last call. */
     public byte[] take() {
         write(JsonGenerator::flush);
         byte[] part = written.toByteArray();

@@ -28,23 +28,23 @@ import com.fasterxml.jackson.databind.type.LogicalType;
 import io.quarkus.jackson.ObjectMapperCustomizer;
 
 /**
- * Reads JSON as it stands: a number is no text and 1.5 is no whole number. Text is made well-formed, as browsers do it
- * when they encode: half a surrogate pair, which clients leave behind when they cut a text in the middle of an emoji,
- * becomes U+FFFD. PostgreSQL could not hold it.
+ * Reads JSON strictly: a number is not text, and 1.5 is not an integer. Text is made well-formed in the way browsers do it when
+ * they encode: an unpaired surrogate becomes U+FFFD. Clients produce unpaired surrogates when they cut a text in the middle of
+ * an emoji, and PostgreSQL cannot store them.
  */
 @Singleton
 public class JsonRules implements ObjectMapperCustomizer {
 
     private static final char REPLACEMENT = '\uFFFD';
 
-    /** After Quarkus' own, whose module for times would otherwise win. */
+    /** Runs after Quarkus' own customizers, whose module for times would otherwise take precedence. */
     @Override
     public int priority() {
         return MINIMUM_PRIORITY;
     }
 
     @Override
-    @SuppressWarnings("deprecation") // the builder that replaces it cannot be had from a customizer
+    @SuppressWarnings("deprecation") // a customizer has no access to the builder that replaces it
     public void customize(ObjectMapper mapper) {
         mapper.configure(MapperFeature.ALLOW_COERCION_OF_SCALARS, false);
         mapper.configure(DeserializationFeature.ACCEPT_FLOAT_AS_INT, false);
@@ -60,10 +60,10 @@ public class JsonRules implements ObjectMapperCustomizer {
                 .addSerializer(BigDecimal.class, new Plain()));
     }
 
-    /** Jackson calls a number that is out of range malformed JSON; here it is a wrong field. */
+    /** Jackson reports a number that is out of range as malformed JSON; here it is an invalid field. */
     private static final class WholeNumber extends StdScalarDeserializer<Integer> {
 
-        private static final JsonDeserializer<Integer> JACKSONS = new NumberDeserializers.IntegerDeserializer(Integer.class,
+        private static final JsonDeserializer<Integer> DELEGATE = new NumberDeserializers.IntegerDeserializer(Integer.class,
                 null);
 
         WholeNumber() {
@@ -73,7 +73,7 @@ public class JsonRules implements ObjectMapperCustomizer {
         @Override
         public Integer deserialize(JsonParser parser, DeserializationContext context) throws IOException {
             try {
-                return JACKSONS.deserialize(parser, context);
+                return DELEGATE.deserialize(parser, context);
             } catch (InputCoercionException e) {
                 throw MismatchedInputException.from(parser, Integer.class, e.getOriginalMessage());
             }
@@ -92,7 +92,7 @@ public class JsonRules implements ObjectMapperCustomizer {
         }
     }
 
-    /** As PostgreSQL writes it: without an exponent, which only a number that a client made up could need. */
+    /** Writes numbers as PostgreSQL does, without an exponent. Only a number that a client made up could need one. */
     private static final class Plain extends StdScalarSerializer<BigDecimal> {
 
         private static final int MAX_DIGITS = 100;
@@ -107,9 +107,9 @@ public class JsonRules implements ObjectMapperCustomizer {
         }
     }
 
-    /** The text itself, or a copy in which no half of a surrogate pair stands alone. */
+    /** Returns the text itself, or a copy in which unpaired surrogates are replaced. */
     public static String wellFormed(String text) {
-        StringBuilder mended = null;
+        StringBuilder repaired = null;
         for (int i = 0; text != null && i < text.length(); i++) {
             if (!Character.isSurrogate(text.charAt(i))) {
                 continue;
@@ -119,10 +119,10 @@ public class JsonRules implements ObjectMapperCustomizer {
                 i++;
                 continue;
             }
-            mended = mended == null ? new StringBuilder(text) : mended;
-            mended.setCharAt(i, REPLACEMENT);
+            repaired = repaired == null ? new StringBuilder(text) : repaired;
+            repaired.setCharAt(i, REPLACEMENT);
         }
-        return mended == null ? text : mended.toString();
+        return repaired == null ? text : repaired.toString();
     }
 
     private static final class WellFormed extends StringDeserializer {

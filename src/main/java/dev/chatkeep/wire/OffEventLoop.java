@@ -5,18 +5,18 @@ import java.util.concurrent.Callable;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
 
-/** Computing that would hold up the event loop: reading megabytes of JSON, counting tokens. */
+/** Runs work that would block the event loop, such as reading megabytes of JSON or counting tokens. */
 public final class OffEventLoop {
 
     private OffEventLoop() {
     }
 
-    /** What the work returns or fails with, once it is subscribed to; it runs, and goes on, on a worker thread. */
+    /** Runs the work on a worker thread once the result is subscribed to. The result is emitted on that thread. */
     public static <T> Uni<T> run(Callable<T> work) {
         return here(work).runSubscriptionOn(Infrastructure.getDefaultWorkerPool());
     }
 
-    /** The same, but at once and on the thread that subscribes where there is little to do. */
+    /** As {@link #run}, but small work runs at once on the thread that subscribes. */
     public static <T> Uni<T> runIf(boolean large, Callable<T> work) {
         return large ? run(work) : here(work);
     }

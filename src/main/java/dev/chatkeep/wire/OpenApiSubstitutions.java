@@ -15,15 +15,15 @@ import io.quarkus.smallrye.openapi.runtime.OpenApiDocumentService;
 import io.quarkus.smallrye.openapi.runtime.filter.AutoSecurityFilter;
 
 /**
- * Has an executable write the description of the API with the first request for it. Quarkus does so at every start, which
- * takes a third of the start and is for nothing in nearly every instance.
+ * Makes a native executable create the OpenAPI document at the first request for it. Quarkus creates it at every start. That
+ * takes a third of the start-up time, and most instances never need it.
  */
 final class OpenApiSubstitutions {
 
     private OpenApiSubstitutions() {
     }
 
-    /** Left by the start for the first request; others that come meanwhile await it. */
+    /** Holds the factory for the first request. Requests that arrive meanwhile wait for its result. */
     static final class Description {
 
         private static final Map<String, OpenApiDocumentService> WRITTEN = new ConcurrentHashMap<>();

@@ -7,21 +7,24 @@ import java.util.function.Function;
 import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.RowSet;
 
-/** A page of a list: as many items as it may hold, how many they are, and where the next one begins; null on the last. */
+/**
+ * Creates a response with one page of a list from the page's items, their number and the cursor of the next page, which is null
+ * on the last page.
+ */
 @FunctionalInterface
-public interface Page<T, A> {
+public interface Page<T, R> {
 
-    A answer(List<T> items, int count, String nextCursor);
+    R create(List<T> items, int count, String nextCursor);
 
-    /** @param rows of which one more was asked for than the page holds, to know whether there are more */
-    static <T, A> A of(RowSet<Row> rows, int size, Function<Row, T> mapper, Function<T, String> cursor, Page<T, A> page) {
+    /** @param rows one more than the page holds if there are more, to know whether there is a next page */
+    static <T, R> R of(RowSet<Row> rows, int size, Function<Row, T> mapper, Function<T, String> cursor, Page<T, R> response) {
         List<T> items = new ArrayList<>(rows.size());
         for (Row row : rows) {
             if (items.size() == size) {
-                return page.answer(items, size, cursor.apply(items.get(size - 1)));
+                return response.create(items, size, cursor.apply(items.get(size - 1)));
             }
             items.add(mapper.apply(row));
         }
-        return page.answer(items, items.size(), null);
+        return response.create(items, items.size(), null);
     }
 }

@@ -3,8 +3,8 @@ package dev.chatkeep.wire;
 import io.smallrye.mutiny.Multi;
 
 /**
- * An answer that is written part by part, each once the client has taken the one before: neither its size nor a slow reader
- * costs memory. If a part fails, the connection ends without the end of the answer.
+ * A response that is written in parts. Each part is created once the client has taken the one before, so neither a large
+ * response nor a slow reader costs memory. If a part fails, the connection ends before the response is complete.
  */
 public record Parts(Multi<byte[]> pieces) {
 }

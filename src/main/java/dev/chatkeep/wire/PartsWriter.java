@@ -17,7 +17,7 @@ import org.jboss.resteasy.reactive.server.spi.ServerRequestContext;
 
 import io.smallrye.mutiny.Uni;
 
-/** Writes {@link Parts}. A resource that has them for large answers only can answer with its record otherwise. */
+/** Writes {@link Parts}. A resource that needs them for large responses only can return its record otherwise. */
 @Provider
 public class PartsWriter implements ServerMessageBodyWriter<Parts> {
 
@@ -43,9 +43,9 @@ public class PartsWriter implements ServerMessageBodyWriter<Parts> {
                 .onItem().transformToUniAndConcatenate(piece -> Uni.createFrom().completionStage(() -> response.write(piece)))
                 .subscribe().with(written -> {
                 }, failure -> {
-                    // A client that has gone is nobody's fault.
+                    // A client that disconnected is no error.
                     if (!response.closed()) {
-                        LOGGER.warn("An answer broke off", failure);
+                        LOGGER.warn("A response broke off", failure);
                         response.reset();
                     }
                     request.close();

@@ -18,15 +18,15 @@ import dev.chatkeep.problem.Problem;
 import dev.chatkeep.problem.RequestProblems;
 
 /**
- * Reads changes, of which nothing may be dropped: a field that is not known is refused, and one that is null differs from
- * one that is not there. The types that it reads are registered for reflection, as no resource names them.
+ * Reads changes without dropping anything: an unknown field is refused, and a field that is null differs from an absent one.
+ * Its types are registered for reflection, because no resource method names them.
  */
 @ApplicationScoped
 public class StrictJson {
 
     /**
-     * @param value the change, valid
-     * @param tree the same as it was sent
+     * @param value the change, validated
+     * @param tree the same change as it was sent
      */
     public record Change<T>(T value, ObjectNode tree) {
 
@@ -34,7 +34,7 @@ public class StrictJson {
             return tree.toString();
         }
 
-        /** Refuses null for a field that can be left out but not cleared. */
+        /** Refuses null for fields that may be absent but not cleared. */
         public void refuseNull(String... fields) {
             for (String field : fields) {
                 if (tree.at("/" + field.replace('.', '/')).isNull()) {
@@ -44,7 +44,7 @@ public class StrictJson {
         }
     }
 
-    /** No change is anywhere near as large, and it is read on the event loop. */
+    /** No change comes close to this size. The limit exists because changes are read on the event loop. */
     private static final int MAX_BYTES = 256 << 10;
 
     private final ObjectMapper json;
@@ -58,7 +58,7 @@ public class StrictJson {
         this.validator = validator;
     }
 
-    /** A change, which names something. */
+    /** Reads a change that has at least one field. */
     public <T> Change<T> read(byte[] body, Class<T> type) {
         Change<T> change = readOptions(body, type);
         if (change.tree().isEmpty()) {
@@ -67,7 +67,7 @@ public class StrictJson {
         return change;
     }
 
-    /** What may be left out as a whole. */
+    /** Reads options, all of which may be absent. */
     public <T> Change<T> readOptions(byte[] body, Class<T> type) {
         if (body != null && body.length > MAX_BYTES) {
             throw Problem.of(Status.REQUEST_ENTITY_TOO_LARGE, "too_large",
@@ -92,7 +92,7 @@ public class StrictJson {
         }
     }
 
-    /** How many bytes a value has as JSON without white space. */
+    /** The size of a value as JSON without white space, in bytes. */
     public int bytes(JsonNode value) {
         try {
             return json.writeValueAsBytes(value).length;

@@ -12,8 +12,8 @@ import jakarta.validation.ConstraintValidatorContext;
 import jakarta.validation.Payload;
 
 /**
- * Text that PostgreSQL can hold (no NUL) and that is as long as it may be, counted as PostgreSQL counts: characters are
- * code points, bytes are those of UTF-8.
+ * Text that PostgreSQL can store (no NUL), within limits that are counted as PostgreSQL counts: characters are code points,
+ * bytes are those of UTF-8.
  */
 @Target({ ElementType.FIELD, ElementType.PARAMETER, ElementType.TYPE_USE })
 @Retention(RetentionPolicy.RUNTIME)
@@ -65,7 +65,7 @@ public @interface Text {
             if (text.length() > rule.max() && text.codePointCount(0, text.length()) > rule.max()) {
                 return "must have at most " + rule.max() + " characters";
             }
-            // No character takes more than three bytes a UTF-16 unit, so short texts need no encoding.
+            // A UTF-16 unit takes at most three bytes in UTF-8, so short texts need not be encoded.
             if (text.length() > rule.maxBytes() / 3 && text.getBytes(StandardCharsets.UTF_8).length > rule.maxBytes()) {
                 return "must have at most " + rule.maxBytes() + " bytes";
             }

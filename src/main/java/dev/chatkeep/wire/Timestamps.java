@@ -7,7 +7,7 @@ import java.time.ZoneOffset;
 
 import io.vertx.sqlclient.Row;
 
-/** Times in requests and answers: ISO 8601 in UTC, as browsers write them ({@code 2026-09-01T08:00:00.000Z}). */
+/** Times in requests and responses: ISO 8601 in UTC, as browsers write them ({@code 2026-09-01T08:00:00.000Z}). */
 public final class Timestamps {
 
     private static final int NANOS_A_MICRO = 1_000;
@@ -16,15 +16,15 @@ public final class Timestamps {
     private Timestamps() {
     }
 
-    /** A {@code timestamptz} of a row, or null. */
+    /** A {@code timestamptz} column of a row, or null. */
     public static Instant of(Row row, int column) {
         OffsetDateTime time = row.getOffsetDateTime(column);
         return time == null ? null : time.toInstant();
     }
 
     /**
-     * With milliseconds, or microseconds where the time has them; the years 1 to 9999. Long lists are full of times, and a
-     * formatter takes longer than all else that is written of a row.
+     * Formats a time of the years 1 to 9999 with milliseconds, or with microseconds if the time has them. It does not use a
+     * formatter: long lists contain many times, and a formatter would take longer than the rest of a row.
      */
     public static String format(Instant time) {
         LocalDateTime utc = LocalDateTime.ofEpochSecond(time.getEpochSecond(), time.getNano(), ZoneOffset.UTC);

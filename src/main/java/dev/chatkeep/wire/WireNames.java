@@ -23,7 +23,7 @@ import com.fasterxml.jackson.databind.introspect.BeanPropertyDefinition;
 
 import io.quarkus.hibernate.validator.ValidatorFactoryCustomizer;
 
-/** Has violations speak of fields and parameters by the names that clients send, not by those of the code. */
+/** Makes violations name fields and parameters as clients send them, not as the code does. */
 @ApplicationScoped
 public class WireNames implements ValidatorFactoryCustomizer {
 

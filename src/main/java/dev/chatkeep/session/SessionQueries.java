@@ -10,20 +10,20 @@ import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.RowSet;
 
 /**
- * Lists sessions, newest {@code updated_at} first, ties by {@code last_message_timestamp}, then {@code id}. A page goes on
- * after the last row of the one before, so every page costs the same.
+ * Lists sessions by {@code updated_at}, {@code last_message_timestamp} and {@code id}, newest first. A page starts after the
+ * last row of the previous page, so every page costs the same.
  */
-final class SessionPage {
+final class SessionQueries {
 
     private static final String NEWEST_LAST_MESSAGE = "coalesce(s.last_message_timestamp, '-infinity')";
 
-    /** {@code $1} user, {@code $2} how many. */
+    /** {@code $1} user, {@code $2} number of rows. */
     private static final String FIRST = page("");
     /** As {@link #FIRST}, after {@code $3} updated_at, {@code $4} last_message_timestamp, {@code $5} id. */
     private static final String NEXT = page(" and s.updated_at <= $3 and (s.updated_at, " + NEWEST_LAST_MESSAGE + ", s.id)"
             + " < ($3, coalesce($4::timestamptz, '-infinity'), $5)");
 
-    private SessionPage() {
+    private SessionQueries() {
     }
 
     private static String page(String after) {
@@ -31,12 +31,12 @@ final class SessionPage {
                 + " order by s.updated_at desc, " + NEWEST_LAST_MESSAGE + " desc, s.id desc limit $2";
     }
 
-    /** @param cursor that an answer carried, or null; 422 {@code invalid_cursor} where none did */
-    static Uni<SessionAnswers.Many> read(Statements reading, int size, String cursor, ObjectMapper json) {
+    /** @param cursor from an earlier page, or null; 422 {@code invalid_cursor} if it is not valid */
+    static Uni<SessionResponses.Many> read(Statements reading, int size, String cursor, ObjectMapper json) {
         Cursor after = cursor == null ? null : Cursor.parse(cursor, 3, json);
         Uni<RowSet<Row>> rows = after == null ? reading.run(FIRST, size + 1)
                 : reading.run(NEXT, size + 1, after.time(0), after.timeOrNull(1), after.text(2));
         return rows.map(found -> Page.of(found, size, SessionView::of,
-                last -> Cursor.of(last.updatedAt(), last.lastMessageTimestamp(), last.id()), SessionAnswers.Many::new));
+                last -> Cursor.of(last.updatedAt(), last.lastMessageTimestamp(), last.id()), SessionResponses.Many::new));
     }
 }

@@ -14,10 +14,10 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import dev.chatkeep.wire.Timestamps;
 import io.vertx.sqlclient.Row;
 
-/** What clients are answered about models. */
-final class ModelAnswers {
+/** The responses about models. */
+final class ModelResponses {
 
-    private ModelAnswers() {
+    private ModelResponses() {
     }
 
     @Schema(name = "ModelList")
@@ -34,7 +34,7 @@ final class ModelAnswers {
             @Schema(description = "Tokens; null is unknown") Integer contextLength,
             @JsonProperty("is_default") boolean isDefault, Limits limits) {
 
-        /** Of models_of_user, as {@link #of} reads them. */
+        /** Columns of models_of_user, in the order that {@link #of} reads. */
         static final String COLUMNS = "m.id, m.name, m.description, m.tags, m.tier, m.input_cost_per_token,"
                 + " m.output_cost_per_token, m.context_length, m.is_default, " + Limits.COLUMNS;
 
@@ -46,7 +46,7 @@ final class ModelAnswers {
         }
     }
 
-    @Schema(name = "ModelLimits", description = "Answers a day and a month (UTC); null is unlimited")
+    @Schema(name = "ModelLimits", description = "Answers per day and per month (UTC); null is unlimited")
     record Limits(Limit daily, Limit monthly) {
 
         static final String COLUMNS = "m.daily_limit, m.daily_used, m.day_ends, m.monthly_limit, m.monthly_used, m.month_ends";
@@ -71,11 +71,11 @@ final class ModelAnswers {
     @Schema(name = "ModelAccess")
     @JsonNaming(SnakeCaseStrategy.class)
     record Access(String modelId, boolean allowed,
-            @Schema(description = "Why not", enumeration = {
+            @Schema(description = "Why the model is not allowed", enumeration = {
                     "unknown_model", "tier" }) String reason,
             @Schema(description = "The lowest tier that opens it") String requiredTier, Limits limits){
 
-        /** @param row of access_to_model: whether, the tier, and what {@link Limits} reads */
+        /** @param row of access_to_model: allowed, required tier, and the columns of {@link Limits} */
         static Access of(String modelId, Row row) {
             boolean allowed = row.getBoolean(0);
             String tier = row.getString(1);
@@ -91,7 +91,7 @@ final class ModelAnswers {
             BigDecimal outputCostPerToken, Integer dailyLimit, Integer monthlyLimit, String modelName,
             String modelDescription, List<String> modelTags, Integer contextLength, Instant createdAt, Instant updatedAt) {
 
-        /** Of model_access, as {@link #of} reads them. */
+        /** Columns of model_access, in the order that {@link #of} reads. */
         static final String COLUMNS = "m.id, m.model_id, m.tier, m.is_active, trim_scale(m.input_cost_per_token),"
                 + " trim_scale(m.output_cost_per_token), m.daily_limit, m.monthly_limit, m.model_name, m.model_description,"
                 + " m.model_tags, m.context_length, m.created_at, m.updated_at";

@@ -11,10 +11,10 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.chatkeep.message.MessageInput;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 
-/** What clients are answered about a sync. */
-public final class SyncAnswers {
+/** The responses about a sync. */
+public final class SyncResponses {
 
-    private SyncAnswers() {
+    private SyncResponses() {
     }
 
     @Schema(name = "SyncResult")
@@ -22,7 +22,7 @@ public final class SyncAnswers {
     }
 
     @Schema(name = "SyncResults")
-    @RegisterForReflection(targets = { Results.class, Detail.class }) // Jackson reads them from what PostgreSQL answers
+    @RegisterForReflection(targets = { Results.class, Detail.class }) // Jackson reads them from the result of PostgreSQL
     public record Results(int synced, int errors, @Schema(description = "In the order of the upload") List<Detail> details) {
     }
 
@@ -34,7 +34,7 @@ public final class SyncAnswers {
     }
 
     @Schema(name = "SyncDownload")
-    @RegisterForReflection(targets = { Downloaded.class, Conversation.class }) // An answer may be it or its parts
+    @RegisterForReflection(targets = { Downloaded.class, Conversation.class }) // The declared type of the response is Object
     record Downloaded(List<Conversation> conversations, Instant syncTime) {
     }
 

@@ -6,10 +6,10 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 
-/** What clients are answered about sessions. */
-final class SessionAnswers {
+/** The responses about sessions. */
+final class SessionResponses {
 
-    private SessionAnswers() {
+    private SessionResponses() {
     }
 
     @Schema(name = "SessionAnswer")

@@ -3,8 +3,8 @@ package dev.chatkeep.profile;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.chatkeep.database.Statements;
-import dev.chatkeep.profile.ProfileAnswers.Activities;
-import dev.chatkeep.profile.ProfileAnswers.Activity;
+import dev.chatkeep.profile.ProfileResponses.Activities;
+import dev.chatkeep.profile.ProfileResponses.Activity;
 import dev.chatkeep.wire.Cursor;
 import dev.chatkeep.wire.Page;
 import dev.chatkeep.wire.Timestamps;
@@ -13,14 +13,14 @@ import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.RowSet;
 
 /** Lists a user's activity, newest first. */
-final class ActivityPage {
+final class ActivityQueries {
 
-    /** {@code $1} user, {@code $2} how many. */
+    /** {@code $1} user, {@code $2} number of rows. */
     private static final String FIRST = page("");
     /** As {@link #FIRST}, after {@code $3} timestamp, {@code $4} id. */
     private static final String NEXT = page("and (l.timestamp, l.id) < ($3, $4)");
 
-    private ActivityPage() {
+    private ActivityQueries() {
     }
 
     private static String page(String after) {
@@ -33,12 +33,12 @@ final class ActivityPage {
                  limit $2""".formatted(after);
     }
 
-    /** @param cursor that an answer carried, or null; 422 {@code invalid_cursor} where none did */
+    /** @param cursor from an earlier page, or null; 422 {@code invalid_cursor} if it is not valid */
     static Uni<Activities> read(Statements reading, int size, String cursor, ObjectMapper json) {
         Cursor after = cursor == null ? null : Cursor.parse(cursor, 2, json);
         Uni<RowSet<Row>> rows = after == null ? reading.run(FIRST, size + 1)
                 : reading.run(NEXT, size + 1, after.time(0), after.uuid(1));
-        return rows.map(found -> Page.of(found, size, ActivityPage::activity, last -> Cursor.of(last.timestamp(), last.id()),
+        return rows.map(found -> Page.of(found, size, ActivityQueries::activity, last -> Cursor.of(last.timestamp(), last.id()),
                 Activities::new));
     }
 

@@ -13,10 +13,10 @@ import com.fasterxml.jackson.annotation.JsonRawValue;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
-/** What clients are answered about usage. */
-public final class UsageAnswers {
+/** The responses about usage. */
+public final class UsageResponses {
 
-    private UsageAnswers() {
+    private UsageResponses() {
     }
 
     @Schema(name = "UsageFigures")

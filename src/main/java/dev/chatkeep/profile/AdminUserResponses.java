@@ -11,14 +11,14 @@ import com.fasterxml.jackson.annotation.JsonRawValue;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
-import dev.chatkeep.usage.UsageAnswers;
+import dev.chatkeep.usage.UsageResponses;
 import dev.chatkeep.wire.Timestamps;
 import io.vertx.sqlclient.Row;
 
-/** What administrators are answered about users. */
-final class AdminAnswers {
+/** The responses about users, for administrators. */
+final class AdminUserResponses {
 
-    private AdminAnswers() {
+    private AdminUserResponses() {
     }
 
     @Schema(name = "AdminUserList")
@@ -31,7 +31,7 @@ final class AdminAnswers {
     record User(UUID id, @Schema(examples = "ada@example.org") String email, String fullName, String avatarUrl,
             String subscriptionTier, int credits, Instant createdAt, Instant updatedAt, Instant lastActive) {
 
-        /** Of profiles, as {@link #of} reads them. */
+        /** Columns of profiles, in the order that {@link #of} reads. */
         static final String COLUMNS = "u.id, u.email, u.full_name, u.avatar_url, u.subscription_tier, u.credits,"
                 + " u.created_at, u.updated_at, u.last_active";
 
@@ -44,7 +44,7 @@ final class AdminAnswers {
     @Schema(name = "AdminUserWithUsage")
     record UserWithUsage(
             @Schema(description = "As `GET /api/user/profile`", type = SchemaType.OBJECT, additionalProperties = Object.class) @JsonRawValue String profile,
-            @Schema(description = "As `GET /api/usage/summary`") UsageAnswers.Summary usage) {
+            @Schema(description = "As `GET /api/usage/summary`") UsageResponses.Summary usage) {
     }
 
     @Schema(name = "AdminUserChanged")

@@ -14,10 +14,10 @@ import com.fasterxml.jackson.annotation.JsonRawValue;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
-/** What clients are answered about the user, for the description of the API: PostgreSQL writes these. */
-final class ProfileAnswers {
+/** The responses about the user, for the OpenAPI document only: PostgreSQL creates the JSON. */
+final class ProfileResponses {
 
-    private ProfileAnswers() {
+    private ProfileResponses() {
     }
 
     @Schema(name = "UserData")
@@ -53,7 +53,7 @@ final class ProfileAnswers {
     @JsonNaming(SnakeCaseStrategy.class)
     record AvailableModel(String modelId, String modelName, String modelDescription, List<String> modelTags,
             BigDecimal inputCostPerToken, BigDecimal outputCostPerToken,
-            @Schema(description = "Answers a day; null is unlimited") Integer dailyLimit, Integer monthlyLimit) {
+            @Schema(description = "Answers per day; null is unlimited") Integer dailyLimit, Integer monthlyLimit) {
     }
 
     @Schema(name = "UserTimes")
@@ -83,6 +83,6 @@ final class ProfileAnswers {
     @Schema(name = "Erased")
     @JsonNaming(SnakeCaseStrategy.class)
     record Erased(boolean success, Instant erasedAt,
-            @Schema(description = "How many rows of what", examples = "{\"profiles\": 1, \"accounts\": 1, \"sessions\": 20, \"messages\": 96, \"activity_logs\": 3, \"usage_records\": 2}") Map<String, Long> deleted) {
+            @Schema(description = "The number of deleted rows by kind", examples = "{\"profiles\": 1, \"accounts\": 1, \"sessions\": 20, \"messages\": 96, \"activity_logs\": 3, \"usage_records\": 2}") Map<String, Long> deleted) {
     }
 }
