@@ -2,11 +2,14 @@ package dev.chatkeep.usage;
 
 import java.time.LocalDate;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 
+import dev.chatkeep.database.Access;
 import dev.chatkeep.database.Statements;
 import dev.chatkeep.usage.UsageResponses.AllTime;
 import dev.chatkeep.usage.UsageResponses.Day;
@@ -27,10 +30,11 @@ public final class UsageQueries {
     private static final String FIGURES = "u.messages_sent, u.messages_received, u.input_tokens, u.output_tokens,"
             + " u.total_tokens, u.sessions_created, u.active_minutes, u.estimated_cost";
 
-    /** {@code $1} user, {@code $2} and {@code $3} the first and the last day. */
-    private static final String DAILY = "select u.usage_date, u.models_used::text, " + FIGURES
-            + " from chatkeep.usage_by_day($1, $2, $3) u";
-    /** The same for an administrator, with at least one row. {@code admin_user} fails if there is no such user. */
+    /**
+     * {@code $1} user, {@code $2} and {@code $3} the first and the last day; at least one row. {@code admin_user} fails if
+     * there
+     * is no such user.
+     */
     private static final String DAILY_OF_ANOTHER = "select u.usage_date, u.models_used::text, " + FIGURES
             + " from chatkeep.admin_user($1) left join chatkeep.usage_by_day($1, $2, $3) u on true";
     private static final String MODELS = "select u.model, u.messages_sent, u.messages_received, u.input_tokens,"
@@ -44,29 +48,26 @@ public final class UsageQueries {
     private UsageQueries() {
     }
 
-    static Uni<Days> daily(Statements reading, DayRange range) {
-        return reading.run(DAILY, range.from(), range.to()).map(rows -> days(rows, range));
+    static Uni<Days> daily(Access caller, DayRange range) {
+        return caller.readEntities(userId -> UserUsageDaily.between(userId, range.from(), range.to()))
+                .map(rows -> days(rows.stream().map(row -> Day.of(row.usageDate, row.modelsUsed, figures(row))).toList(),
+                        range));
     }
 
     /** The usage of any user, for an administrator; 404 if there is no such user. */
     public static Uni<Days> daily(Statements administration, UUID userId, DayRange range) {
-        return administration.run(DAILY_OF_ANOTHER, userId, range.from(), range.to()).map(rows -> days(rows, range));
+        return administration.list(row -> row.getLocalDate(0) == null ? null
+                : Day.of(row.getLocalDate(0), row.getString(1), figures(row, 2)), DAILY_OF_ANOTHER, userId, range.from(),
+                range.to())
+                .map(rows -> days(rows.stream().filter(Objects::nonNull).toList(), range));
     }
 
     /** Adds the days without a row, so that every day of the range is listed. */
-    private static Days days(RowSet<Row> rows, DayRange range) {
-        Map<LocalDate, Day> used = new HashMap<>();
-        Figures total = Figures.NONE;
-        for (Row row : rows) {
-            if (row.getLocalDate(0) != null) {
-                Figures figures = figures(row, 2);
-                used.put(row.getLocalDate(0), Day.of(row.getLocalDate(0), row.getString(1), figures));
-                total = total.plus(figures);
-            }
-        }
+    private static Days days(List<Day> used, DayRange range) {
+        Map<LocalDate, Day> byDate = used.stream().collect(Collectors.toMap(Day::date, Function.identity()));
         List<Day> days = range.from().datesUntil(range.to().plusDays(1))
-                .map(day -> used.getOrDefault(day, Day.of(day, "{}", Figures.NONE))).toList();
-        return new Days(range.from(), range.to(), days, total);
+                .map(day -> byDate.getOrDefault(day, Day.of(day, "{}", Figures.NONE))).toList();
+        return new Days(range.from(), range.to(), days, used.stream().map(Day::figures).reduce(Figures.NONE, Figures::plus));
     }
 
     static Uni<Models> models(Statements reading, DayRange range) {
@@ -92,5 +93,10 @@ public final class UsageQueries {
         return new Figures(row.getLong(first), row.getLong(first + 1), row.getLong(first + 2), row.getLong(first + 3),
                 row.getLong(first + 4), row.getLong(first + 5), row.getLong(first + 6),
                 row.getBigDecimal(first + 7).stripTrailingZeros());
+    }
+
+    private static Figures figures(UserUsageDaily day) {
+        return new Figures(day.messagesSent, day.messagesReceived, day.inputTokens, day.outputTokens, day.totalTokens,
+                day.sessionsCreated, day.activeMinutes, day.estimatedCost.stripTrailingZeros());
     }
 }

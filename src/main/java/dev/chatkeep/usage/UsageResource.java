@@ -39,7 +39,7 @@ public class UsageResource {
     @APIResponse(responseCode = "422", description = "The range is not valid")
     public Uni<UsageResponses.Days> daily(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
             @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
-        return UsageQueries.daily(database.asCaller().read(), DayRange.of(from, to));
+        return UsageQueries.daily(database.asCaller(), DayRange.of(from, to));
     }
 
     @GET

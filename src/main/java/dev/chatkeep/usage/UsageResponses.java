@@ -47,6 +47,11 @@ public final class UsageResponses {
                     figures.outputTokens, figures.totalTokens, figures.sessionsCreated, figures.activeMinutes,
                     figures.estimatedCost);
         }
+
+        Figures figures() {
+            return new Figures(messagesSent, messagesReceived, inputTokens, outputTokens, totalTokens, sessionsCreated,
+                    activeMinutes, estimatedCost);
+        }
     }
 
     @Schema(name = "UsageDays")
