@@ -174,6 +174,7 @@ final class PricedChat {
     }
 
     PricedChat movesTo(String tier) {
+        starts();
         Administrator.service().setTier(caller, tier);
         return this;
     }
