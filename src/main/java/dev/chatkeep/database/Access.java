@@ -2,6 +2,7 @@ package dev.chatkeep.database;
 
 import java.util.UUID;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 import dev.chatkeep.problem.DatabaseProblems;
 import dev.chatkeep.security.Caller;
@@ -15,17 +16,23 @@ public final class Access {
     private static final int MAX_RETRIES = 3;
 
     private static final String ACT_AS = "select set_config('role', ?1, true) || set_config('request.jwt.claims', ?2, true)"
-            + " || set_config('chatkeep.client_address', ?3, true) || set_config('chatkeep.user_agent', ?4, true)";
+            + " || set_config('chatkeep.client_address', ?3, true) || set_config('chatkeep.user_agent', ?4, true)"
+            + " || set_config('statement_timeout', ?5, true) || set_config('lock_timeout', ?6, true)"
+            + " || set_config('idle_in_transaction_session_timeout', ?7, true)";
 
     private final Pipeline pipeline;
+    private final Turns turns;
     private final Caller caller;
     private final UUID userId;
+    private final Timeouts timeouts;
 
     /** @param userId the first parameter of each statement; null if there is none */
-    Access(Pipeline pipeline, Caller caller, UUID userId) {
+    Access(Pipeline pipeline, Turns turns, Caller caller, UUID userId, Timeouts timeouts) {
         this.pipeline = pipeline;
+        this.turns = turns;
         this.caller = caller;
         this.userId = userId;
+        this.timeouts = timeouts;
     }
 
     /** The user whose rows the statements concern; null if each statement names its users itself. */
@@ -35,7 +42,7 @@ public final class Access {
 
     /** Statements that only read. */
     public Statements read() {
-        return (sql, parameters) -> pipeline.read(caller, sql, tuple(parameters))
+        return (sql, parameters) -> pipeline.read(caller, timeouts, sql, tuple(parameters))
                 .onFailure().transform(DatabaseProblems::translate);
     }
 
@@ -43,7 +50,7 @@ public final class Access {
      * Statements that may write. A statement that fails because of another transaction (deadlock, serialization) runs again.
      */
     public Statements write() {
-        return (sql, parameters) -> retried(pipeline.write(caller, sql, tuple(parameters)));
+        return (sql, parameters) -> inTurn(() -> retried(pipeline.write(caller, timeouts, sql, tuple(parameters))));
     }
 
     /** Reads entities in one session and a transaction that may not write. */
@@ -57,16 +64,23 @@ public final class Access {
      * writes of one user run one after another.
      */
     public <T> Uni<T> writeEntities(Function<UUID, Uni<T>> work) {
-        return retried(inSession(ACT_AS, "select cast(chatkeep.begin_write(?1) as text)", work));
+        return inTurn(() -> retried(inSession(ACT_AS, "select cast(chatkeep.begin_write(?1) as text)", work)));
     }
 
     private <T> Uni<T> inSession(String actAs, String begin, Function<UUID, Uni<T>> work) {
         return Panache.withTransaction(() -> Panache.getSession()
                 .chain(session -> session.createNativeQuery(actAs, Object.class)
                         .setParameter(1, caller.role()).setParameter(2, caller.claims())
-                        .setParameter(3, caller.address()).setParameter(4, caller.userAgent()).getSingleResult()
+                        .setParameter(3, caller.address()).setParameter(4, caller.userAgent())
+                        .setParameter(5, timeouts.statement()).setParameter(6, timeouts.lock())
+                        .setParameter(7, timeouts.idleTransaction()).getSingleResult()
                         .chain(() -> session.createNativeQuery(begin, Object.class).setParameter(1, userId).getSingleResult()))
                 .chain(() -> work.apply(userId)));
+    }
+
+    /** Writes of one user run one after the other; what is about no user does not wait. */
+    private <T> Uni<T> inTurn(Supplier<Uni<T>> write) {
+        return userId == null ? write.get() : turns.inTurn(userId, write);
     }
 
     private static <T> Uni<T> retried(Uni<T> transaction) {

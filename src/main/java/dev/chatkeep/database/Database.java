@@ -7,6 +7,7 @@ import jakarta.enterprise.context.ApplicationScoped;
 import dev.chatkeep.security.Caller;
 import io.quarkus.security.identity.SecurityIdentity;
 import io.quarkus.vertx.http.runtime.CurrentVertxRequest;
+import io.vertx.core.Vertx;
 import io.vertx.sqlclient.Pool;
 
 /**
@@ -19,11 +20,17 @@ import io.vertx.sqlclient.Pool;
 public class Database {
 
     private final Pipeline pipeline;
+    private final Turns turns;
+    private final Timeouts ofRequests;
+    private final Timeouts ofJobs;
     private final SecurityIdentity identity;
     private final CurrentVertxRequest request;
 
-    public Database(Pool pool, SecurityIdentity identity, CurrentVertxRequest request) {
+    public Database(Pool pool, Vertx vertx, DatabaseConfig config, SecurityIdentity identity, CurrentVertxRequest request) {
         this.pipeline = new Pipeline(pool);
+        this.turns = new Turns(vertx, config.maxWaitingWritesPerUser(), config.statementTimeout());
+        this.ofRequests = new Timeouts(config.statementTimeout(), config.lockTimeout(), config.idleTransactionTimeout());
+        this.ofJobs = new Timeouts(config.jobStatementTimeout(), config.jobStatementTimeout(), config.idleTransactionTimeout());
         this.identity = identity;
         this.request = request;
     }
@@ -34,7 +41,7 @@ public class Database {
      */
     public Access asCaller() {
         Caller caller = caller();
-        return new Access(pipeline, caller, caller.requireUserId());
+        return access(caller, caller.requireUserId(), ofRequests);
     }
 
     /**
@@ -42,17 +49,21 @@ public class Database {
      * and the functions that they call check the caller.
      */
     public Access asAdministrator() {
-        return new Access(pipeline, caller(), null);
+        return access(caller(), null, ofJobs);
     }
 
     /** Acts as the service itself, for work that belongs to no user or that no request asked for. */
     public Access asService() {
-        return new Access(pipeline, Caller.SERVICE, null);
+        return access(Caller.SERVICE, null, ofJobs);
     }
 
     /** Acts as the service itself for one user, whose id is {@code $1} of each statement. */
     public Access asServiceFor(UUID userId) {
-        return new Access(pipeline, Caller.SERVICE, userId);
+        return access(Caller.SERVICE, userId, ofJobs);
+    }
+
+    private Access access(Caller caller, UUID userId, Timeouts timeouts) {
+        return new Access(pipeline, turns, caller, userId, timeouts);
     }
 
     private Caller caller() {

@@ -19,4 +19,25 @@ public interface DatabaseConfig {
     /** How long a request waits for a connection before it is refused. */
     @WithDefault("5S")
     Duration patience();
+
+    /** How many writes of one user wait for each other at the most; those beyond are refused at once. */
+    @WithDefault("64")
+    @Min(0)
+    int maxWaitingWritesPerUser();
+
+    /** How long one statement of a request may run. */
+    @WithDefault("30S")
+    Duration statementTimeout();
+
+    /** How long one statement of a request waits for a lock. */
+    @WithDefault("10S")
+    Duration lockTimeout();
+
+    /** How long one statement of a job may run: retention, recovery of answers, tasks. */
+    @WithDefault("10M")
+    Duration jobStatementTimeout();
+
+    /** How long a transaction may wait for its next statement. */
+    @WithDefault("30S")
+    Duration idleTransactionTimeout();
 }

@@ -22,37 +22,41 @@ import io.vertx.sqlclient.Tuple;
 final class Pipeline {
 
     private static final String ACT_AS = "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true),"
-            + " set_config('chatkeep.client_address', $3, true), set_config('chatkeep.user_agent', $4, true)";
+            + " set_config('chatkeep.client_address', $3, true), set_config('chatkeep.user_agent', $4, true),"
+            + " set_config('statement_timeout', $5, true), set_config('lock_timeout', $6, true),"
+            + " set_config('idle_in_transaction_session_timeout', $7, true)";
     private static final String REQUIRE_ACCOUNT = "select chatkeep.require_account()";
     /** Checks the account before the statement runs: PostgreSQL evaluates a condition that refers to no row once, and first. */
     private static final String OF_ACCOUNT = "select q.* from (%s) q where chatkeep.require_account() is not null";
 
-    private final Pool pool;
+    private final Connections connections;
     /**
      * The statements that read, each with the check of the account added. All of them are constants, so the map stays small.
      */
     private final Map<String, String> ofAccount = new ConcurrentHashMap<>();
 
     Pipeline(Pool pool) {
-        this.pool = pool;
+        this.connections = new Connections(pool);
     }
 
-    Uni<RowSet<Row>> read(Caller caller, String sql, Tuple parameters) {
-        return run("begin read only", caller, false,
+    Uni<RowSet<Row>> read(Caller caller, Timeouts timeouts, String sql, Tuple parameters) {
+        return run("begin read only", caller, timeouts, false,
                 caller == Caller.SERVICE ? sql : ofAccount.computeIfAbsent(sql, OF_ACCOUNT::formatted), parameters);
     }
 
     /** A statement that changes rows cannot be a subquery, so a statement before it checks the account. */
-    Uni<RowSet<Row>> write(Caller caller, String sql, Tuple parameters) {
-        return run("begin", caller, caller != Caller.SERVICE, sql, parameters);
+    Uni<RowSet<Row>> write(Caller caller, Timeouts timeouts, String sql, Tuple parameters) {
+        return run("begin", caller, timeouts, caller != Caller.SERVICE, sql, parameters);
     }
 
-    private Uni<RowSet<Row>> run(String begin, Caller caller, boolean requireAccount, String sql, Tuple parameters) {
-        return Uni.createFrom().completionStage(() -> pool.getConnection().compose(connection -> {
+    private Uni<RowSet<Row>> run(String begin, Caller caller, Timeouts timeouts, boolean requireAccount, String sql,
+            Tuple parameters) {
+        return Uni.createFrom().completionStage(() -> connections.take().compose(connection -> {
             List<Future<?>> steps = new ArrayList<>();
             steps.add(connection.query(begin).execute());
             steps.add(connection.preparedQuery(ACT_AS)
-                    .execute(Tuple.of(caller.role(), caller.claims(), caller.address(), caller.userAgent())));
+                    .execute(Tuple.from(List.of(caller.role(), caller.claims(), caller.address(), caller.userAgent(),
+                            timeouts.statement(), timeouts.lock(), timeouts.idleTransaction()))));
             if (requireAccount) {
                 steps.add(connection.preparedQuery(REQUIRE_ACCOUNT).execute());
             }

@@ -9,7 +9,6 @@ import java.util.concurrent.TimeoutException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-import jakarta.ws.rs.core.HttpHeaders;
 import jakarta.ws.rs.core.Response.Status;
 import jakarta.ws.rs.core.Response.StatusType;
 
@@ -46,6 +45,13 @@ public final class DatabaseProblems {
     /** Connection exception, insufficient resources and operator intervention. */
     private static final Set<String> UNAVAILABLE = Set.of("08", "53", "57");
     private static final String READ_ONLY_TRANSACTION = "25006";
+    /** Authorization, and a database that does not exist: the service cannot log in. */
+    private static final Set<String> NO_LOGIN = Set.of("28", "3D");
+    /** The server ended the session, for whatever reason. */
+    private static final String FATAL = "FATAL";
+    private static final String LOCK_NOT_AVAILABLE = "55P03";
+    private static final String QUERY_CANCELED = "57014";
+    private static final String IDLE_TRANSACTION_TIMEOUT = "25P03";
     /** Data exception, integrity constraint violation and program limit exceeded: the values of the request are at fault. */
     private static final Set<String> INVALID = Set.of("22", "23", "54");
 
@@ -53,7 +59,7 @@ public final class DatabaseProblems {
     }
 
     /** An error of PostgreSQL, which Hibernate repeats as a {@link SQLException}. */
-    private record DatabaseError(String state, String message, String detail) {
+    private record DatabaseError(String state, String message, String detail, boolean isFatal) {
 
         private static final Pattern REFUSAL = Pattern.compile("(\\w+): (.*?)(?: \\(PT\\d{3}\\))?", Pattern.DOTALL);
         private static final String HIBERNATE_PREFIX = "ERROR: ";
@@ -61,10 +67,12 @@ public final class DatabaseProblems {
         static Optional<DatabaseError> in(Throwable failure) {
             for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
                 if (cause instanceof PgException e && e.getSqlState() != null) {
-                    return Optional.of(new DatabaseError(e.getSqlState(), e.getErrorMessage(), e.getDetail()));
+                    return Optional.of(new DatabaseError(e.getSqlState(), e.getErrorMessage(), e.getDetail(),
+                            FATAL.equals(e.getSeverity())));
                 }
                 if (cause instanceof SQLException e && e.getSQLState() != null) {
-                    return Optional.of(new DatabaseError(e.getSQLState(), e.getMessage(), null));
+                    return Optional.of(new DatabaseError(e.getSQLState(), e.getMessage(), null,
+                            e.getMessage() != null && e.getMessage().startsWith(FATAL)));
                 }
             }
             return Optional.empty();
@@ -146,6 +154,17 @@ public final class DatabaseProblems {
             return error.refusal();
         }
         String category = error.state().substring(0, 2);
+        if (QUERY_CANCELED.equals(error.state())) {
+            return later("timed_out", "The request took too long and was stopped. Nothing of it was done.",
+                    RETRY_AFTER_SECONDS);
+        }
+        if (LOCK_NOT_AVAILABLE.equals(error.state()) || IDLE_TRANSACTION_TIMEOUT.equals(error.state())) {
+            return tooBusy();
+        }
+        if (error.isFatal() || NO_LOGIN.contains(category)) {
+            Outages.log(error.state(), error.message());
+            return unavailable();
+        }
         if (UNAVAILABLE.contains(category) || error.isTransient() || READ_ONLY_TRANSACTION.equals(error.state())) {
             return unavailable();
         }
@@ -168,13 +187,18 @@ public final class DatabaseProblems {
         return later("database_unavailable", "The database is not available at the moment.", RETRY_AFTER_SECONDS);
     }
 
-    private static HttpProblem tooBusy() {
+    /** The problem for more requests than there are connections. */
+    public static HttpProblem tooBusy() {
         return later(TOO_BUSY, "There are too many requests at the moment.", RETRY_AFTER_LOAD_SECONDS);
     }
 
+    /** The problem for a user who sends more writes than may wait for each other. */
+    public static HttpProblem tooManyWrites() {
+        return Problem.later(Status.TOO_MANY_REQUESTS, "too_many_writes", "Too many of your changes wait for each other.",
+                RETRY_AFTER_LOAD_SECONDS);
+    }
+
     private static HttpProblem later(String code, String detail, int seconds) {
-        return HttpProblem.builder(Problem.of(Status.SERVICE_UNAVAILABLE, code, detail))
-                .withHeader(HttpHeaders.RETRY_AFTER, seconds)
-                .build();
+        return Problem.later(Status.SERVICE_UNAVAILABLE, code, detail, seconds);
     }
 }

@@ -2,6 +2,7 @@ package dev.chatkeep.problem;
 
 import java.util.List;
 
+import jakarta.ws.rs.core.HttpHeaders;
 import jakarta.ws.rs.core.Response.Status;
 import jakarta.ws.rs.core.Response.StatusType;
 
@@ -54,6 +55,11 @@ public record Problem(
     /** To be thrown if the cursor of a list request did not come from a list. */
     public static HttpProblem invalidCursor() {
         return of(UNPROCESSABLE_CONTENT, "invalid_cursor", "The cursor is not one that a list returned.");
+    }
+
+    /** To be thrown if the same request may succeed after so many seconds. */
+    public static HttpProblem later(StatusType status, String code, String detail, int seconds) {
+        return builder(status, code, detail).withHeader(HttpHeaders.RETRY_AFTER, seconds).build();
     }
 
     static HttpProblem.Builder builder(StatusType status, String code, String detail) {

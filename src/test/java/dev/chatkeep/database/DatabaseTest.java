@@ -5,11 +5,15 @@ import static dev.chatkeep.testsupport.Patience.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import java.sql.Connection;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
@@ -307,7 +311,7 @@ class DatabaseTest {
     @Test
     void statementsOfOneTurnAreSentTogether() {
         // Given
-        SqlConnection connection = await(uni(() -> pool.getConnection()));
+        SqlConnection connection = await(uni(() -> new Connections(pool).take()));
         try {
             SocketConnectionBase socket = (SocketConnectionBase) ((SqlConnectionInternal) connection).unwrap().unwrap();
 
@@ -320,6 +324,73 @@ class DatabaseTest {
         } finally {
             await(uni(connection::close));
         }
+    }
+
+    @Test
+    void aStatementThatTakesTooLongIsStopped() {
+        // Given
+        Access impatient = impatient();
+
+        // When
+        Throwable failure = catchThrowable(() -> await(impatient.read().run("select pg_sleep(60)")));
+
+        // Then
+        assertThat(failure).isInstanceOfSatisfying(HttpProblem.class, problem -> {
+            assertThat(problem.getStatusCode()).isEqualTo(503);
+            assertThat(problem.getParameters()).containsEntry("code", "timed_out");
+        });
+    }
+
+    @Test
+    void aStatementThatWaitsTooLongForALockIsStopped() throws Exception {
+        // Given
+        Access impatient = new Access(new Pipeline(pool), null, dev.chatkeep.security.Caller.SERVICE, null,
+                new Timeouts(PATIENCE, Duration.ofMillis(50), PATIENCE));
+
+        // When
+        Throwable failure;
+        try (Connection lock = Sql.connect()) {
+            lock.setAutoCommit(false);
+            lock.createStatement().execute("lock table public.system_cache in access exclusive mode");
+            failure = catchThrowable(() -> await(impatient.write().run("select chatkeep.cached('a')")));
+        }
+
+        // Then
+        assertThat(failure).isInstanceOfSatisfying(HttpProblem.class, problem -> {
+            assertThat(problem.getStatusCode()).isEqualTo(503);
+            assertThat(problem.getParameters()).containsEntry("code", "too_busy");
+        });
+    }
+
+    /** The pool can miss the end of a connection, and would hand it out for ever. */
+    @Test
+    void thePoolIsWholeAfterConnectionsWereClosedAtRandom() {
+        // Given
+        Statements statements = database.asService().read();
+        int ended = 0;
+
+        // When
+        for (int round = 0; round < 50; round++) {
+            List<Uni<Integer>> requests = IntStream.range(0, 2 * POOL_SIZE)
+                    .mapToObj(number -> statements.one(row -> row.getInteger(0), "select 1").onFailure().recoverWithItem(-1))
+                    .toList();
+            Uni<List<Integer>> all = Uni.join().all(requests).andCollectFailures();
+            CompletableFuture<List<Integer>> answers = all.subscribeAsCompletionStage();
+            ended += Sql.rows("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'chatkeep_app'"
+                    + " and datname = current_database()").size();
+            answers.join();
+        }
+
+        // Then
+        assertThat(ended).isGreaterThan(POOL_SIZE);
+        List<Uni<Integer>> requests = IntStream.range(0, 10 * POOL_SIZE)
+                .mapToObj(number -> statements.one(row -> row.getInteger(0), "select 1")).toList();
+        assertThat(await(Uni.join().all(requests).andFailFast())).containsOnly(1);
+    }
+
+    private Access impatient() {
+        return new Access(new Pipeline(pool), null, dev.chatkeep.security.Caller.SERVICE, null,
+                new Timeouts(Duration.ofMillis(50), PATIENCE, PATIENCE));
     }
 
     private static Caller userWithMessage() {

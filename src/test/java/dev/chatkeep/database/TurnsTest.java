@@ -1,0 +1,165 @@
+package dev.chatkeep.database;
+
+import static dev.chatkeep.testsupport.Patience.PATIENCE;
+import static dev.chatkeep.testsupport.Patience.await;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
+
+import dev.chatkeep.testsupport.BesideOthers;
+import io.quarkiverse.resteasy.problem.HttpProblem;
+import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.subscription.Cancellable;
+import io.vertx.core.Vertx;
+
+@BesideOthers
+class TurnsTest {
+
+    private static final Vertx VERTX = Vertx.vertx();
+    private static final UUID ANN = UUID.randomUUID();
+
+    private final Turns turns = new Turns(VERTX, 2, PATIENCE);
+    private final CompletableFuture<Integer> first = new CompletableFuture<>();
+    private final List<Integer> begun = new CopyOnWriteArrayList<>();
+
+    @AfterAll
+    static void close() {
+        VERTX.close();
+    }
+
+    @Test
+    void aWriteWaitsForTheOneBeforeIt() {
+        // Given
+        CompletableFuture<Integer> one = write(ANN, 1, first);
+        CompletableFuture<Integer> two = write(ANN, 2, CompletableFuture.completedFuture(2));
+        await("the first one").until(() -> !begun.isEmpty());
+        List<Integer> before = List.copyOf(begun);
+
+        // When
+        first.complete(1);
+
+        // Then
+        assertThat(before).containsExactly(1);
+        assertThat(List.of(one.join(), two.join())).containsExactly(1, 2);
+        assertThat(begun).containsExactly(1, 2);
+    }
+
+    @Test
+    void usersDoNotWaitForEachOther() {
+        // Given
+        write(ANN, 1, first);
+
+        // When
+        int other = write(UUID.randomUUID(), 2, CompletableFuture.completedFuture(2)).join();
+
+        // Then
+        assertThat(other).isEqualTo(2);
+    }
+
+    @Test
+    void noMoreWaitThanMay() {
+        // Given
+        write(ANN, 1, first);
+        write(ANN, 2, CompletableFuture.completedFuture(2));
+        write(ANN, 3, CompletableFuture.completedFuture(3));
+
+        // When
+        Throwable failure = catchThrowable(() -> write(ANN, 4, CompletableFuture.completedFuture(4)).join());
+
+        // Then
+        assertThat(failure.getCause()).isInstanceOfSatisfying(HttpProblem.class,
+                problem -> assertThat(problem.getStatusCode()).isEqualTo(429));
+    }
+
+    @Test
+    void theTurnPassesOnWhenAWriteFails() {
+        // Given
+        write(ANN, 1, first);
+        CompletableFuture<Integer> two = write(ANN, 2, CompletableFuture.completedFuture(2));
+
+        // When
+        first.completeExceptionally(new IllegalStateException("It failed"));
+
+        // Then
+        assertThat(two.join()).isEqualTo(2);
+    }
+
+    @Test
+    void whoeverWaitsForTooLongIsRefusedAndHoldsUpNobody() {
+        // Given
+        Turns impatient = new Turns(VERTX, 2, Duration.ofMillis(20));
+        CompletableFuture<Integer> one = impatient.inTurn(ANN, () -> Uni.createFrom().completionStage(first))
+                .subscribeAsCompletionStage();
+
+        // When
+        Throwable failure = catchThrowable(
+                () -> impatient.inTurn(ANN, () -> Uni.createFrom().item(2)).subscribeAsCompletionStage().join());
+
+        // Then
+        assertThat(failure.getCause()).isInstanceOfSatisfying(HttpProblem.class,
+                problem -> assertThat(problem.getStatusCode()).isEqualTo(503));
+        first.complete(1);
+        assertThat(one.join()).isEqualTo(1);
+        assertThat(impatient.inTurn(ANN, () -> Uni.createFrom().item(3)).subscribeAsCompletionStage().join()).isEqualTo(3);
+    }
+
+    @Test
+    void whoeverGivesUpHoldsUpNobody() {
+        // Given
+        write(ANN, 1, first);
+        Cancellable two = turns.inTurn(ANN, () -> work(2, new CompletableFuture<>())).subscribe().with(ignored -> {
+        });
+        CompletableFuture<Integer> three = write(ANN, 3, CompletableFuture.completedFuture(3));
+
+        // When
+        two.cancel();
+        first.complete(1);
+
+        // Then
+        assertThat(three.join()).isEqualTo(3);
+        assertThat(begun).containsExactly(1, 3);
+    }
+
+    @Test
+    void manyWritesRunOneByOne() {
+        // Given
+        Turns wide = new Turns(VERTX, 1_000, PATIENCE);
+        AtomicInteger running = new AtomicInteger();
+        List<Integer> together = new CopyOnWriteArrayList<>();
+
+        // When
+        List<CompletableFuture<Integer>> writes = IntStream.range(0, 500).parallel()
+                .mapToObj(number -> wide.inTurn(ANN, () -> {
+                    together.add(running.incrementAndGet());
+                    CompletableFuture<Integer> done = new CompletableFuture<>();
+                    VERTX.runOnContext(ignored -> {
+                        running.decrementAndGet();
+                        done.complete(number);
+                    });
+                    return Uni.createFrom().completionStage(done);
+                }).subscribeAsCompletionStage()).toList();
+
+        // Then
+        await("all writes").until(() -> writes.stream().allMatch(CompletableFuture::isDone));
+        assertThat(together).hasSize(500).containsOnly(1);
+    }
+
+    private CompletableFuture<Integer> write(UUID user, int number, CompletableFuture<Integer> result) {
+        return turns.inTurn(user, () -> work(number, result)).subscribeAsCompletionStage();
+    }
+
+    private Uni<Integer> work(int number, CompletableFuture<Integer> result) {
+        begun.add(number);
+        return Uni.createFrom().completionStage(result);
+    }
+}
