@@ -243,7 +243,7 @@ class DatabaseAwayIT {
         Response answer = whileSomebodyHoldsTheUser(caller, request, how);
 
         // Then
-        assertProblem(answer, 503, "database_unavailable");
+        assertProblem(answer, 503, how.equals("pg_cancel_backend") ? "timed_out" : "database_unavailable");
         assertThat(answer.header("Retry-After")).isEqualTo("5");
     }
 
