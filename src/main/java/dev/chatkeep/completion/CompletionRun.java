@@ -145,7 +145,7 @@ final class CompletionRun {
         requests.write(call.request(), admission).subscribe().with(
                 request -> onContext(() -> {
                     if (state instanceof Calling calling) {
-                        state = calling.send(request, provider.call(request.json(), receiver));
+                        state = calling.send(request, provider.call(admission.model(), request.json(), receiver));
                     }
                 }),
                 failure -> onContext(() -> {
