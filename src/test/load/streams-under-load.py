@@ -5,7 +5,8 @@ Plays the provider itself: a scripted one on a loopback port, which speaks OpenA
 writes into each token when it was sent. Then it asks for many answers at once, in turn from the provider directly,
 through POST /v1/chat/completions and through POST /api/chat, and prints how late requests and tokens come each way.
 
-    CHATKEEP_PROVIDER_BASE_URL=http://127.0.0.1:9900/v1 ...          # the service, started by you
+    CHATKEEP_PROVIDER_BASE_URL=http://127.0.0.1:9900/v1 CHATKEEP_PROVIDER_MAX_CONCURRENT_CALLS_PER_USER=1000 ...
+                                                                     # the service, started by you
     streams-under-load.py --url http://127.0.0.1:8080 --token-file .chatkeep/token --model qwen/qwen3-8b
     streams-under-load.py ... --memory --pid 4711 --seconds 60       # does the service grow while it streams?
     streams-under-load.py ... --abort                                # how soon does a hang-up reach the provider?

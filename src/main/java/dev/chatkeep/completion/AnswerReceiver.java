@@ -35,11 +35,11 @@ final class AnswerReceiver implements ProviderListener {
             return;
         }
         readers.received(data, kind);
+        if (transcript.isTooLarge()) {
+            run.breakOff(Kind.TOO_LARGE);
+            return;
+        }
         if (transcript.text().length() > length) {
-            if (transcript.isTooLarge()) {
-                run.breakOff(Kind.TOO_LARGE);
-                return;
-            }
             readers.textAdded();
         }
         if (kind == PieceKind.LAST) {

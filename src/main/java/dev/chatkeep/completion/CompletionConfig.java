@@ -2,6 +2,7 @@ package dev.chatkeep.completion;
 
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
 
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
@@ -24,4 +25,14 @@ public interface CompletionConfig {
     /** How often running answers are stored as far as they have come, in case the instance is killed. */
     @WithDefault("2S")
     Duration checkpointInterval();
+
+    /**
+     * Options of requests under {@code /v1} that go to the provider beside those that are known to be harmless. They may choose
+     * another model than the one that was admitted, or cost more.
+     */
+    Optional<Set<String>> allowedOptions();
+
+    /** How many answers one request under {@code /v1} may ask for ({@code n}). */
+    @WithDefault("1")
+    int maxChoices();
 }

@@ -15,6 +15,8 @@ public final class CompletionFailure extends RuntimeException {
         INTERRUPTED,
         /** The database did not take the answer, or not in time. */
         NOT_STORED,
+        /** The database is there, and refuses the answer. */
+        NOT_STORABLE,
         /** The account was deleted during the call. */
         UNKNOWN_USER
     }
@@ -42,6 +44,10 @@ public final class CompletionFailure extends RuntimeException {
 
     static CompletionFailure notStored() {
         return new CompletionFailure(Reason.NOT_STORED, null);
+    }
+
+    static CompletionFailure notStorable() {
+        return new CompletionFailure(Reason.NOT_STORABLE, null);
     }
 
     static CompletionFailure unknownUser() {

@@ -7,6 +7,8 @@ public final class CompletionRefused extends RuntimeException {
 
     private static final long serialVersionUID = 1L;
 
+    private static final int RETRY_AFTER_SECONDS = 2;
+
     private final transient Admission.Refusal refusal;
     private final transient List<RateLimit> rateLimits;
 
@@ -14,6 +16,12 @@ public final class CompletionRefused extends RuntimeException {
         super(refusal.code(), null, false, false);
         this.refusal = refusal;
         this.rateLimits = rateLimits;
+    }
+
+    /** For a user who has as many calls running as one may have. Any of them may end at any time. */
+    static CompletionRefused tooManyCalls() {
+        return new CompletionRefused(new Admission.Refusal(429, "too_many_calls",
+                "Too many of your answers are being written at the moment.", RETRY_AFTER_SECONDS), List.of());
     }
 
     public Admission.Refusal refusal() {

@@ -14,6 +14,7 @@ import dev.chatkeep.completion.CompletionState.Answering;
 import dev.chatkeep.completion.CompletionState.Calling;
 import dev.chatkeep.completion.CompletionState.Running;
 import dev.chatkeep.completion.CompletionState.Settling;
+import dev.chatkeep.problem.DatabaseProblems;
 import dev.chatkeep.provider.ModelProvider;
 import dev.chatkeep.provider.ProviderCall;
 import dev.chatkeep.provider.ProviderFailure;
@@ -58,6 +59,7 @@ final class CompletionRun {
     private final ObjectMapper json;
     private final CompletionStore.ForCaller store;
     private final Runnable whenAdmitted;
+    private final Runnable whenOver;
     private final Transcript transcript;
     private final AnswerReaders readers;
     private final CompletableFuture<Void> settled = new CompletableFuture<>();
@@ -66,8 +68,9 @@ final class CompletionRun {
     private CompletionState state;
     private long startedAt;
 
+    /** @param whenOver runs once, before whoever waits for the end of the call gets to know of it */
     CompletionRun(Vertx vertx, ObjectMapper json, CompletionStore.ForCaller store, CompletionCall call,
-            Runnable whenAdmitted) {
+            Runnable whenAdmitted, Runnable whenOver) {
         this.context = vertx.getOrCreateContext();
         this.timers = Timers.of(vertx);
         this.json = json;
@@ -77,6 +80,7 @@ final class CompletionRun {
         this.readers = new AnswerReaders(timers, call.grace(), this::interrupt);
         this.receiver = new AnswerReceiver(this, transcript, readers);
         this.whenAdmitted = whenAdmitted;
+        this.whenOver = whenOver;
     }
 
     CompletionState state() {
@@ -120,7 +124,7 @@ final class CompletionRun {
             onContext(() -> {
                 readers.addPresent(List.of(present));
                 startedAt = System.nanoTime();
-                store.begin(call).subscribe().with(
+                Uni.createFrom().deferred(() -> store.begin(call)).subscribe().with(
                         admission -> onContext(() -> admitted(admission, requests, provider)),
                         failure -> onContext(() -> refused(failure)));
             });
@@ -130,6 +134,7 @@ final class CompletionRun {
     private void refused(Throwable failure) {
         Admitting admitting = (Admitting) state;
         state = admitting.refuse();
+        whenOver.run();
         settled.complete(null);
         admitting.client().fail(failure);
     }
@@ -145,7 +150,7 @@ final class CompletionRun {
         requests.write(call.request(), admission).subscribe().with(
                 request -> onContext(() -> {
                     if (state instanceof Calling calling) {
-                        state = calling.send(request, provider.call(request.json(), receiver));
+                        state = calling.send(request, provider.call(admission.model(), request.json(), receiver));
                     }
                 }),
                 failure -> onContext(() -> {
@@ -205,7 +210,7 @@ final class CompletionRun {
     void fail(ProviderFailure failure) {
         if (state instanceof Running running) {
             LOG.warnf("A call of %s failed: %s", running.admission().model(), failure.getMessage());
-            settle(running, Ending.ofFailure(transcript.isEmpty()), CompletionFailure.of(failure));
+            settle(running, Ending.ofFailure(transcript.isEmpty(), failure.kind()), CompletionFailure.of(failure));
         }
     }
 
@@ -223,8 +228,8 @@ final class CompletionRun {
         settlement.run(store::finish).subscribe().with(
                 result -> onContext(() -> finish(result)),
                 e -> onContext(() -> {
-                    LOG.error("An answer could not be stored", e);
-                    finish(notStored());
+                    LOG.errorf("An answer could not be stored: %s", DatabaseProblems.describe(e));
+                    finish(DatabaseProblems.isUnavailable(e) ? notStored() : new Failed(CompletionFailure.notStorable()));
                 }));
     }
 
@@ -233,6 +238,7 @@ final class CompletionRun {
     }
 
     private void finish(CompletionResult result) {
+        whenOver.run();
         publish(result);
         Settling settling = (Settling) state;
         state = settling.settled();

@@ -15,10 +15,11 @@ import jakarta.enterprise.event.Observes;
 import org.jboss.logging.Logger;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.chatkeep.problem.DatabaseProblems;
 import dev.chatkeep.provider.ModelProvider;
+import dev.chatkeep.provider.ProviderConfig;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.scheduler.Scheduled;
@@ -51,16 +52,20 @@ public class Completions {
     private final CompletionStore store;
     private final ProviderRequestWriter requests;
     private final ModelProvider provider;
+    private final UserPlaces places;
+    private final Checkpoints checkpoints;
     private final MeterRegistry metrics;
     private int ticks;
 
     Completions(Vertx vertx, ObjectMapper json, CompletionStore store, ProviderRequestWriter requests, ModelProvider provider,
-            MeterRegistry metrics) {
+            ProviderConfig config, MeterRegistry metrics) {
         this.vertx = vertx;
         this.json = json;
         this.store = store;
         this.requests = requests;
         this.provider = provider;
+        this.places = new UserPlaces(config.maxConcurrentCallsPerUser());
+        this.checkpoints = new Checkpoints(json, store::checkpoint);
         this.metrics = metrics;
         metrics.gaugeMapSize("chatkeep.completions.running", List.of(), running);
     }
@@ -86,8 +91,11 @@ public class Completions {
          * @param present follow the answer from its first piece
          */
         public Uni<LiveCompletion> start(CompletionCall call, AnswerReader... present) {
-            return Uni.createFrom().deferred(() -> new LiveCompletion(vertx, json, callerStore, call, Completions.this::enter)
-                    .start(requests, provider, present));
+            UUID userId = callerStore.userId();
+            return Uni.createFrom().deferred(() -> places.take(userId)
+                    ? new LiveCompletion(vertx, json, callerStore, call, Completions.this::enter,
+                            () -> places.giveBack(userId)).start(requests, provider, present)
+                    : Uni.createFrom().failure(CompletionRefused.tooManyCalls()));
         }
     }
 
@@ -122,31 +130,39 @@ public class Completions {
 
     @Scheduled(identity = "completions", every = "{chatkeep.completion.checkpoint-interval}", concurrentExecution = Scheduled.ConcurrentExecution.SKIP)
     Uni<Void> tick() {
-        Uni<Void> checkpoint = running.isEmpty() ? Uni.createFrom().voidItem() : checkpoint();
         boolean recovers = ticks++ % TICKS_BETWEEN_RECOVERIES == 0;
-        return checkpoint.chain(() -> recovers ? store.recover().invoke(count -> {
-            if (count > 0) {
-                LOG.infof("Settled %d answers whose instance was gone", count);
-            }
-        }).replaceWithVoid() : Uni.createFrom().voidItem())
-                .onFailure().invoke(failure -> LOG.warnf("Running answers could not be kept: %s", failure.getMessage()))
+        return checkpoint().chain(() -> recovers ? recover() : Uni.createFrom().voidItem())
+                .onFailure().invoke(failure -> LOG.warnf("Running answers could not be kept: %s",
+                        DatabaseProblems.describe(failure)))
                 .onFailure().recoverWithNull();
     }
 
-    private Uni<Void> checkpoint() {
-        List<LiveCompletion> live = List.copyOf(running.values());
-        List<Future<ObjectNode>> parts = live.stream().map(Completions::part).toList();
-        return Uni.createFrom().completionStage(() -> Future.join(parts).toCompletionStage()).chain(all -> {
-            ArrayNode array = json.createArrayNode();
-            parts.stream().map(Future::result).filter(part -> part != null).forEach(array::add);
-            return array.isEmpty() ? Uni.createFrom().voidItem()
-                    : store.checkpoint(array).invoke(() -> live.forEach(one -> one.onContext(one::checkpointed)));
-        });
+    private Uni<Void> recover() {
+        return store.recover().invoke(count -> {
+            if (count > 0) {
+                LOG.infof("Settled %d answers whose instance was gone", count);
+            }
+        }).replaceWithVoid();
     }
 
-    private static Future<ObjectNode> part(LiveCompletion live) {
-        Promise<ObjectNode> part = Promise.promise();
-        live.onContext(() -> part.complete(live.checkpoint()));
+    private Uni<Void> checkpoint() {
+        List<Future<Checkpoints.Part>> parts = running.values().stream().map(Completions::part).toList();
+        return Uni.createFrom().completionStage(() -> Future.join(parts).toCompletionStage())
+                .chain(all -> checkpoints.keep(parts.stream().map(Future::result).filter(part -> part != null).toList()));
+    }
+
+    /** Null where there is nothing to keep. */
+    private static Future<Checkpoints.Part> part(LiveCompletion live) {
+        Promise<Checkpoints.Part> part = Promise.promise();
+        live.onContext(() -> {
+            try {
+                ObjectNode entry = live.checkpoint();
+                part.complete(entry == null ? null
+                        : new Checkpoints.Part(entry, () -> live.onContext(live::checkpointed)));
+            } finally {
+                part.tryComplete(); // one call that goes wrong must not hold up all others
+            }
+        });
         return part.future();
     }
 

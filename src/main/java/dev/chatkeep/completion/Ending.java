@@ -2,10 +2,12 @@ package dev.chatkeep.completion;
 
 import java.util.Locale;
 
+import dev.chatkeep.provider.ProviderFailure.Kind;
+
 /** How a call ends. The database knows these words. */
 enum Ending {
     COMPLETE,
-    /** By its client, or by the end of the service. */
+    /** By its client, by the end of the service, or because there was more of it than can be kept. */
     INTERRUPTED,
     /** By the provider, in the middle of the answer. */
     FAILED,
@@ -18,8 +20,10 @@ enum Ending {
     }
 
     /** @param nothingArrived as above */
-    static Ending ofFailure(boolean nothingArrived) {
-        return nothingArrived ? RELEASED : FAILED;
+    static Ending ofFailure(boolean nothingArrived, Kind kind) {
+        // The provider did its work; it is this service that stopped it.
+        Ending cut = kind == Kind.TOO_LARGE ? INTERRUPTED : FAILED;
+        return nothingArrived ? RELEASED : cut;
     }
 
     String word() {

@@ -24,10 +24,10 @@ public final class LiveCompletion {
     private final Checkpoint checkpoint = new Checkpoint();
 
     LiveCompletion(Vertx vertx, ObjectMapper json, CompletionStore.ForCaller store, CompletionCall call,
-            Consumer<LiveCompletion> whenAdmitted) {
+            Consumer<LiveCompletion> whenAdmitted, Runnable whenOver) {
         this.json = json;
         this.userId = store.userId();
-        this.run = new CompletionRun(vertx, json, store, call, () -> whenAdmitted.accept(this));
+        this.run = new CompletionRun(vertx, json, store, call, () -> whenAdmitted.accept(this), whenOver);
     }
 
     /** See {@link Completions.ForCaller#start}. */

@@ -81,7 +81,9 @@ class ProviderRequestWriter {
         ObjectNode document = request.document();
         document.put("model", admission.model());
         if (request.streamed()) {
-            document.withObject("/stream_options").put("include_usage", true);
+            ObjectNode options = document.path("stream_options") instanceof ObjectNode given ? given
+                    : document.putObject("stream_options");
+            options.put("include_usage", true);
         }
         return new ProviderRequest(JsonRules.wellFormed(document.toString()).getBytes(StandardCharsets.UTF_8),
                 request.prompt());

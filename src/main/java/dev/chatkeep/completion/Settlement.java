@@ -4,8 +4,11 @@ import java.time.Duration;
 import java.util.Locale;
 import java.util.function.Function;
 
+import org.jboss.logging.Logger;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.chatkeep.completion.CompletionResult.Answered;
@@ -14,14 +17,21 @@ import dev.chatkeep.problem.DatabaseProblems;
 import dev.chatkeep.wire.OffEventLoop;
 import io.smallrye.mutiny.Uni;
 
-/** Counts what a call used, stores how it ended, and says what came of it. The transcript does not change any more. */
+/**
+ * Counts what a call used, stores how it ended, and says what came of it. The transcript does not change any more. What was
+ * used
+ * must be counted: if the database does not take the answer, the call is settled without it.
+ */
 final class Settlement {
+
+    private static final Logger LOG = Logger.getLogger(Settlement.class);
 
     /** What is computed at once; more goes to a worker thread. */
     private static final int SMALL_CHARACTERS = 50_000;
     private static final Duration STORE_DELAY = Duration.ofMillis(200);
     private static final Duration MAX_STORE_DELAY = Duration.ofSeconds(5);
     private static final Duration STORE_PATIENCE = Duration.ofMinutes(10);
+    private static final int BYTES_A_TOKEN = 4;
 
     /**
      * @param model as it was admitted
@@ -35,6 +45,8 @@ final class Settlement {
     private final Call call;
     private final Transcript transcript;
     private Usage usage;
+    /** The database has not taken the answer, only what it used. */
+    private boolean contentMissing;
 
     Settlement(ObjectMapper json, Call call, Transcript transcript) {
         this.json = json;
@@ -65,13 +77,41 @@ final class Settlement {
             return Uni.createFrom().item(Usage.of(transcript.usage(), 0, 0));
         }
         return OffEventLoop.run(
-                () -> Usage.of(transcript.usage(), TokenEstimate.of(call.prompt()), transcript.estimatedTokens()));
+                () -> Usage.of(transcript.usage(), TokenEstimate.of(call.prompt()), transcript.estimatedTokens()))
+                .onFailure().invoke(e -> LOG.error("Tokens could not be estimated by their text", e))
+                .onFailure().recoverWithItem(() -> Usage.of(transcript.usage(),
+                        call.prompt() == null ? 0 : call.prompt().length() / BYTES_A_TOKEN,
+                        transcript.text().length() / BYTES_A_TOKEN));
     }
 
     private Uni<JsonNode> store(Function<ObjectNode, Uni<JsonNode>> store) {
         return OffEventLoop.runIf(transcript.text().length() > SMALL_CHARACTERS, this::entry).chain(entry -> store.apply(entry))
                 .onFailure(DatabaseProblems::isUnavailable).retry().withBackOff(STORE_DELAY, MAX_STORE_DELAY)
-                .expireIn(STORE_PATIENCE.toMillis());
+                .expireIn(STORE_PATIENCE.toMillis())
+                .onFailure().recoverWithUni(failure -> storeWithoutContent(store, failure));
+    }
+
+    private Uni<JsonNode> storeWithoutContent(Function<ObjectNode, Uni<JsonNode>> store, Throwable failure) {
+        if (call.ending() == Ending.RELEASED) {
+            return Uni.createFrom().failure(failure);
+        }
+        LOG.errorf("An answer could not be stored and is settled without its content: %s", DatabaseProblems.describe(failure));
+        return store.apply(entryWithoutContent()).invoke(row -> contentMissing = true);
+    }
+
+    /** Holds nothing that came from the provider but numbers. */
+    private ObjectNode entryWithoutContent() {
+        ObjectNode entry = json.createObjectNode().put("id", call.streamId()).put("state", call.ending().word())
+                .put("completion_id", call.streamId());
+        putFigures(entry.put("content", "").put("content_type", "text"));
+        putUsage(entry.putObject("metadata").put("content_missing", true));
+        return entry;
+    }
+
+    private void putFigures(ObjectNode entry) {
+        entry.put("elapsed_ms", (int) Math.min(call.elapsed().toMillis(), Integer.MAX_VALUE))
+                .put("input_tokens", usage.promptTokens()).put("output_tokens", usage.completionTokens())
+                .put("error", error());
     }
 
     private ObjectNode entry() {
@@ -80,11 +120,9 @@ final class Settlement {
         if (call.ending() == Ending.RELEASED) {
             return entry;
         }
-        entry.put("content", StorableText.of(transcript.text()))
-                .put("content_type", ContentType.of(transcript.text()))
-                .put("elapsed_ms", (int) Math.min(call.elapsed().toMillis(), Integer.MAX_VALUE))
-                .put("input_tokens", usage.promptTokens()).put("output_tokens", usage.completionTokens())
-                .put("error", error());
+        entry.put("content", StorableText.ofBytes(transcript.text(), Transcript.MAX_BYTES))
+                .put("content_type", ContentType.of(transcript.text()));
+        putFigures(entry);
         putMetadata(entry.putObject("metadata"));
         return entry;
     }
@@ -95,7 +133,7 @@ final class Settlement {
                 : call.failure().providerFailure().kind().name().toLowerCase(Locale.ROOT);
     }
 
-    private void putMetadata(ObjectNode metadata) {
+    private void putUsage(ObjectNode metadata) {
         if (call.ending() == Ending.INTERRUPTED) {
             metadata.put("interrupted", true);
         }
@@ -107,6 +145,10 @@ final class Settlement {
                 metadata.put("usage_estimated", true);
             }
         }
+    }
+
+    private void putMetadata(ObjectNode metadata) {
+        putUsage(metadata);
         if (transcript.finishReason() != null) {
             metadata.put("finish_reason", transcript.finishReason());
         }
@@ -117,7 +159,8 @@ final class Settlement {
             metadata.put("malformed_pieces", transcript.malformed());
         }
         if (!transcript.toolCalls().isEmpty()) {
-            metadata.putArray("tool_calls").addAll(transcript.toolCalls());
+            ArrayNode calls = metadata.putArray("tool_calls");
+            transcript.toolCalls().forEach(toolCall -> calls.add(StorableText.of(toolCall)));
         }
     }
 
@@ -131,6 +174,9 @@ final class Settlement {
         if (row == null) {
             return new Failed(CompletionFailure.unknownUser());
         }
+        if (contentMissing && call.failure() == null && row.hasNonNull("session_id")) {
+            return new Failed(CompletionFailure.notStorable());
+        }
         return call.failure() != null ? new Failed(call.failure())
                 : new Answered(transcript.text().toString(), ContentType.of(transcript.text()), usage, call.streamId(),
                         completionId(), call.model(), row.path("question_id").textValue(),
@@ -140,6 +186,6 @@ final class Settlement {
 
     /** Where the provider gives an answer no id, it goes by its stream's. */
     private String completionId() {
-        return transcript.completionId() == null ? call.streamId() : StorableText.of(transcript.completionId());
+        return transcript.completionId() == null ? call.streamId() : transcript.completionId();
     }
 }

@@ -10,11 +10,20 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.chatkeep.completion.Usage.Reported;
 
-/** Collects an answer as it arrives: chunks of OpenAI's streams, or a whole completion. Of several choices the first counts. */
+/**
+ * Collects an answer as it arrives: chunks of OpenAI's streams, or a whole completion. Of several choices the first
+ * is the answer; the others cost as much.
+ */
 final class Transcript {
 
     /** An answer that is larger than any message can be is not right. */
-    private static final int MAX_BYTES = 16 << 20;
+    static final int MAX_BYTES = 16 << 20;
+    /** All calls of tools together; likewise. */
+    private static final int MAX_TOOL_CHARACTERS = 4 << 20;
+    /** What a call of a tool takes beside its text, roughly. */
+    private static final int TOOL_OVERHEAD = 200;
+    /** Of an id, a name, a reason. */
+    private static final int MAX_NAME_CHARACTERS = 255;
     private static final String DONE = "[DONE]";
     /** Reasoning beyond this is counted and not kept. */
     private static final int MAX_HIDDEN_CHARACTERS = 200_000;
@@ -24,7 +33,8 @@ final class Transcript {
     private final ObjectMapper json;
     private final StringBuilder text = new StringBuilder();
     private long bytes;
-    private final List<ObjectNode> toolCalls = new ArrayList<>();
+    private final List<ToolCall> toolCalls = new ArrayList<>();
+    private long toolCharacters;
     private final StringBuilder hidden = new StringBuilder();
     private long hiddenCharacters;
     private long audioCharacters;
@@ -34,6 +44,17 @@ final class Transcript {
     private String finishReason;
     private boolean done;
     private int malformed;
+
+    /** @param arguments all that has come of them */
+    private record ToolCall(ObjectNode begun, StringBuilder arguments) {
+
+        ObjectNode joined() {
+            if (begun.path("function") instanceof ObjectNode function && !arguments.isEmpty()) {
+                function.put("arguments", arguments.toString());
+            }
+            return begun;
+        }
+    }
 
     Transcript(ObjectMapper json) {
         this.json = json;
@@ -66,6 +87,8 @@ final class Transcript {
         for (JsonNode choice : chunk.path("choices")) {
             if (choice.path("index").asInt(0) == 0) {
                 add(choice);
+            } else {
+                addHidden(choice.path(choice.path("message").isObject() ? "message" : "delta").path("content"));
             }
         }
         return chunk.path("choices").isEmpty() && chunk.path("usage").isObject() ? PieceKind.USAGE : PieceKind.CHUNK;
@@ -107,15 +130,20 @@ final class Transcript {
         if (!call.isObject() || index > toolCalls.size() || index < 0) {
             return;
         }
-        if (index == toolCalls.size()) {
-            ObjectNode started = call.deepCopy();
-            started.remove("index");
-            toolCalls.add(started);
+        JsonNode arguments = call.path("function").path("arguments");
+        if (index < toolCalls.size()) {
+            String more = arguments.isTextual() ? arguments.textValue() : "";
+            toolCharacters += more.length();
+            if (!isTooLarge()) {
+                toolCalls.get(index).arguments().append(more);
+            }
             return;
         }
-        JsonNode arguments = call.path("function").path("arguments");
-        if (arguments.isTextual() && toolCalls.get(index).path("function") instanceof ObjectNode function) {
-            function.put("arguments", function.path("arguments").asText("") + arguments.textValue());
+        toolCharacters += call.toString().length() + TOOL_OVERHEAD;
+        if (!isTooLarge()) {
+            ObjectNode begun = call.deepCopy();
+            begun.remove("index");
+            toolCalls.add(new ToolCall(begun, new StringBuilder(arguments.isTextual() ? arguments.textValue() : "")));
         }
     }
 
@@ -123,14 +151,14 @@ final class Transcript {
     private void addHidden(JsonNode part) {
         if (part.isTextual()) {
             hiddenCharacters += part.textValue().length();
-            if (hidden.length() < MAX_HIDDEN_CHARACTERS) {
-                hidden.append(part.textValue());
-            }
+            hidden.append(part.textValue(), 0, Math.min(part.textValue().length(), MAX_HIDDEN_CHARACTERS - hidden.length()));
         }
     }
 
     private static String first(String known, JsonNode reported) {
-        return known == null && reported.isTextual() && !reported.textValue().isEmpty() ? reported.textValue() : known;
+        return known == null && reported.isTextual() && !reported.textValue().isEmpty()
+                ? StorableText.ofCharacters(reported.textValue(), MAX_NAME_CHARACTERS)
+                : known;
     }
 
     /** Grows while the answer arrives; not to be changed. */
@@ -138,13 +166,13 @@ final class Transcript {
         return text;
     }
 
-    /** Whether the text has more bytes in UTF-8 than any message may have. */
+    /** Whether the text has more bytes in UTF-8 than any message may have, or there are too many calls of tools. */
     boolean isTooLarge() {
-        return bytes > MAX_BYTES;
+        return bytes > MAX_BYTES || toolCharacters > MAX_TOOL_CHARACTERS;
     }
 
     List<ObjectNode> toolCalls() {
-        return toolCalls;
+        return toolCalls.stream().map(ToolCall::joined).toList();
     }
 
     /** Whether the provider has produced nothing yet, reasoning, audio and calls of tools included. */
@@ -168,7 +196,7 @@ final class Transcript {
         return usage;
     }
 
-    /** The provider's id of the answer, or null. */
+    /** The provider's id of the answer, or null. As what else the provider calls something, it can be stored as it is. */
     String completionId() {
         return completionId;
     }

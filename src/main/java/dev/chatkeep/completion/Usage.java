@@ -25,6 +25,9 @@ public record Usage(int promptTokens, int completionTokens, int totalTokens, @Js
     /** What a provider reported; null where it reported nothing of use. */
     record Reported(Integer prompt, Integer completion, Integer cached, Integer reasoning) {
 
+        /** More than any call takes. Sums of what is counted must stay within their types. */
+        private static final int MAX_TOKENS = 100_000_000;
+
         static final Reported NOTHING = new Reported(null, null, null, null);
 
         static Reported of(JsonNode usage) {
@@ -38,7 +41,7 @@ public record Usage(int promptTokens, int completionTokens, int totalTokens, @Js
         }
 
         private static Integer count(JsonNode number) {
-            return number.isNumber() && number.doubleValue() >= 0 ? (int) Math.min(number.longValue(), Integer.MAX_VALUE)
+            return number.isNumber() && number.doubleValue() >= 0 ? (int) Math.min(number.doubleValue(), MAX_TOKENS)
                     : null;
         }
     }

@@ -59,7 +59,7 @@ public final class DatabaseProblems {
     }
 
     /** An error of PostgreSQL, which Hibernate repeats as a {@link SQLException}. */
-    private record DatabaseError(String state, String message, String detail, boolean isFatal) {
+    private record DatabaseError(String state, String message, String detail, String constraint, boolean isFatal) {
 
         private static final Pattern REFUSAL = Pattern.compile("(\\w+): (.*?)(?: \\(PT\\d{3}\\))?", Pattern.DOTALL);
         private static final String HIBERNATE_PREFIX = "ERROR: ";
@@ -67,15 +67,19 @@ public final class DatabaseProblems {
         static Optional<DatabaseError> in(Throwable failure) {
             for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
                 if (cause instanceof PgException e && e.getSqlState() != null) {
-                    return Optional.of(new DatabaseError(e.getSqlState(), e.getErrorMessage(), e.getDetail(),
+                    return Optional.of(new DatabaseError(e.getSqlState(), e.getErrorMessage(), e.getDetail(), e.getConstraint(),
                             FATAL.equals(e.getSeverity())));
                 }
                 if (cause instanceof SQLException e && e.getSQLState() != null) {
-                    return Optional.of(new DatabaseError(e.getSQLState(), e.getMessage(), null,
+                    return Optional.of(new DatabaseError(e.getSQLState(), e.getMessage(), null, null,
                             e.getMessage() != null && e.getMessage().startsWith(FATAL)));
                 }
             }
             return Optional.empty();
+        }
+
+        String reason() {
+            return "SQLSTATE " + state + (constraint == null ? "" : ", constraint " + constraint);
         }
 
         boolean isTransient() {
@@ -118,8 +122,44 @@ public final class DatabaseProblems {
         if (failure instanceof HttpProblem) {
             return failure;
         }
-        return DatabaseError.in(failure).map(error -> problem(error, failure))
+        return DatabaseError.in(failure).map(error -> withReason(problem(error, failure), error))
                 .orElseGet(() -> isOverload(failure) ? tooBusy() : isDisconnection(failure) ? unavailable() : failure);
+    }
+
+    /**
+     * What really failed, for the log: the SQLSTATE and the constraint, also of a failure that was translated. PostgreSQL's own
+     * sentences are left out, as they repeat values.
+     */
+    public static String describe(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            Optional<DatabaseError> error = DatabaseError.in(cause);
+            if (error.isPresent()) {
+                return error.get().reason();
+            }
+            for (Throwable reason : cause.getSuppressed()) {
+                if (reason instanceof Reason) {
+                    return reason.getMessage();
+                }
+            }
+        }
+        return failure.toString();
+    }
+
+    /** What a problem was before it was translated. */
+    private static final class Reason extends Exception {
+
+        private static final long serialVersionUID = 1L;
+
+        Reason(String reason) {
+            super(reason, null, false, false);
+        }
+    }
+
+    private static Throwable withReason(Throwable problem, DatabaseError error) {
+        if (problem instanceof HttpProblem) {
+            problem.addSuppressed(new Reason(error.reason()));
+        }
+        return problem;
     }
 
     /** Whether a failure, translated or not, means that there are more requests than connections. */

@@ -3,26 +3,32 @@ package dev.chatkeep.provider;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Consumer;
 
+import dev.chatkeep.provider.ProviderFailure.Kind;
+import io.netty.buffer.ByteBuf;
 import io.vertx.core.buffer.Buffer;
-import io.vertx.core.parsetools.RecordParser;
 
 /**
  * Splits a response body into the data of its server-sent events, at whatever boundaries the bytes arrive (WHATWG HTML, section
- * 9.2; lines end with LF or CRLF). A body that is a JSON document is passed on as a whole.
+ * 9.2; lines end with LF or CRLF). A body that is a JSON document is passed on as a whole. What is not complete yet takes
+ * memory, so events and documents are bounded: one that is too large is a {@link ProviderFailure}.
  */
 final class EventStream {
 
     private static final char BYTE_ORDER_MARK = '\uFEFF';
     private static final String DATA = "data";
 
+    private final HeldBytes.Share held;
     private final Consumer<String> receiver;
-    private final RecordParser lines = RecordParser.newDelimited("\n", this::line);
     private Boolean document;
     private Buffer whole;
+    /** The beginning of a line whose end has not come. */
+    private Buffer line;
     private boolean first = true;
     private StringBuilder data;
 
-    EventStream(Consumer<String> receiver) {
+    /** @param held bounds what is kept until it is complete */
+    EventStream(HeldBytes.Share held, Consumer<String> receiver) {
+        this.held = held;
         this.receiver = receiver;
     }
 
@@ -34,18 +40,55 @@ final class EventStream {
             return; // only white space so far
         }
         if (document) {
-            whole = (whole == null ? Buffer.buffer() : whole).appendBuffer(bytes);
+            whole = append(whole, bytes);
         } else {
-            lines.handle(bytes);
+            acceptLines(bytes);
         }
+        hold();
     }
 
     /** Passes on what is left: a document, or an event whose final empty line is missing. */
     void end() {
         if (whole != null) {
-            receiver.accept(whole.toString(StandardCharsets.UTF_8));
+            String complete = whole.toString(StandardCharsets.UTF_8);
+            whole = null;
+            receiver.accept(complete);
         } else if (document != null) {
-            lines.handle(Buffer.buffer("\n\n"));
+            acceptLines(Buffer.buffer("\n\n"));
+        }
+    }
+
+    /** Gives up what is not complete. */
+    void close() {
+        whole = null;
+        line = null;
+        data = null;
+        hold();
+    }
+
+    private void hold() {
+        held.set(length(whole) + length(line) + (data == null ? 0 : data.length()));
+    }
+
+    private static long length(Buffer buffer) {
+        return buffer == null ? 0 : buffer.length();
+    }
+
+    private static Buffer append(Buffer begun, Buffer bytes) {
+        return (begun == null ? Buffer.buffer() : begun).appendBuffer(bytes);
+    }
+
+    private void acceptLines(Buffer bytes) {
+        ByteBuf found = bytes.getByteBuf();
+        int from = 0;
+        for (int end; (end = found.indexOf(from, bytes.length(), (byte) '\n')) >= 0; from = end + 1) {
+            Buffer rest = bytes.slice(from, end);
+            Buffer complete = line == null ? rest : line.appendBuffer(rest);
+            line = null;
+            line(complete);
+        }
+        if (from < bytes.length()) {
+            line = append(line, bytes.slice(from, bytes.length()));
         }
     }
 
@@ -69,16 +112,19 @@ final class EventStream {
             dispatch();
             return;
         }
-        String line = bytes.getString(0, length, StandardCharsets.UTF_8.name());
-        if (first && line.charAt(0) == BYTE_ORDER_MARK) {
-            line = line.substring(1);
+        String text = bytes.getString(0, length, StandardCharsets.UTF_8.name());
+        if (first && text.charAt(0) == BYTE_ORDER_MARK) {
+            text = text.substring(1);
         }
         first = false;
-        int colon = line.indexOf(':');
-        if (DATA.equals(colon < 0 ? line : line.substring(0, colon))) {
-            int value = colon < 0 ? line.length() : colon + (line.startsWith(" ", colon + 1) ? 2 : 1);
-            data = data == null ? new StringBuilder(line.length() - value) : data.append('\n');
-            data.append(line, value, line.length());
+        int colon = text.indexOf(':');
+        if (DATA.equals(colon < 0 ? text : text.substring(0, colon))) {
+            int value = colon < 0 ? text.length() : colon + (text.startsWith(" ", colon + 1) ? 2 : 1);
+            data = data == null ? new StringBuilder(text.length() - value) : data.append('\n');
+            data.append(text, value, text.length());
+            if (data.length() > held.most()) {
+                throw ProviderFailure.of(Kind.TOO_LARGE);
+            }
         }
     }
 

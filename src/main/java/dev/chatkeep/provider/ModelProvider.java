@@ -45,8 +45,10 @@ public class ModelProvider {
     private final RequestOptions request;
     /** Limits the calls at one time. A call holds its place until it has finished. */
     private final Guard bulkhead;
-    /** Retries and circuit breaker around the attempts to get a first byte. */
+    /** Retries around the attempts to get a first byte. */
     private final Guard retries;
+    private final ModelBreakers breakers;
+    private final HeldBytes held;
 
     public ModelProvider(ProviderConfig config, Vertx vertx, TlsConfigurationRegistry tls, MeterRegistry metrics) {
         this.config = config;
@@ -71,25 +73,25 @@ public class ModelProvider {
                 .delay(config.retryDelay().toMillis(), ChronoUnit.MILLIS)
                 .withCustomBackoff().strategy(Backoff::new).done()
                 .done()
-                .withCircuitBreaker().requestVolumeThreshold(config.breaker().calls())
-                .failureRatio(config.breaker().failureRatio())
-                .delay(config.breaker().delay().toMillis(), ChronoUnit.MILLIS)
-                .when(failure -> failure instanceof ProviderFailure e && e.isOutage()).done()
                 .build();
+        this.breakers = new ModelBreakers(config.breaker(), System::nanoTime,
+                metrics.counter("chatkeep.provider.spared")::increment);
+        this.held = HeldBytes.ofHeap(config.maxEventSize().asLongValue());
     }
 
     /**
      * Starts a call at once.
      *
+     * @param model that the request asks for; each has a circuit breaker of its own
      * @param body a request of OpenAI's chat completions
      * @param listener gets the events of the call on the current Vert.x context
      */
-    public ProviderCall call(byte[] body, ProviderListener listener) {
+    public ProviderCall call(String model, byte[] body, ProviderListener listener) {
         Context context = Vertx.currentContext();
         Buffer content = Buffer.buffer(body);
         ProviderCall call = new ProviderCall(context, config, new MeasuredListener(listener, metrics),
-                () -> http.request(request), content);
-        bulkhead.get(() -> retries.get(call::attempt, NOTHING).chain(call::whenFinished), NOTHING)
+                () -> http.request(request), content, held);
+        bulkhead.get(() -> retries.get(() -> breakers.guard(model, call::attempt), NOTHING).chain(call::whenFinished), NOTHING)
                 .subscribe().with(done -> {
                 }, failure -> context.runOnContext(now -> call.fail(ProviderFailure.of(failure))));
         return call;

@@ -6,10 +6,13 @@ import java.util.function.Supplier;
 
 import jakarta.ws.rs.core.HttpHeaders;
 
+import org.jboss.logging.Logger;
+
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientRequest;
@@ -17,6 +20,8 @@ import io.vertx.core.http.HttpClientResponse;
 
 /** A call of the provider, from its first attempt to its end. All its callbacks run on one Vert.x context. */
 public final class ProviderCall {
+
+    private static final Logger LOG = Logger.getLogger(ProviderCall.class);
 
     /** How much of an error body is read; the rest is not worth waiting for. */
     private static final int MAX_ERROR_BYTES = 64 << 10;
@@ -48,14 +53,14 @@ public final class ProviderCall {
     private long timer = -1;
 
     ProviderCall(Context context, ProviderConfig config, ProviderListener listener,
-            Supplier<Future<HttpClientRequest>> connect, Buffer body) {
+            Supplier<Future<HttpClientRequest>> connect, Buffer body, HeldBytes held) {
         this.context = context;
         this.vertx = context.owner();
         this.config = config;
         this.listener = listener;
         this.connect = connect;
         this.body = body;
-        this.events = new EventStream(data -> {
+        this.events = new EventStream(held.share(), data -> {
             if (!detached) {
                 listener.received(data);
             }
@@ -89,14 +94,22 @@ public final class ProviderCall {
                     }).reset();
                 }
             } else if (connected.failed()) {
-                attemptFailed(emitter, connected.cause());
+                attemptFailed(emitter, ProviderFailure.unsent(connected.cause()));
             } else {
                 request = connected.result();
-                request.exceptionHandler(failure -> attemptFailed(emitter, failure));
-                request.send(body).onFailure(failure -> attemptFailed(emitter, failure))
-                        .onSuccess(received -> onResponse(emitter, received));
+                write(emitter, request);
             }
         });
+    }
+
+    private void write(UniEmitter<? super Void> emitter, HttpClientRequest connected) {
+        Promise<Throwable> broken = Promise.promise();
+        connected.exceptionHandler(broken::tryComplete);
+        connected.response().onFailure(broken::tryComplete).onSuccess(received -> onResponse(emitter, received));
+        Future<Void> written = connected.end(body);
+        // The connection may break first; whether the request was written by then is known a moment later.
+        broken.future().onSuccess(failure -> written.onComplete(
+                end -> attemptFailed(emitter, end.failed() ? ProviderFailure.unsent(failure) : failure)));
     }
 
     /** Sets all handlers before it returns. Events that arrive without a handler are lost. */
@@ -180,7 +193,21 @@ public final class ProviderCall {
             emitter.complete(null);
             listener.opened();
         }
-        events.accept(bytes);
+        takeIn(() -> events.accept(bytes));
+    }
+
+    /** Whatever is wrong with the answer, or with those who read it, ends the call rather than leaving it open. */
+    private boolean takeIn(Runnable part) {
+        try {
+            part.run();
+            return true;
+        } catch (ProviderFailure e) {
+            fail(e);
+        } catch (RuntimeException e) {
+            LOG.error("An answer could not be taken in", e);
+            fail(ProviderFailure.of(ProviderFailure.Kind.INTERNAL));
+        }
+        return false;
     }
 
     private void attemptFailed(UniEmitter<? super Void> emitter, Throwable failure) {
@@ -203,7 +230,9 @@ public final class ProviderCall {
             return;
         }
         request = null;
-        events.end();
+        if (!takeIn(events::end)) {
+            return;
+        }
         boolean notify = !detached;
         detached = true;
         close();
@@ -235,6 +264,7 @@ public final class ProviderCall {
             return;
         }
         finished = true;
+        events.close();
         vertx.cancelTimer(timer);
         reset();
         if (!opened && attempt != null) {

@@ -4,6 +4,7 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.Optional;
 
+import io.quarkus.runtime.configuration.MemorySize;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 
@@ -33,7 +34,11 @@ public interface ProviderConfig {
     @WithDefault("10M")
     Duration callTimeout();
 
-    /** How often a call is retried before its first byte: after 429, 502, 503, 504 and failures to connect. */
+    /**
+     * How often a call is retried before its first byte: after 429 and 503, and where nothing of the request was sent. Any
+     * other
+     * failure may come from a provider that has begun to work, and wants to be paid for each attempt.
+     */
     @WithDefault("2")
     int retries();
 
@@ -51,9 +56,17 @@ public interface ProviderConfig {
     @WithDefault("500")
     int maxConcurrentCalls();
 
+    /** The maximum number of calls of one user at the same time on this instance. */
+    @WithDefault("8")
+    int maxConcurrentCallsPerUser();
+
+    /** The largest event of a stream, and the largest answer that is not streamed. */
+    @WithDefault("24M")
+    MemorySize maxEventSize();
+
     Breaker breaker();
 
-    /** Protects a provider that is down: after this ratio of failures among this many calls, no call is made for a while. */
+    /** Spares a model that is down: after this ratio of failures among this many of its calls, none is made for a while. */
     interface Breaker {
 
         @WithDefault("20")

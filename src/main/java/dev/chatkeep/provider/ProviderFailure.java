@@ -14,7 +14,6 @@ import jakarta.ws.rs.core.Response.Status;
 import jakarta.ws.rs.core.Response.StatusType;
 
 import org.eclipse.microprofile.faulttolerance.exceptions.BulkheadException;
-import org.eclipse.microprofile.faulttolerance.exceptions.CircuitBreakerOpenException;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -47,7 +46,7 @@ public final class ProviderFailure extends RuntimeException {
         INTERNAL(Status.INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong on our side."),
         /** All places of this instance are taken. */
         BUSY(Status.SERVICE_UNAVAILABLE, "too_busy", "Too many answers are being written at the moment."),
-        /** The circuit breaker is open. */
+        /** The circuit breaker of the model is open. */
         SPARED(Status.SERVICE_UNAVAILABLE, "provider_unavailable", "The model provider is not available at the moment.");
 
         private final Status status;
@@ -74,17 +73,26 @@ public final class ProviderFailure extends RuntimeException {
     private final int status;
     private final Duration retryAfter;
     private final String reason;
+    /** The provider cannot have begun to work. */
+    private final boolean unsent;
 
-    private ProviderFailure(Kind kind, int status, Duration retryAfter, String reason) {
+    private ProviderFailure(Kind kind, int status, Duration retryAfter, String reason, boolean unsent) {
         super(kind.code + (status == 0 ? "" : " (" + status + ")"), null, false, false);
         this.kind = kind;
         this.status = status;
         this.retryAfter = retryAfter;
         this.reason = reason;
+        this.unsent = unsent;
     }
 
     public static ProviderFailure of(Kind kind) {
-        return new ProviderFailure(kind, 0, null, null);
+        return new ProviderFailure(kind, 0, null, null, false);
+    }
+
+    /** For an attempt that ended before its request was written. */
+    static ProviderFailure unsent(Throwable failure) {
+        ProviderFailure reason = of(failure);
+        return new ProviderFailure(reason.kind, 0, null, null, reason.kind == Kind.UNREACHABLE);
     }
 
     /** Translates a failed attempt, whether the provider, the HTTP client or one of the guards reported it. */
@@ -95,9 +103,6 @@ public final class ProviderFailure extends RuntimeException {
             }
             if (cause instanceof BulkheadException) {
                 return of(Kind.BUSY);
-            }
-            if (cause instanceof CircuitBreakerOpenException) {
-                return of(Kind.SPARED);
             }
             if (cause instanceof TimeoutException) {
                 return of(Kind.TIMED_OUT);
@@ -112,7 +117,8 @@ public final class ProviderFailure extends RuntimeException {
     /** @param retryAfter the header as it was sent, or null */
     static ProviderFailure of(int status, String retryAfter, String body) {
         Kind kind = KINDS.getOrDefault(status, Kind.FAILED);
-        return new ProviderFailure(kind, status, retryAfter(retryAfter), kind == Kind.REJECTED ? reason(body) : null);
+        return new ProviderFailure(kind, status, retryAfter(retryAfter), kind == Kind.REJECTED ? reason(body) : null,
+                false);
     }
 
     /** The message for people in an error of OpenAI's API. */
@@ -128,7 +134,7 @@ public final class ProviderFailure extends RuntimeException {
     /** A copy without a secret that the provider may have repeated. */
     ProviderFailure redact(String secret) {
         return reason == null || !reason.contains(secret) ? this
-                : new ProviderFailure(kind, status, retryAfter, reason.replace(secret, "***"));
+                : new ProviderFailure(kind, status, retryAfter, reason.replace(secret, "***"), unsent);
     }
 
     /** Seconds or a date (RFC 9110, section 10.2.3). */
@@ -153,9 +159,13 @@ public final class ProviderFailure extends RuntimeException {
         return Optional.ofNullable(retryAfter);
     }
 
-    /** Whether another attempt may succeed. */
+    /**
+     * Whether another attempt may succeed and costs nothing twice: nothing of the request was sent, or the provider says that
+     * it
+     * has not begun. After a hang-up, 502 or 504 it may be working, and each attempt would be paid for.
+     */
     boolean isTransient() {
-        return kind == Kind.RATE_LIMITED || kind == Kind.UNAVAILABLE || kind == Kind.UNREACHABLE;
+        return unsent || kind == Kind.RATE_LIMITED || status == Status.SERVICE_UNAVAILABLE.getStatusCode();
     }
 
     /** Whether it indicates that the provider is down. */

@@ -110,4 +110,18 @@ class CheckpointTest {
         // Then
         assertThat(part).isEqualTo(part(0).put("content", "a\uFFFDb"));
     }
+
+    @Test
+    void aLongTextGoesOutInParts() {
+        // Given
+        String text = "a".repeat(Checkpoint.MAX_PART) + "\uD83D\uDE00b";
+        next(text.substring(1));
+        checkpoint.confirm();
+
+        // When
+        ObjectNode part = next(text.substring(1));
+
+        // Then
+        assertThat(part).isEqualTo(part(Checkpoint.MAX_PART - 1).put("content", "\uD83D\uDE00b"));
+    }
 }

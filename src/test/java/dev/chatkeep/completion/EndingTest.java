@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+import dev.chatkeep.provider.ProviderFailure.Kind;
+
 class EndingTest {
 
     @ParameterizedTest
@@ -18,10 +20,11 @@ class EndingTest {
     }
 
     @ParameterizedTest
-    @CsvSource({ "true, RELEASED", "false, FAILED" })
-    void aFailedCallIsReleasedIfNothingArrived(boolean nothingArrived, Ending expected) {
+    @CsvSource({ "true, BROKEN_OFF, RELEASED", "false, BROKEN_OFF, FAILED", "true, TOO_LARGE, RELEASED",
+            "false, TOO_LARGE, INTERRUPTED" })
+    void aFailedCallIsReleasedIfNothingArrived(boolean nothingArrived, Kind kind, Ending expected) {
         // When
-        Ending ending = Ending.ofFailure(nothingArrived);
+        Ending ending = Ending.ofFailure(nothingArrived, kind);
 
         // Then
         assertThat(ending).isEqualTo(expected);

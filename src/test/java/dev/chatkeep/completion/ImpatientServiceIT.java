@@ -54,7 +54,8 @@ class ImpatientServiceIT {
         service = new PackagedService(Map.of(
                 // Long enough for what is to be said before the silence.
                 "CHATKEEP_PROVIDER_FIRST_BYTE_TIMEOUT", "15S", "CHATKEEP_PROVIDER_IDLE_TIMEOUT", "15S",
-                "CHATKEEP_COMPLETION_RESUME_GRACE", "0.2S", "CHATKEEP_COMPLETION_CHECKPOINT_INTERVAL", "1S"));
+                "CHATKEEP_COMPLETION_RESUME_GRACE", "0.2S", "CHATKEEP_COMPLETION_CHECKPOINT_INTERVAL", "1S",
+                "CHATKEEP_PROVIDER_MAX_CONCURRENT_CALLS_PER_USER", "2", "CHATKEEP_PROVIDER_MAX_EVENT_SIZE", "1M"));
         service.start();
         service.rows("insert into public.model_access (model_id, tier, input_cost_per_token, output_cost_per_token)"
                 + " values (?, 'free', 0.001, 0.002)", MODEL);
@@ -144,6 +145,76 @@ class ImpatientServiceIT {
         JsonNode total = Chat.usage(ann, "daily").path("total");
         assertThat(total.path("messages_sent").intValue()).isEqualTo(1);
         assertThat(total.path("messages_received").intValue()).isEqualTo(1);
+    }
+
+    @Test
+    void aUserWhoHasAllTheirCallsRunningIsToldToWaitAndOthersAreNot() {
+        // Given
+        String other = "other-" + UUID.randomUUID();
+        provider.on(marker, Script.streamed().delta("Half").holdUntil(never).done());
+        provider.on(other, Script.streamed().delta("Yes").usage(1, 1).done());
+
+        // When
+        Response refused;
+        Response ofAnother;
+        try (EventStreamClient first = EventStreamClient.post(ann, "/api/chat", inSession("s1"));
+                EventStreamClient second = EventStreamClient.post(ann, "/api/chat", inSession("s2"))) {
+            refused = ann.request().body(inSession("s3")).post("/api/chat");
+            ofAnother = service.newCaller().request().body(Map.of("message", other, "model", MODEL)).post("/api/chat");
+        }
+
+        // Then
+        assertProblem(refused, 429, "too_many_calls");
+        assertThat(Integer.parseInt(refused.header("Retry-After"))).isPositive();
+        assertThat(ofAnother.statusCode()).isEqualTo(200);
+        assertThat(provider.calls(marker)).hasSize(2);
+        assertThat(service.rows("select from public.chat_sessions where user_id = ? and id = 's3'", ann.id())).isEmpty();
+        await("a free place").until(
+                () -> service
+                        .text("select count(*) from chatkeep.completions where user_id = ? and state = 'running'", ann.id())
+                        .equals("0"));
+        provider.on(marker, Script.streamed().delta("Now").usage(1, 1).done());
+        assertThat(ann.request().body(inSession("s3")).post("/api/chat").statusCode()).isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "data: ", ": " })
+    void aLineWithoutAnEndIsGivenUpAndWhatCameBeforeIsStoredAndCounted(String beginning) {
+        // Given
+        Script script = Script.streamed().delta("Half").raw(beginning);
+        for (int i = 0; i < 40; i++) {
+            script.raw("a".repeat(64 << 10));
+        }
+        provider.on(marker, script.holdUntil(never).done());
+
+        // When
+        List<Event> events;
+        try (EventStreamClient stream = EventStreamClient.post(ann, "/api/chat", inSession("s"))) {
+            events = stream.rest();
+        }
+
+        // Then
+        Event last = events.get(events.size() - 1);
+        assertThat(last.json().path("code").textValue()).isEqualTo("answer_too_large");
+        assertThat(contents("s")).containsExactly(marker, "Half");
+        JsonNode total = Chat.usage(ann, "daily").path("total");
+        assertThat(total.path("messages_received").intValue()).isEqualTo(1);
+        assertThat(total.path("output_tokens").intValue()).isPositive();
+    }
+
+    @Test
+    void aDocumentWithoutAnEndIsGivenUp() {
+        // Given
+        provider.on(marker, Script.json(200, Map.of("Content-Type", "application/json"), "{\"a\": \"" + "a".repeat(3 << 20)));
+
+        // When
+        Response failed = ann.request()
+                .body(Map.of("model", MODEL, "messages", List.of(Map.of("role", "user", "content", marker))))
+                .post("/v1/chat/completions");
+
+        // Then
+        assertThat(failed.statusCode()).isEqualTo(502);
+        assertThat(Json.of(failed).at("/error/code").textValue()).isEqualTo("answer_too_large");
     }
 
     private Map<String, Object> inSession(String session) {

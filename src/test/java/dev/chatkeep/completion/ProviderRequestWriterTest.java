@@ -107,6 +107,18 @@ class ProviderRequestWriterTest {
                 "{'messages': [], 'stream': true, 'stream_options': {'x': 1, 'include_usage': true}, 'model': 'gpt-a'}"));
     }
 
+    @Test
+    void optionsOfAStreamThatAreNullAreMade() throws IOException {
+        // Given
+        ObjectNode document = (ObjectNode) parse("{'messages': [], 'stream': true, 'stream_options': null}");
+
+        // When
+        ProviderRequest request = write(new Document(document, true, "Why?"));
+
+        // Then
+        assertThat(read(request).path("stream_options")).isEqualTo(parse("{'include_usage': true}"));
+    }
+
     private ProviderRequest write(ModelRequest request) {
         return writer.write(request, ADMISSION).subscribe().withSubscriber(UniAssertSubscriber.create()).awaitItem().getItem();
     }

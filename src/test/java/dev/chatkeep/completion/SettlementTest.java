@@ -20,6 +20,7 @@ import dev.chatkeep.problem.DatabaseProblems;
 import dev.chatkeep.provider.ProviderFailure.Kind;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.helpers.test.UniAssertSubscriber;
+import io.vertx.pgclient.PgException;
 
 class SettlementTest {
 
@@ -142,9 +143,48 @@ class SettlementTest {
     }
 
     @Test
-    void storingIsNotTriedAgainForAnyOtherReason() {
+    void whatTheDatabaseRefusesIsSettledOnceWithoutItsContent() {
+        // Given
+        add("{'id': 'chatcmpl-1', 'choices': [{'delta': {'content': 'Because'}, 'finish_reason': 'stop'}]}", USAGE);
+
+        // When
+        CompletionResult result = run(settlement(Ending.COMPLETE, null),
+                entry -> entries.size() == 1 ? Uni.createFrom().failure(new PgException("bad", "ERROR", "22P05", "detail"))
+                        : Uni.createFrom().item(parse(ROW)))
+                .awaitItem().getItem();
+
+        // Then
+        assertThat(entries).hasSize(2);
+        assertThat(entries.get(1)).isEqualTo(parse("""
+                {'id': 'msg_1', 'state': 'complete', 'completion_id': 'msg_1', 'content': '', 'content_type': 'text',
+                 'elapsed_ms': 1530, 'input_tokens': 10, 'output_tokens': 7, 'error': null,
+                 'metadata': {'content_missing': true,
+                              'usage': {'prompt_tokens': 10, 'completion_tokens': 7, 'total_tokens': 17}}}
+                """));
+        assertThat(result).isInstanceOfSatisfying(Failed.class,
+                failed -> assertThat(failed.failure().reason()).isEqualTo(CompletionFailure.Reason.NOT_STORABLE));
+    }
+
+    @Test
+    void anAnswerThatIsStoredNowhereIsCompleteWithoutItsContent() {
+        // Given
+        add("{'choices': [{'delta': {'content': 'Because'}, 'finish_reason': 'stop'}]}", USAGE);
+
+        // When
+        CompletionResult result = run(settlement(Ending.COMPLETE, null),
+                entry -> entries.size() == 1 ? Uni.createFrom().failure(new IllegalStateException("refused"))
+                        : Uni.createFrom().item(parse("{'session_id': null}")))
+                .awaitItem().getItem();
+
+        // Then
+        assertThat(result).isInstanceOfSatisfying(Answered.class, answer -> assertThat(answer.text()).isEqualTo("Because"));
+    }
+
+    @Test
+    void whatIsRefusedWithoutItsContentFails() {
         // Given
         IllegalStateException cause = new IllegalStateException("no such function");
+        add("{'choices': [{'delta': {'content': 'Because'}, 'finish_reason': 'stop'}]}", USAGE);
 
         // When
         Throwable failure = run(settlement(Ending.COMPLETE, null), entry -> Uni.createFrom().failure(cause))
@@ -152,7 +192,42 @@ class SettlementTest {
 
         // Then
         assertThat(failure).isSameAs(cause);
-        assertThat(entries).hasSize(1);
+        assertThat(entries).hasSize(2);
+    }
+
+    @Test
+    void everythingThatComesFromTheProviderCanBeStored() {
+        // Given
+        add("""
+                {'id': 'i\\u0000\\udc00', 'model': 'm\\u0000', 'choices': [{'finish_reason': 's\\u0000', 'delta': {
+                    'content': 'c\\u0000\\ud83d', 'tool_calls': [{'index': 0, 'id': 't\\u0000', 'n\\u0000': 1,
+                        'function': {'name': 'f\\u0000', 'arguments': 'a\\u0000\\ud83d'}}]}}]}
+                """, USAGE);
+
+        // When
+        run(settlement(Ending.COMPLETE, null), entry -> Uni.createFrom().item(parse(ROW))).awaitItem();
+
+        // Then
+        assertThat(entries.get(0)).isEqualTo(parse("""
+                {'id': 'msg_1', 'state': 'complete', 'completion_id': 'i??', 'content': 'c??',
+                 'content_type': 'text', 'elapsed_ms': 1530, 'input_tokens': 10, 'output_tokens': 7, 'error': null,
+                 'metadata': {'usage': {'prompt_tokens': 10, 'completion_tokens': 7, 'total_tokens': 17},
+                              'finish_reason': 's?', 'provider_model': 'm?', 'tool_calls': [
+                                  {'id': 't?', 'n?': 1, 'function': {'name': 'f?', 'arguments': 'a??'}}]}}
+                """.replace('?', '\uFFFD')));
+    }
+
+    @Test
+    void noMoreIsStoredThanAMessageMayHave() {
+        // Given
+        add("{'choices': [{'delta': {'content': '%s'}}]}".formatted("a".repeat((16 << 20) - 1) + "\uD83D\uDE00"), USAGE);
+
+        // When
+        run(settlement(Ending.INTERRUPTED, CompletionFailure.of(Kind.TOO_LARGE)), entry -> Uni.createFrom().item(parse(ROW)))
+                .awaitItem();
+
+        // Then
+        assertThat(entries.get(0).path("content").textValue()).hasSize((16 << 20) - 1);
     }
 
     private Settlement settlement(Ending ending, CompletionFailure failure) {

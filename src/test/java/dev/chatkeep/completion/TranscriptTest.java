@@ -107,8 +107,19 @@ class TranscriptTest {
         assertThat(transcript.isComplete()).isTrue();
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = { "delta", "message" })
+    void whatIsProducedInOtherChoicesIsEstimatedToo(String member) {
+        // When
+        add("{'choices': [{'index': 1, '%s': {'content': 'Let me think'}}]}".formatted(member));
+
+        // Then
+        assertThat(transcript.isEmpty()).isFalse();
+        assertThat(transcript.estimatedTokens()).isEqualTo(3);
+    }
+
     @Test
-    void ofSeveralChoicesTheFirstCounts() {
+    void ofSeveralChoicesTheFirstIsTheAnswer() {
         // When
         add("{'choices': [{'index': 1, 'delta': {'content': 'other'}, 'finish_reason': 'stop'}, {'index': 0, 'delta': {'content': 'this'}}]}");
 
@@ -145,7 +156,8 @@ class TranscriptTest {
             {'completion_tokens': 3}                           | -          | 3
             {'prompt_tokens': -1, 'completion_tokens': 'many'} | -          | -
             {'prompt_tokens': 7.0, 'completion_tokens': 0}     | 7          | 0
-            {'prompt_tokens': 99999999999}                     | 2147483647 | -
+            {'prompt_tokens': 99999999999}                     | 100000000  | -
+            {'completion_tokens': 1e300}                       | -          | 100000000
             {}                                                 | -          | -
             """)
     void usageCountsWhereItMakesSense(String usage, Integer prompt, Integer completion) {
@@ -237,6 +249,49 @@ class TranscriptTest {
 
         // Then
         assertThat(transcript.isTooLarge()).isEqualTo(tooLarge);
+    }
+
+    @Test
+    void callsOfToolsAreBoundedTogether() {
+        // Given
+        add("{'choices': [{'delta': {'tool_calls': [{'index': 0, 'function': {'name': 'f', 'arguments': ''}}]}}]}");
+        String piece = "{'choices': [{'delta': {'tool_calls': [{'index': 0, 'function': {'arguments': '%s'}}]}}]}"
+                .formatted("a".repeat(1 << 20));
+
+        // When
+        add(piece, piece, piece, piece, piece, piece);
+
+        // Then
+        assertThat(transcript.isTooLarge()).isTrue();
+        assertThat(transcript.toolCalls().get(0).at("/function/arguments").asText()).hasSizeLessThanOrEqualTo(4 << 20);
+    }
+
+    @Test
+    void manyCallsOfToolsAreBoundedToo() {
+        // Given
+        String calls = "{}, ".repeat(9_999) + "{}";
+
+        // When
+        add("{'choices': [{'message': {'tool_calls': [%s]}}]}".formatted(calls),
+                "{'choices': [{'message': {'tool_calls': [%s]}}]}".formatted(calls),
+                "{'choices': [{'message': {'tool_calls': [%s]}}]}".formatted(calls));
+
+        // Then
+        assertThat(transcript.isTooLarge()).isTrue();
+        assertThat(transcript.toolCalls()).hasSizeLessThan(25_000);
+    }
+
+    @Test
+    void whatTheProviderCallsSomethingCanBeStored() {
+        // Given
+        String name = "a\\u0000\\ud83d" + "b".repeat(300);
+
+        // When
+        add("{'id': '%1$s', 'model': '%1$s', 'choices': [{'delta': {}, 'finish_reason': '%1$s'}]}".formatted(name));
+
+        // Then
+        assertThat(List.of(transcript.completionId(), transcript.model(), transcript.finishReason()))
+                .containsOnly("a\uFFFD\uFFFD" + "b".repeat(252));
     }
 
     private List<PieceKind> add(String... data) {

@@ -1,6 +1,7 @@
 package dev.chatkeep.provider;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -10,7 +11,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
+import dev.chatkeep.provider.ProviderFailure.Kind;
 import io.vertx.core.buffer.Buffer;
 
 /** The same events come out of the same bytes, however the network cuts them. */
@@ -69,7 +72,7 @@ class EventStreamTest {
     void anEventComesOutAsSoonAsItIsComplete() {
         // Given
         List<String> events = new ArrayList<>();
-        EventStream stream = new EventStream(events::add);
+        EventStream stream = new EventStream(new HeldBytes(1_000, 1_000).share(), events::add);
 
         // When
         stream.accept(Buffer.buffer("data: a\n\ndata: b\n"));
@@ -78,9 +81,78 @@ class EventStreamTest {
         assertThat(events).containsExactly("a");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = { "data: ", ": ", "{\"a\": \"", "data: a\ndata: " })
+    void whatDoesNotEndIsGivenUp(String beginning) {
+        // Given
+        HeldBytes held = new HeldBytes(1_000, 1_000_000);
+        List<String> events = new ArrayList<>();
+        EventStream stream = new EventStream(held.share(), events::add);
+        stream.accept(Buffer.buffer(beginning + "a".repeat(900)));
+
+        // When
+        ProviderFailure failure = catchThrowableOfType(ProviderFailure.class,
+                () -> stream.accept(Buffer.buffer("a".repeat(200))));
+
+        // Then
+        assertThat(failure.kind()).isEqualTo(Kind.TOO_LARGE);
+        assertThat(events).isEmpty();
+    }
+
+    @Test
+    void anEventOfManyLinesIsBoundedToo() {
+        // Given
+        EventStream stream = new EventStream(new HeldBytes(1_000, 1_000_000).share(), data -> {
+        });
+
+        // When
+        ProviderFailure failure = catchThrowableOfType(ProviderFailure.class,
+                () -> stream.accept(Buffer.buffer(("data: " + "a".repeat(90) + "\n").repeat(12))));
+
+        // Then
+        assertThat(failure.kind()).isEqualTo(Kind.TOO_LARGE);
+    }
+
+    @Test
+    void callsShareTheMemoryForWhatIsNotComplete() {
+        // Given
+        HeldBytes held = new HeldBytes(1_000_000, 1_000_000);
+        EventStream other = new EventStream(held.share(), data -> {
+        });
+        EventStream stream = new EventStream(held.share(), data -> {
+        });
+        other.accept(Buffer.buffer("data: " + "a".repeat(900_000)));
+
+        // When
+        ProviderFailure failure = catchThrowableOfType(ProviderFailure.class,
+                () -> stream.accept(Buffer.buffer("data: " + "a".repeat(200_000))));
+
+        // Then
+        assertThat(failure.kind()).isEqualTo(Kind.TOO_LARGE);
+    }
+
+    @Test
+    void whatIsCompleteOrGivenUpTakesNoMemory() {
+        // Given
+        HeldBytes held = new HeldBytes(1_000, 1_000);
+        EventStream complete = new EventStream(held.share(), data -> {
+        });
+        EventStream closed = new EventStream(held.share(), data -> {
+        });
+        complete.accept(Buffer.buffer("data: aaa"));
+        closed.accept(Buffer.buffer("data: aaa"));
+
+        // When
+        complete.accept(Buffer.buffer("\n\n"));
+        closed.close();
+
+        // Then
+        assertThat(held.all()).isZero();
+    }
+
     private static List<String> cut(byte[] bytes, int size) {
         List<String> events = new ArrayList<>();
-        EventStream stream = new EventStream(events::add);
+        EventStream stream = new EventStream(new HeldBytes(1_000, 1_000).share(), events::add);
         for (int from = 0; from < bytes.length; from += size) {
             stream.accept(Buffer.buffer().appendBytes(bytes, from, Math.min(size, bytes.length - from)));
         }

@@ -68,7 +68,8 @@ class AbortedRequestsIT {
 
     /** What was asked before is answered before, also where so much was asked that more is refused for a while. */
     private static void awaitTurn(Caller caller) {
-        await("a turn").until(() -> caller.listSessions().statusCode() == 200 && caller.rename("s1", "A title").statusCode() == 200);
+        await("a turn")
+                .until(() -> caller.listSessions().statusCode() == 200 && caller.rename("s1", "A title").statusCode() == 200);
     }
 
     private static byte[] request(Caller caller, int number) {

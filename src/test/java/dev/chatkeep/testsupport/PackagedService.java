@@ -49,6 +49,7 @@ public final class PackagedService implements Service, AutoCloseable {
         jdbcUrl = postgres.jdbcUrl(database);
         settings = PackagedProgram.environment(DatabaseResource.settings(postgres, database));
         settings.putAll(Map.of("CHATKEEP_AUTH_JWT_SECRET", Tokens.SECRET, "CHATKEEP_PROVIDER_BASE_URL", provider.baseUrl(),
+                "CHATKEEP_PROVIDER_MAX_CONCURRENT_CALLS_PER_USER", "1000",
                 "QUARKUS_HTTP_HOST", "127.0.0.1", "QUARKUS_HTTP_PORT", Integer.toString(port),
                 "QUARKUS_MANAGEMENT_HOST", "127.0.0.1", "QUARKUS_MANAGEMENT_PORT", Integer.toString(management)));
         settings.putAll(more);

@@ -19,6 +19,8 @@ public class ProviderResource implements QuarkusTestResourceLifecycleManager {
                 // Tests have no time, and share one service, which must not spare the provider for what one of them does.
                 "chatkeep.provider.retry-delay", "0.05S",
                 "chatkeep.provider.breaker.calls", "100000",
+                // What the database decides about requests at the same time is decided there.
+                "chatkeep.provider.max-concurrent-calls-per-user", "1000",
                 // Who wants to come back may be slow; whoever is to be found out has a service that waits for nobody.
                 "chatkeep.completion.resume-grace", "2M",
                 "chatkeep.completion.checkpoint-interval", "1S",

@@ -2,6 +2,8 @@ package dev.chatkeep.completion.openai;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
+import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.StreamSupport;
 
@@ -15,14 +17,23 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.chatkeep.completion.CompletionCall;
 import dev.chatkeep.completion.CompletionCall.Question;
+import dev.chatkeep.completion.CompletionConfig;
 import dev.chatkeep.completion.ModelRequest.Document;
+import dev.chatkeep.problem.Problem;
+import dev.chatkeep.problem.Problem.FieldError;
 import dev.chatkeep.problem.RequestProblems;
 import dev.chatkeep.wire.JsonRules;
 import dev.chatkeep.wire.OffEventLoop;
 import dev.chatkeep.wire.Text;
+import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.smallrye.mutiny.Uni;
 
-/** Reads the requests of OpenAI's clients. Members that are not known here go to the provider as they are. */
+/**
+ * Reads the requests of OpenAI's clients. What they have beside model and messages goes to the provider as it is, but only what
+ * is known neither to choose another model nor to make the answer dearer than the tier allows: providers have many such
+ * options,
+ * and get new ones, so those that are not known are refused.
+ */
 @ApplicationScoped
 class OpenAiRequestReader {
 
@@ -30,14 +41,30 @@ class OpenAiRequestReader {
     private static final int SMALL_BYTES = 64 << 10;
     private static final int BYTES_A_TOKEN = 4;
     private static final int MODEL_LENGTH = 100;
+    /** How much of the name of an option an error repeats. */
+    private static final int SHOWN_CHARACTERS = 100;
+
+    /** Sampling, formats and tools. Their price is in the tokens, which are counted. */
+    private static final Set<String> HARMLESS = Set.of("model", "messages", "stream", "stream_options", "metadata", "user", "n",
+            "max_tokens", "max_completion_tokens", "stop", "seed", "logit_bias", "logprobs", "top_logprobs",
+            "temperature", "top_p", "top_k", "top_a", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
+            "response_format", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call",
+            "reasoning", "reasoning_effort", "include_reasoning", "verbosity", "safety_identifier", "prompt_cache_key");
+    private static final String TOOLS = "tools";
+    /** Tools that the client runs. Any other is run by the provider, at a price of its own. */
+    private static final Set<String> TOOLS_OF_CLIENTS = Set.of("function", "custom");
 
     /** @param wantsUsage whether the client asked a stream for usage */
     record ParsedRequest(CompletionCall call, boolean streamed, boolean wantsUsage) {
     }
 
     private final ObjectReader exact;
+    private final Set<String> allowed;
+    private final int maxChoices;
 
-    OpenAiRequestReader(ObjectMapper json) {
+    OpenAiRequestReader(ObjectMapper json, CompletionConfig config) {
+        this.allowed = config.allowedOptions().orElse(Set.of());
+        this.maxChoices = config.maxChoices();
         this.exact = json.reader().with(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS);
     }
 
@@ -55,6 +82,8 @@ class OpenAiRequestReader {
         if (request.hasNonNull("model") && !isText(request.path("model"), MODEL_LENGTH)) {
             throw RequestProblems.ofField("model", "must have 1 to " + MODEL_LENGTH + " characters");
         }
+        requireHarmless(request);
+        requireTypes(request);
         String sessionId = headerSessionId != null ? headerSessionId : sessionId(request);
         boolean streamed = request.path("stream").asBoolean(false);
         boolean wantsUsage = request.path("stream_options").path("include_usage").asBoolean(false);
@@ -69,6 +98,55 @@ class OpenAiRequestReader {
                 request.path("model").textValue(), sessionId, question, prompt.length() / BYTES_A_TOKEN, Duration.ZERO,
                 new Document(request, streamed, prompt));
         return new ParsedRequest(call, streamed, wantsUsage);
+    }
+
+    private void requireHarmless(ObjectNode request) {
+        request.fields().forEachRemaining(option -> {
+            if (!option.getValue().isNull() && !HARMLESS.contains(option.getKey()) && !allowed.contains(option.getKey())) {
+                throw notAllowed(option.getKey());
+            }
+        });
+        int index = 0;
+        for (JsonNode tool : request.path(TOOLS)) {
+            if (tool.hasNonNull("type") && !TOOLS_OF_CLIENTS.contains(tool.path("type").asText()) && !allowed.contains(TOOLS)) {
+                throw notAllowed(TOOLS + "[" + index + "].type");
+            }
+            index++;
+        }
+        JsonNode choices = request.path("n");
+        if (request.hasNonNull("n") && !(choices.isIntegralNumber() && choices.canConvertToInt() && choices.intValue() >= 1)) {
+            throw RequestProblems.ofField("n", "must be a number from 1 on");
+        }
+        if (choices.asInt(1) > maxChoices) {
+            throw notAllowed("n");
+        }
+    }
+
+    private HttpProblem notAllowed(String option) {
+        String shown = option.length() <= SHOWN_CHARACTERS ? option : option.substring(0, SHOWN_CHARACTERS) + "…";
+        List<FieldError> errors = List.of(new FieldError(JsonRules.wellFormed(shown),
+                option.equals("n") ? "must be at most " + maxChoices : "is not allowed here"));
+        return Problem.ofFields(Problem.UNPROCESSABLE_CONTENT, "option_not_allowed", RequestProblems.sentence(errors), errors);
+    }
+
+    /** What is read or written here must be what it is meant to be. */
+    private static void requireTypes(ObjectNode request) {
+        if (request.hasNonNull("stream") && !request.path("stream").isBoolean()) {
+            throw RequestProblems.ofField("stream", "must be true or false");
+        }
+        if (request.hasNonNull("stream_options") && !request.path("stream_options").isObject()) {
+            throw RequestProblems.ofField("stream_options", "must be an object");
+        }
+        if (request.path("stream_options").hasNonNull("include_usage")
+                && !request.path("stream_options").path("include_usage").isBoolean()) {
+            throw RequestProblems.ofField("stream_options.include_usage", "must be true or false");
+        }
+        if (request.hasNonNull("metadata") && !request.path("metadata").isObject()) {
+            throw RequestProblems.ofField("metadata", "must be an object");
+        }
+        if (request.hasNonNull(TOOLS) && !request.path(TOOLS).isArray()) {
+            throw RequestProblems.ofField(TOOLS, "must be a list of tools");
+        }
     }
 
     private ObjectNode parse(byte[] body) {

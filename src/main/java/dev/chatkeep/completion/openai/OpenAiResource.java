@@ -50,7 +50,7 @@ public class OpenAiResource {
             + " from chatkeep.open_models((select p.subscription_tier from public.profiles p where p.id = $1), $2) m"
             + " order by m.model_id";
 
-    @Schema(name = "ChatCompletionRequest", description = "And whatever else the provider understands")
+    @Schema(name = "ChatCompletionRequest", description = "And OpenAI's options for sampling, formats and tools. Others are refused unless the operator allows them")
     record ChatCompletionRequest(@Schema(examples = "openai/gpt-4o-mini") String model,
             @Schema(required = true, examples = "[{\"role\": \"user\", \"content\": \"What should I see in Lisbon?\"}]") List<Map<String, Object>> messages,
             Boolean stream, @Schema(description = "`session_id` is taken out of it") Map<String, Object> metadata) {

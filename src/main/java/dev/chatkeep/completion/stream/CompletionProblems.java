@@ -21,6 +21,8 @@ public final class CompletionProblems {
             case PROVIDER_FAILED -> failure.providerFailure().toProblem();
             case INTERRUPTED -> Problem.of(Status.SERVICE_UNAVAILABLE, "interrupted", "The answer was interrupted.");
             case NOT_STORED -> DatabaseProblems.unavailable();
+            case NOT_STORABLE -> Problem.of(Status.INTERNAL_SERVER_ERROR, "answer_not_stored",
+                    "The answer could not be stored.");
             case UNKNOWN_USER -> Problem.of(Status.NOT_FOUND, "user_not_found", "There is no such user.");
         };
     }

@@ -7,6 +7,7 @@ import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.math.BigDecimal;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -328,8 +329,8 @@ class ChatResourceIT {
     }
 
     @ParameterizedTest
-    @CsvSource({ "429, 429, provider_rate_limited, 3", "502, 502, provider_unavailable, 3", "503, 502, provider_unavailable, 3",
-            "504, 502, provider_unavailable, 3", "500, 502, provider_error, 1", "401, 502, provider_error, 1",
+    @CsvSource({ "429, 429, provider_rate_limited, 3", "502, 502, provider_unavailable, 1", "503, 502, provider_unavailable, 3",
+            "504, 502, provider_unavailable, 1", "500, 502, provider_error, 1", "401, 502, provider_error, 1",
             "400, 400, provider_rejected, 1", "404, 404, provider_rejected, 1", "422, 422, provider_rejected, 1" })
     void aCallThatFailsLeavesTheQuestionAndGivesItsPlaceBack(int said, int status, String code, int attempts) {
         String limited = limited(1);
@@ -359,11 +360,20 @@ class ChatResourceIT {
         assertThat(provider.calls(marker)).hasSize(1);
     }
 
-    @Test
-    void aProviderThatResetsTheConnectionIsTriedAgain() {
-        provider.on(marker, Script.reset(), Script.streamed().delta("Here").usage(1, 1).done());
+    @ParameterizedTest
+    @ValueSource(booleans = { true, false })
+    void aProviderThatHangsUpOnTheRequestIsNotAskedAgainAsItMayWantToBePaid(boolean reset) {
+        // Given
+        Script hangsUp = reset ? Script.reset() : Script.silence(Duration.ZERO);
+        provider.on(marker, hangsUp, Script.streamed().delta("Here").usage(1, 1).done());
 
-        assertThat(ask(inSession("s")).path("response").textValue()).isEqualTo("Here");
+        // When
+        Response failed = ann.request().body(inSession("s")).post("/api/chat");
+
+        // Then
+        assertProblem(failed, 502, "provider_unreachable");
+        assertThat(provider.calls(marker)).hasSize(1);
+        assertThat(usage()).isEqualTo("sent 1 received 0 input 0 output 0 cost 0");
     }
 
     @ParameterizedTest

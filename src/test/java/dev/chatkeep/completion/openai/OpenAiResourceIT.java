@@ -135,7 +135,7 @@ class OpenAiResourceIT {
                 {"model": "%s", "messages": [{"role": "user", "content": [{"type": "text", "text": "%s"},
                  {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}], "temperature": 0.10,
                  "tools": [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}],
-                 "tool_choice": "auto", "response_format": {"type": "json_object"}, "some_new_thing": {"deep": [1, 2.5, null, true]},
+                 "tool_choice": "auto", "response_format": {"type": "json_object"}, "logit_bias": {"50256": -100, "198": 2.5},
                  "metadata": {"session_id": "s", "mine": "kept"}, "seed": 12345678901234567890}
                 """
                 .formatted(model, marker);
@@ -219,6 +219,9 @@ class OpenAiResourceIT {
     @CsvSource(delimiter = '|', value = { "{|400|invalid_request|null", "[]|400|invalid_request|null",
             "{\"messages\": []}|422|invalid_field|messages", "{}|422|invalid_field|messages",
             "{\"messages\": [{}], \"model\": 7}|422|invalid_field|model",
+            "{\"messages\": [{}], \"models\": [\"a/b\"]}|422|option_not_allowed|models",
+            "{\"messages\": [{}], \"n\": 7}|422|option_not_allowed|n",
+            "{\"messages\": [{}], \"stream\": true, \"stream_options\": 5}|422|invalid_field|stream_options",
             "{\"messages\": [{}], \"metadata\": {\"session_id\": \"\"}}|422|invalid_field|metadata.session_id" })
     void whatIsWrongIsSaidInOpenAisShape(String body, int status, String code, String param) {
         Response refused = ann.request().body(body).post("/v1/chat/completions");

@@ -1,0 +1,152 @@
+package dev.chatkeep.completion.openai;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.Set;
+
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import dev.chatkeep.completion.CompletionConfig;
+import dev.chatkeep.completion.ModelRequest.Document;
+import dev.chatkeep.completion.openai.OpenAiErrors.OpenAiError;
+import io.quarkiverse.resteasy.problem.HttpProblem;
+import io.smallrye.mutiny.helpers.test.UniAssertSubscriber;
+
+class OpenAiRequestReaderTest {
+
+    private static final String MESSAGES = "\"messages\": [{\"role\": \"user\", \"content\": \"Why?\"}]";
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            "models": ["big/model"]                       | models
+            "provider": {"order": ["dear"]}               | provider
+            "route": "fallback"                           | route
+            "plugins": [{"id": "web"}]                    | plugins
+            "service_tier": "priority"                    | service_tier
+            "transforms": ["middle-out"]                  | transforms
+            "web_search_options": {}                      | web_search_options
+            "best_of": 5                                  | best_of
+            "fallbacks": ["big/model"]                    | fallbacks
+            "prediction": {"type": "content"}             | prediction
+            "store": true                                 | store
+            "modalities": ["text", "audio"]               | modalities
+            "audio": {"voice": "alloy"}                   | audio
+            "some_new_thing": 1                           | some_new_thing
+            "MODELS": ["big/model"]                       | MODELS
+            "tools": [{"type": "function"}, {"type": "openrouter:web_search"}] | tools[1].type
+            "n": 7                                        | n
+            "n": 2                                        | n
+            """)
+    void whatMayChooseAnotherModelOrBeDearerIsRefused(String option, String param) {
+        // When
+        OpenAiError refused = refusal(new Config(Set.of(), 1), option);
+
+        // Then
+        assertThat(refused.code()).isEqualTo("option_not_allowed");
+        assertThat(refused.param()).isEqualTo(param);
+        assertThat(refused.type()).isEqualTo("invalid_request_error");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "\"temperature\": 0.5", "\"top_p\": 1", "\"max_tokens\": 5", "\"max_completion_tokens\": 5",
+            "\"stop\": [\"a\"]", "\"seed\": 1", "\"presence_penalty\": 0", "\"frequency_penalty\": 0",
+            "\"logit_bias\": {\"1\": 1}", "\"logprobs\": true", "\"top_logprobs\": 2",
+            "\"response_format\": {\"type\": \"json_object\"}", "\"tools\": [{\"type\": \"function\"}]",
+            "\"tool_choice\": \"auto\"", "\"parallel_tool_calls\": false", "\"user\": \"u\"",
+            "\"metadata\": {\"mine\": \"kept\"}", "\"reasoning_effort\": \"low\"", "\"verbosity\": \"low\"",
+            "\"functions\": []", "\"function_call\": \"none\"", "\"n\": 1", "\"stream\": true, \"stream_options\": {}",
+            "\"models\": null", "\"n\": null", "\"stream\": null", "\"stream_options\": null", "\"tools\": null" })
+    void whatIsHarmlessGoesToTheProviderAsItIs(String option) throws Exception {
+        // When
+        Document document = read(new Config(Set.of(), 1), option);
+
+        // Then
+        assertThat(document.document()).hasToString(new ObjectMapper().readTree(body(option)).toString());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "\"service_tier\": \"flex\"", "\"tools\": [{\"type\": \"web_search\"}]", "\"n\": 3" })
+    void whatTheAdministratorAllowsPasses(String option) throws Exception {
+        // When
+        Document document = read(new Config(Set.of("service_tier", "tools"), 3), option);
+
+        // Then
+        assertThat(document.document()).hasToString(new ObjectMapper().readTree(body(option)).toString());
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            "n": 0                                      | n
+            "n": 1.5                                    | n
+            "n": "2"                                    | n
+            "n": 99999999999                            | n
+            "stream": "true"                            | stream
+            "stream_options": "usage"                   | stream_options
+            "stream_options": [1]                       | stream_options
+            "stream_options": {"include_usage": "yes"}  | stream_options.include_usage
+            "metadata": 7                               | metadata
+            "tools": {"type": "function"}               | tools
+            """)
+    void whatHasTheWrongTypeIsNamed(String option, String param) {
+        // When
+        OpenAiError refused = refusal(new Config(Set.of(), 1), option);
+
+        // Then
+        assertThat(refused.code()).isEqualTo("invalid_field");
+        assertThat(refused.param()).isEqualTo(param);
+    }
+
+    private static OpenAiError refusal(CompletionConfig config, String option) {
+        Throwable failure = subscribe(config, option).awaitFailure().getFailure();
+        assertThat(((HttpProblem) failure).getStatusCode()).isEqualTo(422);
+        return OpenAiErrors.of((HttpProblem) failure).error();
+    }
+
+    private static Document read(CompletionConfig config, String option) {
+        return (Document) subscribe(config, option).awaitItem().getItem().call().request();
+    }
+
+    private static UniAssertSubscriber<OpenAiRequestReader.ParsedRequest> subscribe(CompletionConfig config, String option) {
+        return new OpenAiRequestReader(new ObjectMapper(), config).read(body(option).getBytes(StandardCharsets.UTF_8), null)
+                .subscribe().withSubscriber(UniAssertSubscriber.create());
+    }
+
+    private static String body(String option) {
+        return "{" + MESSAGES + ", " + option + "}";
+    }
+
+    private record Config(Set<String> allowed, int maxChoices) implements CompletionConfig {
+
+        @Override
+        public Optional<Set<String>> allowedOptions() {
+            return allowed.isEmpty() ? Optional.empty() : Optional.of(allowed);
+        }
+
+        @Override
+        public Optional<String> defaultModel() {
+            return Optional.empty();
+        }
+
+        @Override
+        public int contextLength() {
+            return 1_000;
+        }
+
+        @Override
+        public Duration resumeGrace() {
+            return Duration.ZERO;
+        }
+
+        @Override
+        public Duration checkpointInterval() {
+            return Duration.ZERO;
+        }
+    }
+}
