@@ -140,7 +140,8 @@ public class Completions {
             ArrayNode array = json.createArrayNode();
             parts.stream().map(Future::result).filter(part -> part != null).forEach(array::add);
             return array.isEmpty() ? Uni.createFrom().voidItem()
-                    : store.checkpoint(array).invoke(() -> live.forEach(one -> one.onContext(one::checkpointed)));
+                    : store.checkpoint(array).invoke(busy -> live.stream().filter(one -> !busy.contains(one.streamId()))
+                            .forEach(one -> one.onContext(one::checkpointed))).replaceWithVoid();
         });
     }
 

@@ -327,7 +327,7 @@ class LedgerTest extends SqlTest {
                 {'content': 'Because', 'content_type': 'text', 'input_tokens': 10, 'output_tokens': 7, 'metadata': {}}
                 """);
         entry.setAll((ObjectNode) json(result));
-        user.rows("select chatkeep.finish_completion(?, ?::jsonb)", id, entry.toString());
+        database.service().rows("select chatkeep.finish_completion(?, ?::jsonb)", id, entry.toString());
     }
 
     private void append(String message) {
