@@ -413,11 +413,13 @@ class CompletionsTest {
     }
 
     @Test
-    void aCallThatNobodyRunsAnyMoreHoldsNoPlace() {
+    void aCallThatNobodyRunsAnyMoreHoldsItsPlaceUntilItIsRecovered() {
         begin("{'id': 'r1', 'model': 'daily'}");
         begin("{'id': 'r2', 'model': 'daily'}");
         expire("r1");
 
+        assertThat(begin("{'id': 'r3', 'model': 'daily'}").has("refused")).isTrue();
+        recover();
         assertThat(begin("{'id': 'r3', 'model': 'daily'}").has("refused")).isFalse();
         assertThat(begin("{'id': 'r4', 'model': 'daily'}").has("refused")).isTrue();
     }
