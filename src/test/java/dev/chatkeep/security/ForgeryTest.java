@@ -244,8 +244,8 @@ class ForgeryTest extends SqlTest {
             session | jsonb_build_object('a', repeat('b', 16385))
             model   | jsonb_build_object('system_prompt', repeat('b', 60000))
             model   | jsonb_build_object('allowed_models', array(select repeat('b', 100) from generate_series(1, 1000)))
-            model   | '{"default_model": "better"}'
-            model   | '{"default_model": "unknown"}'
+            model   | jsonb_build_object('default_model', 'better')
+            model   | jsonb_build_object('default_model', 'unknown')
             """)
     void preferencesHaveASizeAndNameOpenModels(String type, String preferences) {
         // Given
