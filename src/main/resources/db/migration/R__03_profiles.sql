@@ -18,13 +18,13 @@ create or replace trigger update_profiles_updated_at
     for each row execute function public.update_updated_at_column();
 
 -- Writes one entry of a log and returns its id, for those who have checked that it may be. Where a request came from is
--- written if the user made it: an administrator's address is not for those whom the entry is about.
+-- written if the user made it, or if no user sees the entry: an administrator's address is not for those whom it is about.
 create or replace function chatkeep.write_log(
     p_user_id uuid, p_action text, p_resource_type text, p_resource_id text, p_details jsonb) returns uuid
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_is_own constant boolean := p_user_id is not null and p_user_id = (chatkeep.claims() ->> 'sub')::uuid;
+    v_is_own constant boolean := p_user_id is null or coalesce(p_user_id = (chatkeep.claims() ->> 'sub')::uuid, false);
     v_id     uuid;
 begin
     -- By the clock: a transaction that waited for another one has begun before it, and comes after it. The
@@ -39,7 +39,18 @@ begin
 end
 $$;
 
--- The same for callers. What the service logs itself, and who acted, is not for users to say.
+-- Writes an event that belongs to no user, with who caused it.
+create or replace function chatkeep.log_system_event(
+    p_action text, p_resource_type text, p_resource_id text, p_details jsonb) returns uuid
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform chatkeep.require_admin();
+    return chatkeep.write_log(null, p_action, p_resource_type, p_resource_id, p_details || chatkeep.actor());
+end
+$$;
+
+-- What callers log, about a user or about the system as a whole. What the service logs itself, and who acted, is not for users to say.
 create or replace function public.log_user_activity(
     p_user_id       uuid,
     p_action        varchar,
@@ -52,10 +63,9 @@ declare
     c_of_the_service constant text[] := '{profile_created,profile_synced,tier_updated,credits_updated,preferences_updated,data_exported}';
 begin
     if p_user_id is null then
-        perform chatkeep.require_admin(); -- it is about the system as a whole
-    else
-        perform chatkeep.require_caller(p_user_id);
+        return chatkeep.log_system_event(p_action, p_resource_type, p_resource_id, coalesce(p_details, '{}'));
     end if;
+    perform chatkeep.require_caller(p_user_id);
     if not (chatkeep.is_service() or chatkeep.is_admin()) then
         if p_action = any (c_of_the_service) then
             raise insufficient_privilege using message = 'only the service logs this';
@@ -65,17 +75,6 @@ begin
         end if;
     end if;
     return chatkeep.write_log(p_user_id, p_action, p_resource_type, p_resource_id, p_details);
-end
-$$;
-
--- Writes an event that belongs to no user, with who caused it.
-create or replace function chatkeep.log_system_event(
-    p_action text, p_resource_type text, p_resource_id text, p_details jsonb) returns uuid
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform chatkeep.require_admin();
-    return chatkeep.write_log(null, p_action, p_resource_type, p_resource_id, p_details || chatkeep.actor());
 end
 $$;
 

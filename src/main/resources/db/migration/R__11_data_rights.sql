@@ -97,7 +97,7 @@ begin
     end if;
     delete from public.profiles where id = p_user_id;
     update public.user_activity_log l
-       set details = jsonb_set(l.details, '{actor,id}', 'null')
+       set details = jsonb_set(l.details, '{actor,id}', 'null'), ip_address = null, user_agent = null
      where l.details ? 'actor' and l.details -> 'actor' ->> 'id' = p_user_id::text;
 
     v_at := clock_timestamp();

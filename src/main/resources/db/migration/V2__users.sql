@@ -52,7 +52,7 @@ create table public.user_activity_log (
 );
 comment on table public.user_activity_log is 'What a user did, or what was done to the account, and when';
 -- What belongs to no user: a change of the catalogue, a run of the retention job. Users see their own entries only.
-comment on column public.user_activity_log.ip_address is 'Of the user''s own actions; null where somebody else acted, as user_agent';
+comment on column public.user_activity_log.ip_address is 'Of the user''s own actions, and of events that belong to no user; null where somebody else acted, as user_agent';
 comment on column public.user_activity_log.user_id is 'Whom it is about; null is the system as a whole';
 
 create index idx_activity_log_user_id on public.user_activity_log (user_id);

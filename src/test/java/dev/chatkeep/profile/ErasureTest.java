@@ -122,6 +122,27 @@ class ErasureTest extends SqlTest {
     }
 
     @Test
+    void theLogOfTheSystemNoLongerSaysFromWhereSomebodyActed() throws Exception {
+        // Given
+        UUID event;
+        try (Connection connection = database.admin(id).begin()) {
+            SqlCaller.read(connection, "select set_config('chatkeep.client_address', '192.0.2.7', true),"
+                    + " set_config('chatkeep.user_agent', 'A browser', true)");
+            event = (UUID) SqlCaller.read(connection, "select public.log_user_activity(null, 'tested') as id").get(0).get("id");
+            connection.commit();
+        }
+        String origin = "select concat_ws(' ', host(ip_address), user_agent) from public.user_activity_log where id = ?";
+        String before = superuser.value(origin, event);
+
+        // When
+        user.rows("select chatkeep.erase_account(?)", id);
+
+        // Then
+        assertThat(before).isEqualTo("192.0.2.7 A browser");
+        assertThat(superuser.<String> value(origin, event)).isEmpty();
+    }
+
+    @Test
     void theLogsOfOthersStillSayWhoElseActed() {
         // Given
         UUID otherId = database.newUser();

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -54,8 +55,7 @@ class UserFunctionsTest extends SqlTest {
                 "select public.update_user_tier('%s', 'pro')",
                 "select chatkeep.admin_change_user('%s', null, 5)",
                 "select public.update_user_preferences('%s', 'ui', '{}')",
-                "select public.log_user_activity('%s', 'a')",
-                "select chatkeep.log_system_event('a', 'profile', '%s', '{}')" })
+                "select public.log_user_activity('%s', 'a')" })
         void doesNotSayWhereAnAdministratorActedFrom(String sql) throws SQLException {
             // Given
             UUID adminId = database.newUser();
@@ -362,6 +362,11 @@ class UserFunctionsTest extends SqlTest {
 
     @Nested
     class Preferences {
+
+        @BeforeEach
+        void aModelIsOpen() {
+            superuser.rows("insert into public.model_access (model_id, tier) values ('gpt', 'free') on conflict do nothing");
+        }
 
         @ParameterizedTest
         @CsvSource({ "ui, ui_preferences", "session, session_preferences" })
