@@ -7,7 +7,7 @@ create or replace function chatkeep.booking_day(p_time timestamptz) returns date
     language plpgsql stable
 as $$
 begin
-    return (case when p_time < clock_timestamp() - interval '2 days' then p_time else clock_timestamp() end at time zone 'UTC')::date;
+    return (case when p_time < clock_timestamp() - interval '48 hours' then p_time else clock_timestamp() end at time zone 'UTC')::date;
 end
 $$;
 
