@@ -108,6 +108,38 @@ as $$
     select replace(to_char(p_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z', '000Z', 'Z')
 $$;
 
+-- A time as messages can have it: clients may say any.
+create or replace function chatkeep.storable_time(p_time timestamptz) returns timestamptz
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return least(greatest(p_time, '0001-01-01 00:00:00+00'), '9999-12-31 23:59:59.999+00');
+end
+$$;
+
+-- A number of tokens or milliseconds as columns hold it; null where it is none.
+create or replace function chatkeep.storable_count(p_value jsonb) returns int
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case when jsonb_typeof(p_value) = 'number' then least(greatest(trunc(p_value::numeric), 0), 2147483647)::int end;
+end
+$$;
+
+-- JSON without what PostgreSQL does not hold in texts: NUL and halves of surrogate pairs are left out.
+create or replace function chatkeep.clean_json(p_json text) returns jsonb
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_json !~* '\\u(0000|d[89a-f])' then
+        return p_json::jsonb;
+    end if;
+    -- What is to stay comes first: a backslash that is escaped itself, and whole pairs. The longest alternative wins.
+    return regexp_replace(p_json, '(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u0000|\\u[dD][89a-fA-F][0-9a-fA-F]{2}',
+                          '\1', 'g')::jsonb;
+end
+$$;
+
 -- The version of the last migration that this database holds, for readiness.
 create or replace function chatkeep.schema_version() returns int
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -120,4 +152,4 @@ $$;
 revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.claims(), chatkeep.caller_role(), chatkeep.is_service(), chatkeep.is_admin(),
     chatkeep.require_caller(uuid), chatkeep.require_admin(), chatkeep.actor(), chatkeep.require_account(),
-    chatkeep.iso(timestamptz), chatkeep.schema_version() to authenticated, service_role;
+    chatkeep.iso(timestamptz), chatkeep.clean_json(text), chatkeep.schema_version() to authenticated, service_role;

@@ -17,31 +17,23 @@ create or replace trigger update_profiles_updated_at
     before insert or update on public.profiles
     for each row execute function public.update_updated_at_column();
 
--- Writes one entry of a user's log and returns its id. Triggers log too, on behalf of whoever
--- changed auth.users, and no caller can add a trigger.
-create or replace function public.log_user_activity(
-    p_user_id       uuid,
-    p_action        varchar,
-    p_resource_type varchar default null,
-    p_resource_id   text default null,
-    p_details       jsonb default '{}') returns uuid
+-- Writes one entry of a log and returns its id, for those who have checked that it may be. Where a request came from is
+-- written if the user made it, or if no user sees the entry: an administrator's address is not for those whom it is about.
+create or replace function chatkeep.write_log(
+    p_user_id uuid, p_action text, p_resource_type text, p_resource_id text, p_details jsonb) returns uuid
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_id uuid;
+    v_is_own constant boolean := p_user_id is null or coalesce(p_user_id = (chatkeep.claims() ->> 'sub')::uuid, false);
+    v_id     uuid;
 begin
-    if p_user_id is null then
-        perform chatkeep.require_admin(); -- it is about the system as a whole
-    elsif pg_trigger_depth() = 0 then
-        perform chatkeep.require_caller(p_user_id);
-    end if;
     -- By the clock: a transaction that waited for another one has begun before it, and comes after it. The
     -- service says with each transaction where its request came from.
     insert into public.user_activity_log (
         user_id, action, resource_type, resource_id, details, timestamp, ip_address, user_agent)
     values (p_user_id, p_action, p_resource_type, p_resource_id, coalesce(p_details, '{}'), clock_timestamp(),
-            nullif(current_setting('chatkeep.client_address', true), '')::inet,
-            nullif(left(current_setting('chatkeep.user_agent', true), 1024), ''))
+            case when v_is_own then nullif(current_setting('chatkeep.client_address', true), '')::inet end,
+            case when v_is_own then nullif(left(current_setting('chatkeep.user_agent', true), 1024), '') end)
     returning id into v_id;
     return v_id;
 end
@@ -54,7 +46,35 @@ create or replace function chatkeep.log_system_event(
 as $$
 begin
     perform chatkeep.require_admin();
-    return public.log_user_activity(null, p_action, p_resource_type, p_resource_id, p_details || chatkeep.actor());
+    return chatkeep.write_log(null, p_action, p_resource_type, p_resource_id, p_details || chatkeep.actor());
+end
+$$;
+
+-- What callers log, about a user or about the system as a whole. What the service logs itself, and who acted, is not for users to say.
+create or replace function public.log_user_activity(
+    p_user_id       uuid,
+    p_action        varchar,
+    p_resource_type varchar default null,
+    p_resource_id   text default null,
+    p_details       jsonb default '{}') returns uuid
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_of_the_service constant text[] := '{profile_created,profile_synced,tier_updated,credits_updated,preferences_updated,data_exported}';
+begin
+    if p_user_id is null then
+        return chatkeep.log_system_event(p_action, p_resource_type, p_resource_id, coalesce(p_details, '{}'));
+    end if;
+    perform chatkeep.require_caller(p_user_id);
+    if not (chatkeep.is_service() or chatkeep.is_admin()) then
+        if p_action = any (c_of_the_service) then
+            raise insufficient_privilege using message = 'only the service logs this';
+        end if;
+        if jsonb_typeof(p_details) = 'object' then
+            p_details := p_details - 'actor';
+        end if;
+    end if;
+    return chatkeep.write_log(p_user_id, p_action, p_resource_type, p_resource_id, p_details);
 end
 $$;
 
@@ -115,12 +135,12 @@ begin
     end if;
     v_result := chatkeep.sync_profile(new.id, new.email, new.raw_user_meta_data);
     if (v_result ->> 'created')::boolean then
-        perform public.log_user_activity(new.id, 'profile_created', 'profile', new.id::text);
+        perform chatkeep.write_log(new.id, 'profile_created', 'profile', new.id::text, null);
     elsif v_result -> 'changes' ? 'email'
         or not exists (select from public.user_activity_log l
                         where l.user_id = new.id and l.action = 'profile_synced'
                           and l.timestamp > now() - interval '1 hour') then
-        perform public.log_user_activity(new.id, 'profile_synced', 'profile', new.id::text,
+        perform chatkeep.write_log(new.id, 'profile_synced', 'profile', new.id::text,
             jsonb_build_object('changed', (select coalesce(jsonb_agg(key order by key), '[]')
                                              from jsonb_object_keys(v_result -> 'changes') as c (key))));
     end if;
@@ -149,7 +169,7 @@ begin
     end if;
     v_result := chatkeep.sync_profile(user_uuid, v_email, v_metadata);
     if (v_result ->> 'created')::boolean then
-        perform public.log_user_activity(user_uuid, 'profile_created', 'profile', user_uuid::text);
+        perform chatkeep.write_log(user_uuid, 'profile_created', 'profile', user_uuid::text, null);
     end if;
     return jsonb_build_object('success', true,
                               'updated', (v_result ->> 'created')::boolean or v_result -> 'changes' <> '{}',
@@ -278,8 +298,8 @@ begin
         return jsonb_build_object('success', false, 'error', 'There is no such user.');
     end if;
     update public.profiles p set subscription_tier = new_tier where p.id = user_uuid returning p.updated_at into v_at;
-    perform public.log_user_activity(user_uuid, 'tier_updated', 'profile', user_uuid::text,
-                                     jsonb_build_object('old_tier', v_old_tier, 'new_tier', new_tier) || chatkeep.actor());
+    perform chatkeep.write_log(user_uuid, 'tier_updated', 'profile', user_uuid::text,
+                               jsonb_build_object('old_tier', v_old_tier, 'new_tier', new_tier) || chatkeep.actor());
     return jsonb_build_object('success', true, 'old_tier', v_old_tier, 'new_tier', new_tier, 'updated_at', v_at);
 end
 $$;
@@ -304,14 +324,16 @@ $$;
 
 -- Merges preferences of one type into the stored ones: {success, preference_type, preferences} with all
 -- that is stored now, or {success: false, error}. The profile is locked, so edits of other keys at the
--- same time are kept. In type 'model' a key that is null clears the setting.
+-- same time are kept. In type 'model' a key that is null clears the setting. What is stored of a type has a size, and the
+-- default model is one that the tier opens.
 create or replace function public.update_user_preferences(
     user_uuid uuid, preference_type varchar(50), preferences jsonb) returns jsonb
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_profile public.profiles;
-    v_merged  jsonb;
+    c_most_bytes constant int := 16384;
+    v_profile    public.profiles;
+    v_merged     jsonb;
 begin
     perform chatkeep.require_caller(user_uuid);
     if jsonb_typeof(preferences) is distinct from 'object' then
@@ -322,12 +344,27 @@ begin
         return jsonb_build_object('success', false, 'error', 'There is no such user.');
     end if;
 
+    if preference_type = 'model' and preferences ->> 'default_model' is not null
+        and not public.can_user_use_model(user_uuid, preferences ->> 'default_model') then
+        return jsonb_build_object('success', false, 'error', 'The default model is not one that the tier opens.');
+    end if;
+    if preference_type in ('ui', 'session') then
+        v_merged := public.jsonb_deep_merge(
+            case preference_type when 'ui' then v_profile.ui_preferences else v_profile.session_preferences end, preferences);
+    elsif preference_type = 'model' then
+        v_merged := jsonb_build_object('default_model', v_profile.default_model, 'temperature', v_profile.temperature,
+                                       'system_prompt', v_profile.system_prompt, 'allowed_models', v_profile.allowed_models)
+                    || preferences;
+    end if;
+    -- The text of jsonb is longer than what is measured, and quick to measure.
+    if octet_length(v_merged::text) > c_most_bytes and chatkeep.json_bytes(v_merged) > c_most_bytes then
+        return jsonb_build_object('success', false, 'error', 'The preferences of a type have at most ' || c_most_bytes || ' bytes.');
+    end if;
+
     case preference_type
         when 'ui' then
-            v_merged := public.jsonb_deep_merge(v_profile.ui_preferences, preferences);
             update public.profiles p set ui_preferences = v_merged where p.id = user_uuid;
         when 'session' then
-            v_merged := public.jsonb_deep_merge(v_profile.session_preferences, preferences);
             update public.profiles p set session_preferences = v_merged where p.id = user_uuid;
         when 'model' then
             update public.profiles p
@@ -347,7 +384,7 @@ begin
             return jsonb_build_object('success', false, 'error', 'Preferences are of type ui, session or model.');
     end case;
 
-    perform public.log_user_activity(user_uuid, 'preferences_updated', 'profile', user_uuid::text,
+    perform chatkeep.write_log(user_uuid, 'preferences_updated', 'profile', user_uuid::text,
         jsonb_build_object('preference_type', preference_type,
                            'keys', (select coalesce(jsonb_agg(key order by key), '[]')
                                       from jsonb_object_keys(preferences) as k (key))));
@@ -455,7 +492,7 @@ begin
     foreach v_section in array array ['ui', 'session', 'model'] loop
         continue when not p_changes ? v_section;
         v_result := public.update_user_preferences(p_user_id, v_section, p_changes -> v_section);
-        if chatkeep.json_bytes(v_result -> 'preferences') > c_most_bytes then
+        if not (v_result ->> 'success')::boolean or chatkeep.json_bytes(v_result -> 'preferences') > c_most_bytes then
             raise sqlstate 'PT422' using message = 'invalid_field: must have at most ' || c_most_bytes
                                                    || ' bytes, with what is stored already', detail = v_section;
         end if;

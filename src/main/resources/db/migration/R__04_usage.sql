@@ -6,7 +6,7 @@ create or replace function chatkeep.booking_day(p_time timestamptz) returns date
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return (case when p_time < clock_timestamp() - interval '2 days' then p_time else clock_timestamp() end at time zone 'UTC')::date;
+    return (case when p_time < clock_timestamp() - interval '48 hours' then p_time else clock_timestamp() end at time zone 'UTC')::date;
 end
 $$;
 
@@ -393,8 +393,8 @@ create or replace trigger remember_counted_sessions_deleted
     for each statement execute function chatkeep.remember_counted_sessions();
 
 -- Adds to what the user did today. p_messages_received counts as answers of p_model_used;
--- p_active_minutes is how many minutes this took, the current one included. Tokens may be negative, to
--- correct what was counted; messages are never taken back.
+-- p_active_minutes is how many minutes this took, the current one included. Nothing is taken back but tokens, by
+-- administrators and the service alone, and no more than this function was told of the same model today.
 create or replace function public.track_user_usage(
     p_user_id           uuid,
     p_messages_sent     int default 0,
@@ -407,23 +407,46 @@ create or replace function public.track_user_usage(
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_price record;
+    v_day    constant date := chatkeep.booking_day(now());
+    v_model  constant text := left(p_model_used, 100);
+    v_price  record;
+    v_before record;
 begin
     perform chatkeep.require_caller(p_user_id);
     if p_messages_sent < 0 or p_messages_received < 0 then
         raise invalid_parameter_value using message = 'messages cannot be taken back from usage';
     end if;
+    if (p_input_tokens < 0 or p_output_tokens < 0) and not (chatkeep.is_service() or chatkeep.is_admin()) then
+        raise invalid_parameter_value using message = 'tokens cannot be taken back from usage';
+    end if;
     perform from public.profiles p where p.id = p_user_id for no key update;
+    if p_input_tokens < 0 or p_output_tokens < 0 then
+        select coalesce(sum(c.input_tokens), 0) as input, coalesce(sum(c.output_tokens), 0) as output,
+               -- Of a token on average, rounded down: what is taken back never costs more than what was charged.
+               trunc(sum(c.input_tokens * c.input_cost) / nullif(sum(c.input_tokens), 0), 12) as input_cost,
+               trunc(sum(c.output_tokens * c.output_cost) / nullif(sum(c.output_tokens), 0), 12) as output_cost
+          into v_before
+          from chatkeep.charges c
+         where c.user_id = p_user_id and c.usage_date = v_day and c.is_report and c.model is not distinct from v_model;
+        p_input_tokens := greatest(p_input_tokens, -v_before.input);
+        p_output_tokens := greatest(p_output_tokens, -v_before.output);
+    end if;
     select * into v_price from chatkeep.unit_costs(p_user_id, array [p_model_used::text]);
+    if p_input_tokens < 0 then
+        v_price.input_cost := v_before.input_cost;
+    end if;
+    if p_output_tokens < 0 then
+        v_price.output_cost := v_before.output_cost;
+    end if;
     perform chatkeep.book_day(chatkeep.nothing_today(p_user_id), coalesce(p_session_created, false)::int,
                               greatest(p_active_minutes, 1));
     perform chatkeep.book_totals(p_user_id, 0, 0, coalesce(p_session_created, false)::int, 0);
     -- A row of its own: nobody tells which messages these were.
     insert into chatkeep.charges (
         user_id, message_id, usage_date, model, messages_sent, messages_received, input_tokens, output_tokens, input_cost,
-        output_cost)
-    select p_user_id, gen_random_uuid()::text, chatkeep.booking_day(now()), left(p_model_used, 100), c.sent, c.received, c.input,
-           c.output, v_price.input_cost, v_price.output_cost
+        output_cost, is_report)
+    select p_user_id, gen_random_uuid()::text, v_day, v_model, c.sent, c.received, c.input, c.output, v_price.input_cost,
+           v_price.output_cost, true
       from (select coalesce(p_messages_sent, 0) as sent, coalesce(p_messages_received, 0) as received,
                    coalesce(p_input_tokens, 0)::bigint as input, coalesce(p_output_tokens, 0)::bigint as output) c
      where c.sent <> 0 or c.received <> 0 or c.input <> 0 or c.output <> 0;
@@ -579,10 +602,10 @@ begin
     )
     insert into chatkeep.charges (
         user_id, message_id, stream_id, question_id, usage_date, model, messages_sent, messages_received, input_tokens,
-        output_tokens, question_tokens, reasoning_tokens, cached_tokens, input_cost, output_cost, charged_at)
+        output_tokens, question_tokens, reasoning_tokens, cached_tokens, input_cost, output_cost, charged_at, is_report)
     select b.user_id, b.message_id, b.stream_id, b.question_id, b.usage_date, b.model, b.messages_sent, b.messages_received,
            b.input_tokens, b.output_tokens, b.question_tokens, b.reasoning_tokens, b.cached_tokens, b.input_cost, b.output_cost,
-           b.charged_at
+           b.charged_at, b.is_report
       from booked b;
     return v_wrong;
 end
@@ -591,8 +614,6 @@ $$;
 revoke execute on function public.track_user_usage(uuid, int, int, int, int, varchar, boolean, int)
     from public, anon, authenticated;
 revoke execute on all functions in schema chatkeep from public;
-grant execute on function chatkeep.charge_message(uuid, chatkeep.incoming_message),
-    chatkeep.charge_messages(uuid, chatkeep.incoming_message[]), chatkeep.cost_note(chatkeep.charges),
-    chatkeep.count_sessions(uuid, text[]), public.track_user_usage(uuid, int, int, int, int, varchar, boolean, int),
+grant execute on function public.track_user_usage(uuid, int, int, int, int, varchar, boolean, int),
     chatkeep.usage_by_day(uuid, date, date), chatkeep.usage_of_models(uuid, date, date), chatkeep.usage_summary(uuid),
     chatkeep.check_usage(uuid), chatkeep.repair_usage(uuid) to authenticated, service_role;

@@ -1,14 +1,15 @@
 -- What is left of the limits of a tier and a model.
 
 -- How many answers of each model a user has had from this service today and this month (UTC), as far as limits count:
--- those that were charged, and calls that are running or broke off after they had produced something.
+-- those that were charged, and calls that are running, even if their lease has run out and nobody has settled them yet, or
+-- that broke off after they had produced something; and those from before the account was erased.
 create or replace function chatkeep.answers_used(p_user_id uuid, p_model text default null)
     returns table (model text, daily bigint, monthly bigint)
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_today constant date := (now() at time zone 'UTC')::date;
-    v_month constant date := date_trunc('month', v_today);
+    v_month constant date := date_trunc('month', v_today::timestamp)::date;
 begin
     perform chatkeep.require_caller(p_user_id);
     return query
@@ -20,12 +21,44 @@ begin
                 select c.model, case when c.state = 'running' then v_today else (c.started_at at time zone 'UTC')::date end, 1
                   from chatkeep.completions c
                  where c.user_id = p_user_id and (p_model is null or c.model = p_model)
-                   and c.state in ('running', 'failed')
-                   and case when c.state = 'running' then c.lease_until > clock_timestamp()
-                            else c.started_at >= v_month::timestamp at time zone 'UTC' end
+                   and (c.state = 'running' or c.state = 'failed' and c.started_at >= v_month::timestamp at time zone 'UTC')
                    and not exists (select from chatkeep.charges k
-                                    where k.user_id = p_user_id and k.stream_id = c.id and k.messages_received > 0)) a
+                                    where k.user_id = p_user_id and k.stream_id = c.id and k.messages_received > 0)
+                union all
+                select e.model, e.usage_date, e.calls
+                  from chatkeep.calls_of_erased e
+                 where e.account = chatkeep.account_hash(p_user_id) and e.usage_date >= v_month
+                   and (p_model is null or e.model = p_model)) a
          group by a.model;
+end
+$$;
+
+-- Keeps what limits have to know of an account that is about to be erased: how many calls of each model it had today and
+-- this month, and when those of the last minute were.
+create or replace function chatkeep.keep_calls_of_erased(p_user_id uuid) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_account constant bytea := chatkeep.account_hash(p_user_id);
+    v_today   constant date := (now() at time zone 'UTC')::date;
+    v_month   constant date := date_trunc('month', v_today::timestamp)::date;
+    v_recent  constant timestamptz := clock_timestamp() - interval '1 minute';
+begin
+    perform chatkeep.require_caller(p_user_id);
+    insert into chatkeep.calls_of_erased as e (account, model, usage_date, calls)
+    select v_account, d.model, d.day, sum(d.calls)
+      from (select u.model, v_today as day, coalesce(u.daily, 0) as calls from chatkeep.answers_used(p_user_id) u
+            union all
+            select u.model, v_month, u.monthly - coalesce(u.daily, 0) from chatkeep.answers_used(p_user_id) u) d
+     group by d.model, d.day
+    having sum(d.calls) > 0
+    on conflict (account, model, usage_date) do update set calls = excluded.calls; -- they hold what was there before
+    -- Days of an erasure before this one are among those of the month now.
+    delete from chatkeep.calls_of_erased e
+     where e.account = v_account and e.usage_date not in (v_today, v_month);
+    insert into chatkeep.requests_of_erased (account, started_at)
+    select v_account, c.started_at from chatkeep.completions c where c.user_id = p_user_id and c.started_at > v_recent;
+    delete from chatkeep.requests_of_erased r where r.started_at <= v_recent;
 end
 $$;
 
@@ -95,8 +128,11 @@ declare
 begin
     if p_requests_per_minute is not null then
         select count(*) as requests, coalesce(min(c.started_at), p_now) as first into v_recent
-          from chatkeep.completions c
-         where c.user_id = p_user_id and c.started_at > p_now - interval '1 minute';
+          from (select c.started_at from chatkeep.completions c
+                 where c.user_id = p_user_id and c.started_at > p_now - interval '1 minute'
+                union all
+                select r.started_at from chatkeep.requests_of_erased r
+                 where r.account = chatkeep.account_hash(p_user_id) and r.started_at > p_now - interval '1 minute') c;
         v_policies := v_policies || jsonb_build_object(
             'name', 'requests-per-minute', 'quota', p_requests_per_minute, 'window', 60,
             'remaining', p_requests_per_minute - v_recent.requests,
@@ -163,5 +199,4 @@ $$;
 
 revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.answers_used(uuid, text), chatkeep.models_of_user(uuid),
-    chatkeep.access_to_model(uuid, text), chatkeep.policies_of_call(uuid, public.model_access, int, timestamptz),
-    chatkeep.refusal(jsonb), chatkeep.less_remaining(jsonb, int) to authenticated, service_role;
+    chatkeep.access_to_model(uuid, text) to authenticated, service_role;

@@ -1,9 +1,11 @@
--- Sessions and messages: how they are read as a whole, and how they are stored and counted.
+-- Sessions and messages: how they are read as a whole, and how they are stored and counted. What users call has the rights
+-- of the owner, checks who calls and names the user in each condition; what it is built of nobody else may call, or figures
+-- could be made up. Times without a zone are times of UTC.
 
 -- Creates a session, or answers with the one that the same request made before; another title for an
 -- id that is taken is a conflict.
 create or replace function chatkeep.create_session(p_user_id uuid, p_id text, p_title text) returns public.chat_sessions
-    language plpgsql set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_session public.chat_sessions;
@@ -282,7 +284,8 @@ $$;
 -- Stores one message in a session of the caller and returns it as stored. For a single message planning
 -- would cost more than a plan made for it could win.
 create or replace function chatkeep.append_message(p_user_id uuid, p_session_id text, p_message jsonb) returns public.chat_messages
-    language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+    set timezone = 'UTC'
 as $$
 declare
     v_messages chatkeep.incoming_message[];
@@ -314,8 +317,4 @@ revoke execute on function public.get_user_recent_sessions(uuid, int), public.ge
     from public, anon, authenticated;
 revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.create_session(uuid, text, text), public.get_user_recent_sessions(uuid, int),
-    public.get_session_with_messages(text, uuid), chatkeep.read_messages(int, text, jsonb),
-    chatkeep.read_message(text, jsonb), chatkeep.merge_messages(uuid, chatkeep.incoming_message[]),
-    chatkeep.store_messages(uuid, chatkeep.incoming_message[]), chatkeep.insert_message(uuid, chatkeep.incoming_message),
-    chatkeep.move_charge(uuid, text, text), chatkeep.recognise_answers(uuid, chatkeep.incoming_message[]),
-    chatkeep.append_message(uuid, text, jsonb) to authenticated, service_role;
+    public.get_session_with_messages(text, uuid), chatkeep.append_message(uuid, text, jsonb) to authenticated, service_role;

@@ -215,7 +215,7 @@ $$;
 -- Stores conversations in the shape in which clients upload them: {synced, errors, details[]}, details
 -- in the order of the upload. One bad conversation does not undo the others.
 create or replace function public.sync_user_conversations(user_uuid uuid, conversations_data jsonb) returns jsonb
-    language plpgsql set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
 declare
     v_details jsonb;
@@ -255,9 +255,4 @@ $$;
 
 revoke execute on function public.sync_user_conversations(uuid, jsonb) from public, anon, authenticated;
 revoke execute on all functions in schema chatkeep from public;
-grant execute on function chatkeep.check_conversations(uuid, jsonb), chatkeep.messages_of_batch(jsonb),
-    chatkeep.refused_conversations(uuid, chatkeep.incoming_message[]),
-    chatkeep.create_sessions_of_batch(uuid, jsonb, text[], chatkeep.incoming_message[]),
-    chatkeep.retitle_sessions_of_batch(uuid, jsonb, text[]),
-    chatkeep.store_messages_of_batch(uuid, chatkeep.incoming_message[], text[]), chatkeep.sync_batch(uuid, jsonb),
-    chatkeep.sync_isolating(uuid, jsonb), public.sync_user_conversations(uuid, jsonb) to authenticated, service_role;
+grant execute on function public.sync_user_conversations(uuid, jsonb) to authenticated, service_role;

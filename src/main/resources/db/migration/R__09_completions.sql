@@ -1,4 +1,5 @@
--- Calls of model providers: admission, what is kept of a running answer, settlement.
+-- Calls of model providers: admission, what is kept of a running answer, settlement. Users may ask for a call; only the
+-- service says how it ended, for what limits and usage count is not for users to say.
 
 -- The title of a session that has none: how its first question begins.
 create or replace function chatkeep.title_of(p_question text) returns text
@@ -50,8 +51,8 @@ begin
         return v_message.id;
     end if;
     v_message.model := p_model;
-    v_message.message_timestamp := coalesce((p_question ->> 'timestamp')::timestamptz,
-                                            greatest(p_now, v_newest + interval '1 millisecond'));
+    v_message.message_timestamp := chatkeep.storable_time(coalesce((p_question ->> 'timestamp')::timestamptz,
+                                                                   greatest(p_now, v_newest + interval '1 millisecond')));
     v_stored := chatkeep.insert_message(p_user_id, v_message);
     if v_stored.id is null then
         perform chatkeep.store_messages(p_user_id, array [v_message]);
@@ -125,9 +126,12 @@ $$;
 -- {refused: {status, code, detail, retry_after?}, policies}. policies are the limits that apply, with what is left after
 -- this call. context is the session, newest last, as far back as can be within the model's limit.
 create or replace function chatkeep.begin_completion(p_user_id uuid, p_call jsonb) returns jsonb
-    language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+    set timezone = 'UTC'
 as $$
 declare
+    -- Longer than any lease that the service asks for: whoever makes one up blocks no place for long.
+    c_most_seconds constant int := 86400;
     -- Few texts have more bytes a token. What is longer would be cut off later anyhow.
     c_token_bytes constant bigint := 8;
     v_now      constant timestamptz := clock_timestamp();
@@ -172,9 +176,9 @@ begin
     insert into chatkeep.completions (
         user_id, id, session_id, question_id, model, started_at, lease_until, input_cost, output_cost, prompt_tokens)
     values (p_user_id, p_call ->> 'id', v_session, v_question, v_model, v_now,
-            v_now + make_interval(secs => (p_call ->> 'lease_seconds')::int),
+            v_now + make_interval(secs => least(greatest((p_call ->> 'lease_seconds')::int, 1), c_most_seconds)),
             v_access.input_cost_per_token, v_access.output_cost_per_token,
-            greatest((p_call ->> 'prompt_tokens')::int, (
+            greatest((p_call ->> 'prompt_tokens')::int, 0, (
                 select ceil(coalesce(sum(octet_length(m.value ->> 'content')), 0) / 4.0)::int from jsonb_array_elements(v_context) m)));
     return jsonb_build_object(
         'model', v_model, 'context_length', v_length, 'system_prompt', v_profile.system_prompt,
@@ -185,21 +189,32 @@ $$;
 
 -- Charges a call with what it took, in the row of the message that is or would be its answer; and its question, which
 -- counts as sent and has no tokens of its own any more: those of a question are those of the calls that it was asked with.
+-- The charge of another call is never replaced: clients can give an answer the id of one that is still running.
 create or replace function chatkeep.charge_call(
     p_user_id uuid, p_call chatkeep.completions, p_message_id text, p_input_tokens int, p_output_tokens int, p_metadata jsonb)
     returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_own text;
 begin
     perform chatkeep.require_caller(p_user_id);
     p_input_tokens := greatest(p_input_tokens, 0);
     p_output_tokens := greatest(p_output_tokens, 0);
+    select c.message_id into v_own
+      from chatkeep.charges c where c.user_id = p_user_id and c.stream_id = p_call.id and c.messages_received > 0;
+    if found then
+        p_message_id := v_own;
+    elsif exists (select from chatkeep.charges c
+                   where c.user_id = p_user_id and c.message_id = p_message_id and c.stream_id <> p_call.id) then
+        p_message_id := 'call_' || gen_random_uuid();
+    end if;
     insert into chatkeep.charges as c (
         user_id, message_id, stream_id, question_id, usage_date, model, messages_received, input_tokens, output_tokens,
         reasoning_tokens, cached_tokens, input_cost, output_cost)
     values (p_user_id, p_message_id, p_call.id, p_call.question_id, chatkeep.booking_day(now()), p_call.model, 1, p_input_tokens,
-            p_output_tokens, coalesce((p_metadata ->> 'reasoning_tokens')::bigint, 0),
-            coalesce((p_metadata ->> 'cached_tokens')::bigint, 0), p_call.input_cost, p_call.output_cost)
+            p_output_tokens, coalesce(chatkeep.storable_count(p_metadata -> 'reasoning_tokens'), 0),
+            coalesce(chatkeep.storable_count(p_metadata -> 'cached_tokens'), 0), p_call.input_cost, p_call.output_cost)
     on conflict (user_id, message_id) do update
         set stream_id = excluded.stream_id, question_id = excluded.question_id, model = excluded.model, messages_sent = 0,
             messages_received = 1, input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
@@ -232,7 +247,8 @@ begin
                'stream_id', p_call.id, 'unit_cost', p_call.input_cost,
                'cost', trim_scale(t.cost_before + (t.tokens - t.tokens_before) * p_call.input_cost))
       from (select q.id, case when q.metadata ? 'stream_id' then coalesce(q.input_tokens, 0) else 0 end as tokens_before,
-                   case when q.metadata ? 'stream_id' then coalesce(q.input_tokens, 0) + p_more else p_input_tokens end as tokens,
+                   case when q.metadata ? 'stream_id' then least(coalesce(q.input_tokens, 0)::bigint + p_more, 2147483647)::int
+                        else p_input_tokens end as tokens,
                    case when q.metadata ? 'stream_id' then coalesce((q.metadata ->> 'cost')::numeric, 0) else 0 end as cost_before
               from public.chat_messages q
              where q.user_id = p_user_id and q.id = p_call.question_id and q.role = 'user' and q.error_message is null
@@ -256,6 +272,8 @@ begin
           from public.chat_messages m
          where m.completion_id = p_completion_id and m.user_id = p_user_id and m.role = 'assistant' and m.error_message is null
            and not m.metadata ? 'stream_id'
+           and not exists (select from chatkeep.charges k
+                            where k.user_id = p_user_id and k.message_id = m.id and k.stream_id is not null)
            and (p_call.session_id is null or m.session_id = p_call.session_id)
            and (m.user_message_id = p_call.question_id
                 or (p_call.question_id is null or m.user_message_id is null) and starts_with(p_content, m.content))
@@ -287,7 +305,7 @@ begin
     select p_user_id, p_message_id, s.id, 'assistant', p_result ->> 'content', p_call.model,
            case when v_counts then p_output_tokens end, null, case when v_counts then p_output_tokens end, p_call.question_id,
            p_result ->> 'content_type', (p_result ->> 'elapsed_ms')::int, p_result ->> 'completion_id',
-           greatest(clock_timestamp(), v_asked + interval '1 millisecond'), p_result ->> 'error',
+           chatkeep.storable_time(greatest(clock_timestamp(), v_asked + interval '1 millisecond')), p_result ->> 'error',
            (p_result -> 'metadata') || jsonb_build_object('stream_id', p_call.id)
                || case when v_counts then jsonb_build_object(
                            'unit_cost', p_call.output_cost, 'cost', trim_scale(p_output_tokens * p_call.output_cost),
@@ -307,6 +325,97 @@ begin
 end
 $$;
 
+-- What is told of an answer, as it can be stored: nothing of it is too long, out of range or of another type.
+create or replace function chatkeep.storable_result(p_result jsonb) returns jsonb
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_most_bytes    constant int := 16777216;
+    c_most_of_error constant int := 65536;
+    v_content  text := coalesce(p_result ->> 'content', '');
+    v_error    text := p_result ->> 'error';
+    v_metadata jsonb := p_result -> 'metadata';
+begin
+    -- A character has four bytes at the most.
+    if octet_length(v_content) > c_most_bytes then
+        v_content := left(v_content, c_most_bytes / 4);
+    end if;
+    if octet_length(v_error) > c_most_of_error then
+        v_error := left(v_error, c_most_of_error / 4);
+    end if;
+    if jsonb_typeof(v_metadata) is distinct from 'object' then
+        v_metadata := '{}';
+    elsif pg_column_size(v_metadata) > c_most_bytes then
+        v_metadata := '{"metadata_left_out": true}';
+    end if;
+    return p_result || jsonb_build_object(
+        'content', v_content, 'error', v_error, 'metadata', v_metadata,
+        'content_type', case when p_result ->> 'content_type' in ('text', 'markdown') then p_result ->> 'content_type' end,
+        'elapsed_ms', chatkeep.storable_count(p_result -> 'elapsed_ms'),
+        'completion_id', left(p_result ->> 'completion_id', 255),
+        'input_tokens', chatkeep.storable_count(p_result -> 'input_tokens'),
+        'output_tokens', chatkeep.storable_count(p_result -> 'output_tokens'));
+end
+$$;
+
+-- Settles a call as finish_completion is told, or without its answer.
+create or replace function chatkeep.settle_completion(
+    p_user_id uuid, p_call chatkeep.completions, p_result jsonb, p_with_answer boolean, p_reason text) returns jsonb
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_state  constant text := p_result ->> 'state';
+    v_counts constant boolean := v_state in ('complete', 'interrupted');
+    v_charge chatkeep.charges;
+    v_input  int;
+    v_output int;
+    v_id     text;
+    v_stored record;
+begin
+    select * into v_charge from chatkeep.charges c
+     where c.user_id = p_user_id and c.stream_id = p_call.id and c.messages_received > 0;
+    v_input := least(greatest(case when v_counts then (p_result ->> 'input_tokens')::int end, v_charge.input_tokens, 0), 2147483647);
+    v_output := least(greatest(case when v_counts then (p_result ->> 'output_tokens')::int end, v_charge.output_tokens, 0), 2147483647);
+    v_id := coalesce(p_call.message_id, v_charge.message_id);
+    if v_id is null and v_counts and p_with_answer then
+        v_id := chatkeep.uploaded_answer(p_user_id, p_call, p_result ->> 'completion_id', p_result ->> 'content');
+    end if;
+    v_id := coalesce(v_id, p_call.id);
+
+    if v_counts then
+        perform chatkeep.charge_call(p_user_id, p_call, v_id, v_input, v_output, p_result -> 'metadata');
+        if p_call.question_id is not null and p_with_answer then
+            perform chatkeep.settle_question(p_user_id, p_call, v_input, (v_input - coalesce(v_charge.input_tokens, 0))::int);
+        end if;
+    end if;
+    if v_state <> 'released' and p_with_answer then
+        select * into v_stored from chatkeep.store_answer(p_user_id, p_call, v_id, p_result, v_input, v_output);
+    else
+        select null::text as id, null::timestamptz as message_timestamp into v_stored;
+    end if;
+
+    update chatkeep.completions c
+       set state = v_state, finished_at = clock_timestamp(), message_id = v_stored.id,
+           completion_id = p_result ->> 'completion_id', reason = left(p_reason, 1024)
+     where c.user_id = p_user_id and c.id = p_call.id;
+    delete from chatkeep.completion_parts p where p.user_id = p_user_id and p.stream_id = p_call.id;
+    return jsonb_build_object(
+        'message_id', v_stored.id, 'session_id', p_call.session_id, 'question_id', p_call.question_id,
+        'timestamp', chatkeep.iso(coalesce(v_stored.message_timestamp, clock_timestamp())),
+        'cost', trim_scale(v_input * p_call.input_cost + v_output * p_call.output_cost));
+end
+$$;
+
+-- Whether it is no fault of the data that a statement failed, so that the same may go well another time.
+create or replace function chatkeep.is_passing(p_sqlstate text) returns boolean
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Deadlocks and serialization, resources, a lock or a statement that took too long, the server's own state.
+    return left(p_sqlstate, 2) in ('08', '25', '40', '53', '55', '57', '58') or p_sqlstate = '42501';
+end
+$$;
+
 -- Settles a call: stores the answer, or what there is of it, and counts it. It can be told again, also with other
 -- figures: usage gets the difference to what it has counted already, and a correction can only bring more.
 --
@@ -314,86 +423,105 @@ $$;
 -- recovery}. A failed call is stored with its error and counted by limits alone, as messages with an error are; of one
 -- that is released nothing remains. recovery: settle only what nobody runs any more.
 --
+-- No data keeps a call from being settled: what is too long is cut; where the answer cannot be stored all the same, the
+-- call is counted without it; where not even that can be done, it has failed. The call says why (reason).
+--
 -- Returns {message_id, session_id, question_id, timestamp, cost}, without message_id where no answer is stored: it belongs
 -- to no session, or to one that was deleted meanwhile. Null if there is no such call any more, or nothing to recover.
 create or replace function chatkeep.finish_completion(p_user_id uuid, p_result jsonb) returns jsonb
-    language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
-    v_state  constant text := p_result ->> 'state';
-    v_counts constant boolean := v_state in ('complete', 'interrupted');
+    v_result constant jsonb := chatkeep.storable_result(p_result);
     v_call   chatkeep.completions;
-    v_charge chatkeep.charges;
-    v_input  int;
-    v_output int;
-    v_id     text;
-    v_stored record;
+    v_reason text;
 begin
-    perform chatkeep.begin_write(p_user_id);
+    perform chatkeep.require_caller(p_user_id);
+    -- The user's writes take turns. An account that is gone has no calls.
+    perform from public.profiles p where p.id = p_user_id for no key update;
     select * into v_call from chatkeep.completions c where c.user_id = p_user_id and c.id = p_result ->> 'id';
     if not found or (p_result ->> 'recovery')::boolean and (v_call.state <> 'running' or v_call.lease_until > clock_timestamp()) then
         return null;
     end if;
-    select * into v_charge from chatkeep.charges c
-     where c.user_id = p_user_id and c.stream_id = v_call.id and c.messages_received > 0;
-    v_input := greatest(case when v_counts then (p_result ->> 'input_tokens')::int end, v_charge.input_tokens, 0);
-    v_output := greatest(case when v_counts then (p_result ->> 'output_tokens')::int end, v_charge.output_tokens, 0);
-    v_id := coalesce(v_call.message_id, v_charge.message_id);
-    if v_id is null and v_counts then
-        v_id := chatkeep.uploaded_answer(p_user_id, v_call, p_result ->> 'completion_id', p_result ->> 'content');
-    end if;
-    v_id := coalesce(v_id, v_call.id);
-
-    if v_counts then
-        perform chatkeep.charge_call(p_user_id, v_call, v_id, v_input, v_output, p_result -> 'metadata');
-        if v_call.question_id is not null then
-            perform chatkeep.settle_question(p_user_id, v_call, v_input, (v_input - coalesce(v_charge.input_tokens, 0))::int);
+    begin
+        return chatkeep.settle_completion(p_user_id, v_call, v_result, true, null);
+    exception when others then
+        if chatkeep.is_passing(sqlstate) then
+            raise;
         end if;
-    end if;
-    if v_state <> 'released' then
-        select * into v_stored from chatkeep.store_answer(p_user_id, v_call, v_id, p_result, v_input, v_output);
-    else
-        select null::text as id, null::timestamptz as message_timestamp into v_stored;
-    end if;
-
-    update chatkeep.completions c
-       set state = v_state, finished_at = clock_timestamp(), message_id = v_stored.id,
-           completion_id = left(p_result ->> 'completion_id', 255)
-     where c.user_id = p_user_id and c.id = v_call.id;
-    delete from chatkeep.completion_parts p where p.user_id = p_user_id and p.stream_id = v_call.id;
+        v_reason := format('Without its answer, which could not be stored: %s %s', sqlstate, sqlerrm);
+    end;
+    begin
+        return chatkeep.settle_completion(p_user_id, v_call, v_result, false, v_reason);
+    exception when others then
+        if chatkeep.is_passing(sqlstate) then
+            raise;
+        end if;
+        v_reason := format('It could not be counted: %s %s', sqlstate, sqlerrm);
+    end;
+    perform chatkeep.give_up_completion(p_user_id, v_call.id, v_result ->> 'state' = 'released', v_reason);
     return jsonb_build_object(
-        'message_id', v_stored.id, 'session_id', v_call.session_id, 'question_id', v_call.question_id,
-        'timestamp', chatkeep.iso(coalesce(v_stored.message_timestamp, clock_timestamp())),
-        'cost', trim_scale(v_input * v_call.input_cost + v_output * v_call.output_cost));
+        'message_id', null, 'session_id', v_call.session_id, 'question_id', v_call.question_id,
+        'timestamp', chatkeep.iso(clock_timestamp()), 'cost', 0);
+end
+$$;
+
+-- The end of a call that cannot be settled: limits count it, unless it had produced nothing.
+create or replace function chatkeep.give_up_completion(p_user_id uuid, p_id text, p_released boolean, p_reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update chatkeep.completions c
+       set state = case when p_released then 'released' else 'failed' end, finished_at = clock_timestamp(),
+           reason = left(p_reason, 1024)
+     where c.user_id = p_user_id and c.id = p_id;
 end
 $$;
 
 -- Keeps what has arrived of running answers and extends their leases, those of many users at once:
--- [{user_id, id, position, content?}].
-create or replace function chatkeep.checkpoint_completions(p_parts jsonb, p_lease_seconds int) returns void
-    language sql set search_path = pg_catalog, pg_temp
+-- [{user_id, id, position, content?}]. A call that somebody else holds is left for the next time, so that it does not keep
+-- the others waiting. Returns the ids of those that were left, [id].
+create or replace function chatkeep.checkpoint_completions(p_parts jsonb, p_lease_seconds int) returns jsonb
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
-    with parts as (
+declare
+    v_busy jsonb;
+begin
+    with parts as materialized (
         select * from jsonb_to_recordset(p_parts) as p (user_id uuid, id text, position int, content text)
-    ), running as (
+    ), free as materialized (
+        select c.user_id, c.id
+          from chatkeep.completions c
+          join parts p on p.user_id = c.user_id and p.id = c.id
+         where c.state = 'running'
+         order by c.user_id, c.id
+           for no key update of c skip locked
+    ), extended as (
         update chatkeep.completions c
            set lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds)
-          from parts p
-         where c.user_id = p.user_id and c.id = p.id and c.state = 'running'
-        returning c.user_id, c.id
+          from free f
+         where c.user_id = f.user_id and c.id = f.id
+    ), kept as (
+        insert into chatkeep.completion_parts (user_id, stream_id, position, content)
+        select f.user_id, f.id, p.position, p.content
+          from free f
+          join parts p on p.user_id = f.user_id and p.id = f.id
+         where p.content is not null
+        on conflict do nothing
     )
-    insert into chatkeep.completion_parts (user_id, stream_id, position, content)
-    select r.user_id, r.id, p.position, p.content
-      from running r
-      join parts p on p.user_id = r.user_id and p.id = r.id
-     where p.content is not null
-    on conflict do nothing
+    select coalesce(jsonb_agg(distinct p.id), '[]') into v_busy
+      from parts p
+      join chatkeep.completions c on c.user_id = p.user_id and c.id = p.id and c.state = 'running'
+     where not exists (select from free f where f.user_id = p.user_id and f.id = p.id);
+    return v_busy;
+end
 $$;
 
 -- Settles calls whose lease has run out, with what had arrived of their answers: their instance is gone. Tokens are
--- estimated, four bytes each. Returns how many there were, at most p_most.
+-- estimated, four bytes each. Each call is settled by itself: those that somebody holds are left for the next time, and one
+-- that cannot be settled ends without its content, or as failed, and says why. Returns how many there were, at most p_most.
 create or replace function chatkeep.recover_completions(p_most int) returns int
-    language plpgsql set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_call    record;
@@ -401,22 +529,37 @@ declare
     v_count   int := 0;
 begin
     for v_call in
+        -- The user's row before the call's, as everywhere.
         select c.user_id, c.id, c.prompt_tokens
           from chatkeep.completions c
+          join public.profiles p on p.id = c.user_id
          where c.state = 'running' and c.lease_until < clock_timestamp()
-         order by c.user_id
+         order by c.user_id, c.id
          limit p_most
+           for no key update of p, c skip locked
     loop
-        v_count := v_count + 1;
-        select string_agg(p.content, '' order by p.position) into v_content
-          from chatkeep.completion_parts p
-         where p.user_id = v_call.user_id and p.stream_id = v_call.id;
-        perform chatkeep.finish_completion(v_call.user_id, case when v_content is null
-            then jsonb_build_object('id', v_call.id, 'state', 'released', 'recovery', true)
-            else jsonb_build_object(
-                'id', v_call.id, 'state', 'interrupted', 'recovery', true, 'content', v_content,
-                'input_tokens', v_call.prompt_tokens, 'output_tokens', ceil(octet_length(v_content) / 4.0)::int,
-                'metadata', jsonb_build_object('interrupted', true, 'usage_estimated', true)) end);
+        begin
+            select string_agg(p.content, '' order by p.position) into v_content
+              from chatkeep.completion_parts p
+             where p.user_id = v_call.user_id and p.stream_id = v_call.id;
+            perform chatkeep.finish_completion(v_call.user_id, case when v_content is null
+                then jsonb_build_object('id', v_call.id, 'state', 'released', 'recovery', true)
+                else jsonb_build_object(
+                    'id', v_call.id, 'state', 'interrupted', 'recovery', true, 'content', v_content,
+                    'input_tokens', v_call.prompt_tokens, 'output_tokens', ceil(octet_length(v_content) / 4.0)::int,
+                    'metadata', jsonb_build_object('interrupted', true, 'usage_estimated', true)) end);
+            v_count := v_count + 1;
+        exception when others then
+            raise warning 'call % of user % could not be settled: % %', v_call.id, v_call.user_id, sqlstate, sqlerrm;
+            if not chatkeep.is_passing(sqlstate) then
+                begin
+                    perform chatkeep.give_up_completion(v_call.user_id, v_call.id, v_content is null, sqlstate || ' ' || sqlerrm);
+                    v_count := v_count + 1;
+                exception when others then
+                    raise warning 'call % of user % stays as it is: % %', v_call.id, v_call.user_id, sqlstate, sqlerrm;
+                end;
+            end if;
+        end;
     end loop;
     return v_count;
 end
@@ -442,11 +585,6 @@ end
 $$;
 
 revoke execute on all functions in schema chatkeep from public;
-grant execute on function chatkeep.title_of(text), chatkeep.store_question(uuid, text, jsonb, text, timestamptz),
-    chatkeep.context_of(uuid, text, bigint), chatkeep.enter_question(uuid, text, jsonb, text, timestamptz),
-    chatkeep.begin_completion(uuid, jsonb), chatkeep.charge_call(uuid, chatkeep.completions, text, int, int, jsonb),
-    chatkeep.settle_question(uuid, chatkeep.completions, int, int),
-    chatkeep.uploaded_answer(uuid, chatkeep.completions, text, text),
-    chatkeep.store_answer(uuid, chatkeep.completions, text, jsonb, int, int), chatkeep.finish_completion(uuid, jsonb),
-    chatkeep.completion(uuid, text) to authenticated, service_role;
-grant execute on function chatkeep.checkpoint_completions(jsonb, int), chatkeep.recover_completions(int) to service_role;
+grant execute on function chatkeep.begin_completion(uuid, jsonb), chatkeep.completion(uuid, text) to authenticated, service_role;
+grant execute on function chatkeep.finish_completion(uuid, jsonb), chatkeep.checkpoint_completions(jsonb, int),
+    chatkeep.recover_completions(int) to service_role;

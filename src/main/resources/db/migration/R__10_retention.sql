@@ -33,7 +33,7 @@ begin
     if days_to_keep is null or days_to_keep < 1 then
         raise invalid_parameter_value using message = 'days_to_keep must be at least 1';
     end if;
-    v_cutoff := now() - make_interval(days => days_to_keep);
+    v_cutoff := now() - make_interval(hours => days_to_keep * 24); -- days of UTC: others may have 23 or 25 hours
 
     delete from public.user_activity_log where timestamp < v_cutoff;
     get diagnostics v_logs = row_count;
@@ -46,6 +46,9 @@ begin
     delete from chatkeep.charges where usage_date < chatkeep.usage_by_model_kept_from(v_cutoff) and charged_at < v_cutoff;
     delete from chatkeep.completions
      where state <> 'running' and finished_at < chatkeep.usage_by_model_kept_from(v_cutoff)::timestamp at time zone 'UTC';
+    -- Limits have forgotten the calls of accounts that were erased when the month is over.
+    delete from chatkeep.calls_of_erased where usage_date < date_trunc('month', now() at time zone 'UTC')::date;
+    delete from chatkeep.requests_of_erased where started_at < now() - interval '1 minute';
     delete from chatkeep.job_runs where due_at < v_cutoff;
     delete from public.system_cache where expires_at < now();
     get diagnostics v_cache = row_count;

@@ -21,7 +21,7 @@ begin
         raise sqlstate 'PT404' using message = 'user_not_found: There is no such user.';
     end if;
     insert into chatkeep.data_requests (kind, account) values ('export', chatkeep.account_hash(p_user_id));
-    perform public.log_user_activity(p_user_id, 'data_exported', 'profile', p_user_id::text);
+    perform chatkeep.write_log(p_user_id, 'data_exported', 'profile', p_user_id::text, null);
 end
 $$;
 
@@ -68,8 +68,9 @@ end
 $$;
 
 -- Deletes everything about a user, and the user, and returns how many rows of what. Tokens that were issued up
--- to now are refused from now on; what is left is the hash of the id in the register. Entries of other
--- people's logs no longer say who acted.
+-- to now are refused from now on; what is left is the hash of the id in the register and, until the month ends, how many
+-- calls limits have counted of that account: who comes back does not begin anew. Entries of other people's logs no longer
+-- say who acted.
 create or replace function chatkeep.erase_account(p_user_id uuid) returns jsonb
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -88,6 +89,7 @@ begin
         'messages', (select count(*) from public.chat_messages m where m.user_id = p_user_id),
         'activity_logs', (select count(*) from public.user_activity_log l where l.user_id = p_user_id),
         'usage_records', (select count(*) from public.user_usage_daily u where u.user_id = p_user_id));
+    perform chatkeep.keep_calls_of_erased(p_user_id);
     -- Everything else goes with the profile.
     if chatkeep.owns_auth_users() then
         delete from auth.users where id = p_user_id;
@@ -95,7 +97,7 @@ begin
     end if;
     delete from public.profiles where id = p_user_id;
     update public.user_activity_log l
-       set details = jsonb_set(l.details, '{actor,id}', 'null')
+       set details = jsonb_set(l.details, '{actor,id}', 'null'), ip_address = null, user_agent = null
      where l.details ? 'actor' and l.details -> 'actor' ->> 'id' = p_user_id::text;
 
     v_at := clock_timestamp();

@@ -92,7 +92,7 @@ begin
     end if;
     if p_credits is not null then
         update public.profiles p set credits = p_credits where p.id = p_user_id;
-        perform public.log_user_activity(p_user_id, 'credits_updated', 'profile', p_user_id::text,
+        perform chatkeep.write_log(p_user_id, 'credits_updated', 'profile', p_user_id::text,
             jsonb_build_object('old_credits', v_old.credits, 'new_credits', p_credits) || chatkeep.actor());
     end if;
     select * into account from public.profiles p where p.id = p_user_id;

@@ -1,6 +1,45 @@
 -- Who may call: the roles a request can take on, the login role of the service, and, where no
 -- auth schema exists, the part of Supabase's that this schema builds on.
 
+-- Names that Chatkeep takes in schema public and that belong to somebody else already: it stops before it has made or
+-- replaced anything. (Projects on Supabase often have an update_updated_at_column of their own.)
+do $$
+declare
+    c_relations constant text[] := '{profiles,user_activity_log,chat_sessions,chat_messages,user_usage_daily,model_access,system_cache,
+        system_stats,api_user_summary}';
+    c_functions constant text[] := '{update_updated_at_column,log_user_activity,handle_user_profile_sync,sync_profile_from_auth,
+        update_session_stats,update_session_timestamp,get_user_recent_sessions,get_session_with_messages,sync_user_conversations,
+        track_user_usage,get_user_allowed_models,can_user_use_model,update_user_tier,jsonb_deep_merge,update_user_preferences,
+        get_user_complete_profile,cleanup_old_data,export_user_data,analyze_database_health}';
+    v_taken text;
+begin
+    select string_agg(t.name, ', ' order by t.name) into v_taken
+      from (select case c.relkind when 'v' then 'view ' when 'm' then 'view ' when 'S' then 'sequence ' when 'i' then 'index '
+                                  else 'table ' end || c.oid::regclass::text as name
+              from pg_catalog.pg_class c
+             where c.relnamespace = 'public'::regnamespace
+               and (c.relname = any (c_relations)
+                    or c.relkind in ('i', 'I') and c.relname ~ '^idx_(profiles|activity_log|chat_sessions|chat_messages|usage_daily|model_access|system_cache|system_stats)_')
+            union all
+            select 'type public.' || t.typname
+              from pg_catalog.pg_type t
+             where t.typnamespace = 'public'::regnamespace and t.typrelid = 0 and t.typname = any (c_relations)
+            union all
+            select 'function public.' || p.oid::regprocedure::text
+              from pg_catalog.pg_proc p
+             where p.pronamespace = 'public'::regnamespace and p.proname = any (c_functions)
+            union all
+            select 'trigger on_auth_user_profile_sync on auth.users'
+              from pg_catalog.pg_trigger g
+             where g.tgname = 'on_auth_user_profile_sync' and g.tgrelid = to_regclass('auth.users')) t;
+    if v_taken is not null then
+        raise exception 'Chatkeep needs names that are taken: %', v_taken
+            using errcode = 'duplicate_object',
+                  hint = 'Rename them, or give Chatkeep a database of its own. Nothing was changed.';
+    end if;
+end
+$$;
+
 do $$
 begin
     -- Flyway has made it already where it keeps its history there.
@@ -115,3 +154,16 @@ end
 $$;
 
 grant usage on schema chatkeep to authenticated, service_role;
+
+-- Nobody who talks SQL makes objects of their own here, temporary ones included: functions with the rights of the owner do
+-- not look for anything there first, and need not.
+do $$
+begin
+    if pg_has_role((select datdba from pg_catalog.pg_database where datname = current_database()), 'USAGE') then
+        execute format('revoke temporary on database %I from public, authenticated, chatkeep_app', current_database());
+    else
+        raise notice 'temporary objects stay allowed to everybody: % does not own the database', current_user
+            using hint = format('Run as its owner: revoke temporary on database %I from public;', current_database());
+    end if;
+end
+$$;

@@ -16,9 +16,13 @@ create table public.profiles (
     subscription_tier   varchar(20)   not null default 'free'
         constraint profiles_subscription_tier_known check (subscription_tier in ('free', 'pro', 'enterprise', 'admin')),
     credits             int           not null default 0,
-    allowed_models      text[],
-    ui_preferences      jsonb         not null default '{}',
-    session_preferences jsonb         not null default '{}',
+    allowed_models      text[]
+        constraint profiles_allowed_models_size check (cardinality(allowed_models) <= 1000 and octet_length(allowed_models::text) <= 65536),
+    -- The text of jsonb has white space, so this is more than what functions allow.
+    ui_preferences      jsonb         not null default '{}'
+        constraint profiles_ui_preferences_size check (octet_length(ui_preferences::text) <= 65536),
+    session_preferences jsonb         not null default '{}'
+        constraint profiles_session_preferences_size check (octet_length(session_preferences::text) <= 65536),
     usage_stats         jsonb         not null default '{}',
     created_at          timestamptz   not null default now(),
     updated_at          timestamptz   not null default now(),
@@ -39,7 +43,8 @@ create table public.user_activity_log (
     resource_type varchar(50),
     resource_id   text
         constraint user_activity_log_resource_id_length check (char_length(resource_id) <= 1024),
-    details       jsonb       not null default '{}',
+    details       jsonb       not null default '{}'
+        constraint user_activity_log_details_size check (octet_length(details::text) <= 65536),
     timestamp     timestamptz not null default now(),
     ip_address    inet,
     user_agent    text
@@ -47,6 +52,7 @@ create table public.user_activity_log (
 );
 comment on table public.user_activity_log is 'What a user did, or what was done to the account, and when';
 -- What belongs to no user: a change of the catalogue, a run of the retention job. Users see their own entries only.
+comment on column public.user_activity_log.ip_address is 'Of the user''s own actions, and of events that belong to no user; null where somebody else acted, as user_agent';
 comment on column public.user_activity_log.user_id is 'Whom it is about; null is the system as a whole';
 
 create index idx_activity_log_user_id on public.user_activity_log (user_id);

@@ -111,6 +111,7 @@ create table chatkeep.charges (
     cost              numeric not null generated always as (
         (input_tokens + question_tokens) * coalesce(input_cost, 0) + output_tokens * coalesce(output_cost, 0)) stored,
     charged_at        timestamptz not null default now(),
+    is_report         boolean not null default false,
     constraint charges_pkey primary key (user_id, message_id)
 );
 comment on table chatkeep.charges is 'What was counted, message by message and call by call; all figures of usage are its sums';
@@ -119,6 +120,7 @@ comment on column chatkeep.charges.stream_id is 'The call whose question or answ
 comment on column chatkeep.charges.question_id is 'The question that an answer answers';
 comment on column chatkeep.charges.usage_date is 'The UTC day on which it is booked';
 comment on column chatkeep.charges.charged_at is 'When the server got to know of it; retention goes by this';
+comment on column chatkeep.charges.is_report is 'Told by track_user_usage, of no message: only such figures can be corrected downwards';
 comment on column chatkeep.charges.question_tokens is 'Of a question that names no model: charged with each answer, not counted by the day again';
 comment on column chatkeep.charges.input_cost is 'Price of a token when it was charged, as output_cost; null where the model had none';
 
@@ -126,6 +128,7 @@ comment on column chatkeep.charges.input_cost is 'Price of a token when it was c
 create unique index charges_stream_idx on chatkeep.charges (user_id, stream_id)
     where stream_id is not null and messages_received > 0;
 create index charges_question_idx on chatkeep.charges (user_id, question_id) where question_id is not null;
+create index charges_reports_idx on chatkeep.charges (user_id, usage_date) where is_report;
 create index charges_date_idx on chatkeep.charges (usage_date, user_id);
 
 -- What is added to a day and a model.
@@ -151,8 +154,32 @@ create table chatkeep.counted_sessions (
 );
 comment on table chatkeep.counted_sessions is 'Sessions that usage has counted and that were deleted since';
 
+-- Limits do not start again when an account is erased and comes back: until the month ends this is what is left of it.
+create table chatkeep.calls_of_erased (
+    account    bytea  not null,
+    model      text collate "C" not null
+        constraint calls_of_erased_model_length check (char_length(model) <= 100),
+    usage_date date   not null,
+    calls      bigint not null,
+    constraint calls_of_erased_pkey primary key (account, model, usage_date)
+);
+comment on table chatkeep.calls_of_erased is 'Calls of this month by accounts that were erased, as limits count them; it goes when the month ends';
+comment on column chatkeep.calls_of_erased.account is 'SHA-256 of the user''s id';
+comment on column chatkeep.calls_of_erased.usage_date is 'The UTC day of the erasure; what came before it, on the first of the month';
+
+create index calls_of_erased_date_idx on chatkeep.calls_of_erased (usage_date);
+
+create table chatkeep.requests_of_erased (
+    account    bytea       not null,
+    started_at timestamptz not null
+);
+comment on table chatkeep.requests_of_erased is 'Calls of the last minute by accounts that were erased; it goes with the next erasure or clean-up';
+
+create index requests_of_erased_idx on chatkeep.requests_of_erased (account, started_at);
+create index requests_of_erased_started_idx on chatkeep.requests_of_erased (started_at);
+
 revoke all on public.model_access, public.user_usage_daily, chatkeep.catalog_version, chatkeep.usage_by_model, chatkeep.charges,
-    chatkeep.counted_sessions from public, anon, authenticated;
+    chatkeep.counted_sessions, chatkeep.calls_of_erased, chatkeep.requests_of_erased from public, anon, authenticated;
 grant select on public.model_access, public.user_usage_daily, chatkeep.usage_by_model, chatkeep.charges, chatkeep.counted_sessions
     to authenticated;
 grant select, insert, update, delete on public.user_usage_daily, public.model_access to service_role;
@@ -164,6 +191,8 @@ alter table chatkeep.catalog_version enable row level security;
 alter table chatkeep.usage_by_model enable row level security;
 alter table chatkeep.charges enable row level security;
 alter table chatkeep.counted_sessions enable row level security;
+alter table chatkeep.calls_of_erased enable row level security;
+alter table chatkeep.requests_of_erased enable row level security;
 
 create policy model_access_users_read_active on public.model_access
     for select to authenticated using (is_active);

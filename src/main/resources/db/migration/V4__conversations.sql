@@ -107,12 +107,14 @@ create type chatkeep.incoming_message as (
 );
 
 revoke all on public.chat_sessions, public.chat_messages from public, anon, authenticated;
--- The columns that triggers keep are nobody's to write.
+-- Users may write what is theirs to say. What triggers keep, what is counted, the service's own metadata and the times of
+-- the server are written by functions alone.
 grant select, delete on public.chat_sessions, public.chat_messages to authenticated;
-grant insert (user_id, id, title, is_active, created_at, updated_at, last_activity),
-      update (title, is_active)
-    on public.chat_sessions to authenticated;
-grant insert, update on public.chat_messages to authenticated;
+grant insert (user_id, id, title, is_active), update (title, is_active) on public.chat_sessions to authenticated;
+grant insert (user_id, id, session_id, role, content, model, user_message_id, content_type, elapsed_ms, completion_id,
+              message_timestamp, error_message),
+      update (content, content_type)
+    on public.chat_messages to authenticated;
 grant select, insert, update, delete on public.chat_sessions, public.chat_messages to service_role;
 
 alter table public.chat_sessions enable row level security;

@@ -22,12 +22,15 @@ create table chatkeep.completions (
     input_cost    numeric     not null,
     output_cost   numeric     not null,
     prompt_tokens int         not null default 0,
+    reason        text
+        constraint completions_reason_length check (char_length(reason) <= 1024),
     constraint completions_pkey primary key (user_id, id)
 );
 comment on table chatkeep.completions is 'Calls of a model provider, by the id of their stream';
 comment on column chatkeep.completions.message_id is 'The message that holds the answer; null where none was stored';
 comment on column chatkeep.completions.completion_id is 'The id that the provider gave the answer';
 comment on column chatkeep.completions.state is 'failed: after it had produced something; released: before, so it counts for no limit';
+comment on column chatkeep.completions.reason is 'Why it could not be settled as it was told; null where it was';
 comment on column chatkeep.completions.input_cost is 'Price of a token when the call began, as output_cost';
 comment on column chatkeep.completions.prompt_tokens is 'An estimate, for when the provider never says';
 
@@ -50,18 +53,17 @@ create table chatkeep.completion_parts (
 );
 
 revoke all on chatkeep.completions, chatkeep.completion_parts from public, anon, authenticated;
-grant select, insert, update on chatkeep.completions to authenticated, service_role;
-grant select, delete on chatkeep.completion_parts to authenticated;
-grant select, insert, delete on chatkeep.completion_parts to service_role;
+-- Only functions write them: what limits count is nobody's to say.
+grant select on chatkeep.completions, chatkeep.completion_parts to authenticated, service_role;
 
 alter table chatkeep.completions enable row level security;
 alter table chatkeep.completion_parts enable row level security;
 
-create policy completions_owner on chatkeep.completions
-    for all to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
-create policy completions_service on chatkeep.completions
-    for all to service_role using (true) with check (true);
-create policy completion_parts_owner on chatkeep.completion_parts
-    for all to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
-create policy completion_parts_service on chatkeep.completion_parts
-    for all to service_role using (true) with check (true);
+create policy completions_owner_reads on chatkeep.completions
+    for select to authenticated using (user_id = (select auth.uid()));
+create policy completions_service_reads on chatkeep.completions
+    for select to service_role using (true);
+create policy completion_parts_owner_reads on chatkeep.completion_parts
+    for select to authenticated using (user_id = (select auth.uid()));
+create policy completion_parts_service_reads on chatkeep.completion_parts
+    for select to service_role using (true);

@@ -3,6 +3,7 @@ package dev.chatkeep.completion;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 
@@ -32,15 +33,20 @@ final class Checkpoints {
     /** @param confirm runs when the database has the part */
     record Part(ObjectNode entry, Runnable confirm) {
 
+        String streamId() {
+            return entry.path("id").textValue();
+        }
+
         int length() {
             return entry.path("content").asText("").length();
         }
     }
 
     private final ObjectMapper json;
-    private final Function<ArrayNode, Uni<Void>> store;
+    private final Function<ArrayNode, Uni<Set<String>>> store;
 
-    Checkpoints(ObjectMapper json, Function<ArrayNode, Uni<Void>> store) {
+    /** @param store writes parts, and returns the ids of calls that were left for the next time */
+    Checkpoints(ObjectMapper json, Function<ArrayNode, Uni<Set<String>>> store) {
         this.json = json;
         this.store = store;
     }
@@ -86,6 +92,9 @@ final class Checkpoints {
             ArrayNode array = json.createArrayNode();
             parts.forEach(part -> array.add(part.entry()));
             return store.apply(array);
-        }).ifNoItem().after(PATIENCE).failWith(TimeoutException::new).invoke(() -> parts.forEach(part -> part.confirm().run()));
+        }).ifNoItem().after(PATIENCE).failWith(TimeoutException::new)
+                .invoke(busy -> parts.stream().filter(part -> !busy.contains(part.streamId()))
+                        .forEach(part -> part.confirm().run()))
+                .replaceWithVoid();
     }
 }

@@ -1,6 +1,7 @@
 package dev.chatkeep.completion;
 
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 
 import jakarta.enterprise.context.ApplicationScoped;
@@ -19,10 +20,10 @@ import io.smallrye.mutiny.Uni;
 @ApplicationScoped
 class CompletionStore {
 
-    private static final String BEGIN = "select chatkeep.begin_completion($1, $2::text::jsonb)::text";
-    private static final String FINISH = "select chatkeep.finish_completion($1, $2::text::jsonb)::text";
+    private static final String BEGIN = "select chatkeep.begin_completion($1, chatkeep.clean_json($2))::text";
+    private static final String FINISH = "select chatkeep.finish_completion($1, chatkeep.clean_json($2))::text";
     private static final String READ = "select chatkeep.completion($1, $2)::text";
-    private static final String CHECKPOINT = "select chatkeep.checkpoint_completions($1::text::jsonb, $2)::text";
+    private static final String CHECKPOINT = "select chatkeep.checkpoint_completions(chatkeep.clean_json($1), $2)::text";
     private static final String RECOVER = "select chatkeep.recover_completions($1)";
 
     /** Calls that one statement settles. With more of them it would hold its connection for long. */
@@ -42,7 +43,8 @@ class CompletionStore {
 
     /** For the caller of this request, also after the request is over. */
     ForCaller forCaller() {
-        return new ForCaller(database.asCaller().userId(), database.asCaller().write());
+        UUID userId = database.asCaller().userId();
+        return new ForCaller(userId, database.asCaller().write(), database.asServiceFor(userId).write());
     }
 
     /** What is known of a stream of the caller; null if there is none. */
@@ -51,9 +53,13 @@ class CompletionStore {
                 .map(call -> call == null ? null : StoredCompletion.of(parse(call.toString(), JsonNode.class)));
     }
 
-    /** @param parts {@code [{user_id, id, position, content}]}, for the calls of all users that run here */
-    Uni<Void> checkpoint(ArrayNode parts) {
-        return database.asService().write().row(CHECKPOINT, parts.toString(), leaseSeconds()).replaceWithVoid();
+    /**
+     * @param parts {@code [{user_id, id, position, content}]}, for the calls of all users that run here
+     * @return the ids of calls that were left for the next time, because somebody held them
+     */
+    Uni<Set<String>> checkpoint(ArrayNode parts) {
+        return database.asService().write().row(CHECKPOINT, parts.toString(), leaseSeconds())
+                .map(row -> Set.of(parse(row.getString(0), String[].class)));
     }
 
     /** Settles calls whose instance is gone, and says how many there were. */
@@ -79,11 +85,14 @@ class CompletionStore {
     final class ForCaller {
 
         private final UUID userId;
-        private final Statements statements;
+        private final Statements caller;
+        /** How a call ended is not for users to say. */
+        private final Statements service;
 
-        private ForCaller(UUID userId, Statements statements) {
+        private ForCaller(UUID userId, Statements caller, Statements service) {
             this.userId = userId;
-            this.statements = statements;
+            this.caller = caller;
+            this.service = service;
         }
 
         UUID userId() {
@@ -104,14 +113,14 @@ class CompletionStore {
                         .put("timestamp", call.question().timestamp());
             }
             entry.set("requests_per_minute", json.valueToTree(requestsPerMinute));
-            return statements.run(BEGIN, entry.toString())
+            return caller.run(BEGIN, entry.toString())
                     .map(rows -> parse(rows.iterator().next().getString(0), Admission.class))
                     .invoke(ForCaller::requireAdmitted);
         }
 
         /** Its item is the row as it was stored; null if the account is gone. */
         Uni<JsonNode> finish(ObjectNode result) {
-            return statements.run(FINISH, result.toString()).map(rows -> {
+            return service.run(FINISH, result.toString()).map(rows -> {
                 String answer = rows.iterator().next().getString(0);
                 return answer == null ? null : parse(answer, JsonNode.class);
             });

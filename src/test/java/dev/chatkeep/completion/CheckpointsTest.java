@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.Test;
@@ -22,6 +23,7 @@ class CheckpointsTest {
     private final List<List<String>> statements = new ArrayList<>();
     private final List<String> confirmed = new ArrayList<>();
     private final List<String> refused = new ArrayList<>();
+    private final List<String> busy = new ArrayList<>();
     private boolean away;
     private final Checkpoints checkpoints = new Checkpoints(json, this::store);
 
@@ -88,6 +90,18 @@ class CheckpointsTest {
         assertThat(confirmed).containsExactly("a");
     }
 
+    @Test
+    void whatIsLeftForTheNextTimeIsNotConfirmed() {
+        // Given
+        busy.add("a");
+
+        // When
+        keep(part("a", 1), part("b", 1));
+
+        // Then
+        assertThat(confirmed).containsExactly("b");
+    }
+
     private void keep(Checkpoints.Part... parts) {
         checkpoints.keep(List.of(parts)).subscribe().withSubscriber(UniAssertSubscriber.create()).awaitItem();
     }
@@ -97,7 +111,7 @@ class CheckpointsTest {
                 () -> confirmed.add(id));
     }
 
-    private Uni<Void> store(ArrayNode parts) {
+    private Uni<Set<String>> store(ArrayNode parts) {
         List<String> ids = parts.findValuesAsText("id");
         statements.add(ids);
         if (away) {
@@ -105,6 +119,6 @@ class CheckpointsTest {
         }
         return ids.stream().anyMatch(refused::contains)
                 ? Uni.createFrom().failure(new PgException("invalid", "ERROR", "22021", null))
-                : Uni.createFrom().voidItem();
+                : Uni.createFrom().item(Set.copyOf(busy));
     }
 }

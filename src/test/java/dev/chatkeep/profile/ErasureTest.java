@@ -122,6 +122,27 @@ class ErasureTest extends SqlTest {
     }
 
     @Test
+    void theLogOfTheSystemNoLongerSaysFromWhereSomebodyActed() throws Exception {
+        // Given
+        UUID event;
+        try (Connection connection = database.admin(id).begin()) {
+            SqlCaller.read(connection, "select set_config('chatkeep.client_address', '192.0.2.7', true),"
+                    + " set_config('chatkeep.user_agent', 'A browser', true)");
+            event = (UUID) SqlCaller.read(connection, "select public.log_user_activity(null, 'tested') as id").get(0).get("id");
+            connection.commit();
+        }
+        String origin = "select concat_ws(' ', host(ip_address), user_agent) from public.user_activity_log where id = ?";
+        String before = superuser.value(origin, event);
+
+        // When
+        user.rows("select chatkeep.erase_account(?)", id);
+
+        // Then
+        assertThat(before).isEqualTo("192.0.2.7 A browser");
+        assertThat(superuser.<String> value(origin, event)).isEmpty();
+    }
+
+    @Test
     void theLogsOfOthersStillSayWhoElseActed() {
         // Given
         UUID otherId = database.newUser();
@@ -278,6 +299,67 @@ class ErasureTest extends SqlTest {
     }
 
     @Test
+    void limitsGoOnWhenTheAccountComesBack() {
+        // Given
+        superuser.rows("insert into chatkeep.usage_by_model (user_id, usage_date, model, calls)"
+                + " values (?, date_trunc('month', now() at time zone 'UTC')::date, 'gpt', 4), (?, '2020-01-01', 'gpt', 9)"
+                + " on conflict (user_id, usage_date, model) do update set calls = 4", id, id);
+        call(user, "r1");
+        call(user, "r2");
+        List<Map<String, Object>> before = used(user);
+        user.rows("select chatkeep.erase_account(?)", id);
+        SqlCaller back = withTokenOf(Long.toString(erasedAt(id) + 1));
+
+        // When
+        JsonNode policies = call(back, "r3").get("policies");
+
+        // Then
+        assertThat(remaining(policies, "requests-per-minute")).isEqualTo(10 - 3);
+        assertThat(used(back)).singleElement().satisfies(now -> {
+            assertThat(now.get("monthly")).isEqualTo((Long) before.get(0).get("monthly") + 1);
+            assertThat(now.get("daily")).isEqualTo((Long) before.get(0).get("daily") + 1);
+        });
+    }
+
+    @Test
+    void limitsGoOnHoweverOftenAnAccountIsErased() {
+        // Given
+        call(user, "r1");
+        user.rows("select chatkeep.erase_account(?)", id);
+        SqlCaller back = withTokenOf(Long.toString(erasedAt(id) + 1));
+        call(back, "r2");
+        List<Map<String, Object>> before = used(back);
+
+        // When
+        back.rows("select chatkeep.erase_account(?)", id);
+
+        // Then
+        assertThat(before).containsExactly(Map.of("model", "gpt", "daily", 2L, "monthly", 2L));
+        assertThat(used(database.service())).isEqualTo(before);
+    }
+
+    @Test
+    void theCallsOfAnErasedAccountAreForgottenWhenTheMonthIsOver() {
+        // Given
+        call(user, "r1");
+        user.rows("select chatkeep.erase_account(?)", id);
+        superuser.rows(
+                "update chatkeep.calls_of_erased set usage_date = usage_date - 32 where account = chatkeep.account_hash(?)",
+                id);
+        superuser.rows("update chatkeep.requests_of_erased set started_at = started_at - interval '61 seconds'"
+                + " where account = chatkeep.account_hash(?)", id);
+
+        // When
+        database.service().rows("select public.cleanup_old_data()");
+
+        // Then
+        assertThat(superuser.<Long> value("""
+                select (select count(*) from chatkeep.calls_of_erased where account = chatkeep.account_hash(?))
+                     + (select count(*) from chatkeep.requests_of_erased where account = chatkeep.account_hash(?))
+                """, id, id)).isZero();
+    }
+
+    @Test
     void whoComesBackCanBeErasedAgain() {
         // Given
         user.rows("select chatkeep.erase_account(?)", id);
@@ -342,6 +424,25 @@ class ErasureTest extends SqlTest {
                  {'id': 's2', 'messages': [{'id': 'm3', 'role': 'user', 'content': 'c'}]}]
                 """).toString());
         user.rows("delete from public.chat_sessions where id = 's2'");
+    }
+
+    private JsonNode call(SqlCaller caller, String call) {
+        return caller.value("select chatkeep.begin_completion(?, ?::jsonb)", id, json("""
+                {'id': '%s', 'model': 'gpt', 'lease_seconds': 600, 'prompt_tokens': 0, 'requests_per_minute': {'free': 10}}
+                """.formatted(call)).toString());
+    }
+
+    private List<Map<String, Object>> used(SqlCaller caller) {
+        return caller.rows("select model, daily, monthly from chatkeep.answers_used(?)", id);
+    }
+
+    private static long remaining(JsonNode policies, String name) {
+        for (JsonNode policy : policies) {
+            if (policy.get("name").textValue().equals(name)) {
+                return policy.get("remaining").longValue();
+            }
+        }
+        throw new AssertionError(policies);
     }
 
     /** The caller with a token that was issued at that time, in seconds or anything else that JSON has. */

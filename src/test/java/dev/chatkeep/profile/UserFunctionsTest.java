@@ -6,10 +6,13 @@ import static dev.chatkeep.testsupport.SqlCaller.json;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.math.BigDecimal;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,6 +34,52 @@ class UserFunctionsTest extends SqlTest {
 
     @Nested
     class LogUserActivity {
+
+        @Test
+        void saysWhereTheUserActedFrom() throws SQLException {
+            // When
+            try (Connection connection = user.begin()) {
+                from(connection, "192.0.2.7");
+                SqlCaller.read(connection, "select public.log_user_activity(?, 'exported')", id);
+                connection.commit();
+            }
+
+            // Then
+            assertThat(superuser.rows("select host(ip_address) as address, user_agent from public.user_activity_log"
+                    + " where user_id = ? and action = 'exported'", id))
+                    .containsExactly(Map.of("address", "192.0.2.7", "user_agent", "A browser"));
+        }
+
+        @ParameterizedTest
+        @ValueSource(strings = {
+                "select public.update_user_tier('%s', 'pro')",
+                "select chatkeep.admin_change_user('%s', null, 5)",
+                "select public.update_user_preferences('%s', 'ui', '{}')",
+                "select public.log_user_activity('%s', 'a')" })
+        void doesNotSayWhereAnAdministratorActedFrom(String sql) throws SQLException {
+            // Given
+            UUID adminId = database.newUser();
+
+            // When
+            try (Connection connection = database.admin(adminId).begin()) {
+                from(connection, "192.0.2.7");
+                SqlCaller.read(connection, sql.formatted(id));
+                connection.commit();
+            }
+
+            // Then
+            assertThat(superuser.rows("select from public.user_activity_log where user_id = ? or resource_id = ?", id,
+                    id.toString())).hasSizeGreaterThan(1);
+            assertThat(superuser.rows("select ip_address, user_agent from public.user_activity_log"
+                    + " where (user_id = ? or resource_id = ?) and (ip_address is not null or user_agent is not null)", id,
+                    id.toString())).isEmpty();
+        }
+
+        /** The way the service says where a request came from. */
+        private void from(Connection connection, String address) throws SQLException {
+            SqlCaller.read(connection, "select set_config('chatkeep.client_address', ?, true),"
+                    + " set_config('chatkeep.user_agent', 'A browser', true)", address);
+        }
 
         @Test
         void writesAnEntryAndReturnsItsId() {
@@ -313,6 +362,11 @@ class UserFunctionsTest extends SqlTest {
 
     @Nested
     class Preferences {
+
+        @BeforeEach
+        void aModelIsOpen() {
+            superuser.rows("insert into public.model_access (model_id, tier) values ('gpt', 'free') on conflict do nothing");
+        }
 
         @ParameterizedTest
         @CsvSource({ "ui, ui_preferences", "session, session_preferences" })

@@ -26,12 +26,14 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.MigratedDatabase;
 import dev.chatkeep.testsupport.OlderPostgres;
 import dev.chatkeep.testsupport.PostgresServer;
+import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.SqlCaller;
 
 /** Roles belong to the whole server, so tests that need servers without them, or with odd ones, start their own. */
@@ -257,6 +259,91 @@ class MigrationTest {
         // Then
         assertThat(result.migrationsExecuted).isEqualTo(migrations);
         assertThat(database.superuser().<String> column("select name from public.guests")).containsExactly("Ada");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            create function public.update_updated_at_column() returns trigger language plpgsql as 'begin new.modified := now(); return new; end' | function public.update_updated_at_column()
+            create function public.jsonb_deep_merge(a jsonb, b jsonb) returns jsonb language sql as 'select a' | function public.jsonb_deep_merge(jsonb,jsonb)
+            create table public.profiles (name text)                   | table profiles
+            create view public.api_user_summary as select 1 as one      | view api_user_summary
+            create type public.chat_sessions as enum ('a')              | type public.chat_sessions
+            """)
+    void stopsBeforeItTakesANameThatSomebodyElseHas(String made, String name) {
+        // Given
+        MigratedDatabase database = MigratedDatabase.empty();
+        database.superuser().rows(made);
+
+        // When
+        Throwable refusal = catchThrowable(database::migrate);
+
+        // Then
+        assertThat(refusal).isInstanceOf(FlywayException.class)
+                .hasMessageContaining("Chatkeep needs names that are taken: " + name);
+        assertThat(database.superuser().<Object> value("select to_regclass('auth.users')::text")).isNull();
+        assertThat(database.superuser()
+                .<Boolean> value("select count(*) = 1 from pg_proc where proname = 'update_updated_at_column'"))
+                .isEqualTo(made.contains("update_updated_at_column"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "create temporary table t (a int)", "create domain pg_temp.inet as text",
+            "create function pg_temp.lower(text) returns text language sql as 'select $1'" })
+    void usersMakeNoTemporaryObjects(String sql) {
+        // Given
+        MigratedDatabase database = MigratedDatabase.create(PostgresServer.shared());
+
+        // When
+        List<String> states = List.of(database.user(UUID.randomUUID()).state(sql), database.service().state(sql),
+                database.login(PostgresServer.LOGIN).state(sql));
+
+        // Then
+        assertThat(states).containsOnly(SqlCaller.INSUFFICIENT_PRIVILEGE);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+            "create domain pg_temp.inet as text check (pg_temp.steal() is not null)",
+            "create function pg_temp.nullif(text, text) returns text language sql as 'select pg_temp.steal()::text'",
+            "create function pg_temp.clock_timestamp() returns timestamptz language sql as 'select now() from pg_temp.steal()'" })
+    void whereTemporaryObjectsAreAllowedTheyRunNothingWithTheRightsOfTheOwner(String sql) throws SQLException {
+        // Given
+        MigratedDatabase database = MigratedDatabase.create();
+        UUID id = database.newUser();
+        database.superuser().rows("grant temporary on database " + database.name() + " to authenticated");
+
+        // When
+        try (Connection connection = database.user(id).begin()) {
+            Sql.rows(connection, "create function pg_temp.steal() returns int language plpgsql as"
+                    + " 'begin raise exception ''run as %'', current_user; end'");
+            Sql.rows(connection, sql);
+            Sql.rows(connection, "select set_config('chatkeep.client_address', '192.0.2.7', true)");
+            Sql.rows(connection, "select public.log_user_activity(?, 'a')", id);
+            connection.commit();
+        }
+
+        // Then
+        assertThat(database.superuser()
+                .<String> column("select host(ip_address) from public.user_activity_log where action = 'a'"))
+                .containsExactly("192.0.2.7");
+    }
+
+    @Test
+    void migratesWhereTheOwnerMayNotForbidTemporaryObjects() {
+        // Given
+        MigratedDatabase database = MigratedDatabase.empty();
+        database.superuser().rows("alter database " + database.name() + " owner to postgres");
+        database.superuser().rows("grant create on database " + database.name() + " to " + PostgresServer.OWNER);
+        database.superuser().rows("grant create on schema public to " + PostgresServer.OWNER);
+
+        // When
+        MigrateResult result = database.migrate();
+
+        // Then
+        assertThat(result.migrationsExecuted).isEqualTo(migrations);
+        assertThat(database.superuser()
+                .<Boolean> value("select has_database_privilege('authenticated', current_database(), 'temporary')"))
+                .isTrue();
     }
 
     /** Migrates and, as an administrator, does what refusals ask for, until there is none or one repeats itself. */

@@ -233,7 +233,7 @@ class LedgerHistoryTest {
         String[] call = calls.get(stream).split(" ");
         int input = random.nextInt(20);
         int output = random.nextInt(20);
-        user.rows("select chatkeep.finish_completion(?, ?::jsonb)", id, json("""
+        database.service().rows("select chatkeep.finish_completion(?, ?::jsonb)", id, json("""
                 {'id': '%s', 'state': 'complete', 'content': 'Answer', 'content_type': 'text', 'input_tokens': %d,
                  'output_tokens': %d, 'metadata': {}}
                 """.formatted(stream, input, output)).toString());

@@ -327,7 +327,7 @@ class LedgerTest extends SqlTest {
                 {'content': 'Because', 'content_type': 'text', 'input_tokens': 10, 'output_tokens': 7, 'metadata': {}}
                 """);
         entry.setAll((ObjectNode) json(result));
-        user.rows("select chatkeep.finish_completion(?, ?::jsonb)", id, entry.toString());
+        database.service().rows("select chatkeep.finish_completion(?, ?::jsonb)", id, entry.toString());
     }
 
     private void append(String message) {
@@ -354,7 +354,7 @@ class LedgerTest extends SqlTest {
                 select (select jsonb_object_agg(e.key, case when jsonb_typeof(e.value) = 'number'
                                                             then to_jsonb(trim_scale(e.value::text::numeric)) else e.value end)
                           from jsonb_each(jsonb_strip_nulls(to_jsonb(c) - '{user_id,usage_date,charged_at}'::text[])) e
-                         where e.value <> '0')
+                         where e.value not in ('0', 'false'))
                   from chatkeep.charges c order by c.message_id
                 """);
     }

@@ -94,12 +94,12 @@ class UsageTest extends SqlTest {
     }
 
     @Test
-    void correctionsMayBeNegative() {
+    void theServiceTakesBackTokens() {
         // Given
         user.rows("select public.track_user_usage(?, p_input_tokens => 10, p_output_tokens => 20)", id);
 
         // When
-        user.rows("select public.track_user_usage(?, p_input_tokens => -4, p_output_tokens => -5)", id);
+        database.service().rows("select public.track_user_usage(?, p_input_tokens => -4, p_output_tokens => -5)", id);
 
         // Then
         assertThat(usage()).isEqualTo(new Usage(0, 0, 6, 15, 21, json("{}"), 0));
