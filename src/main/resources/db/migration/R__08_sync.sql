@@ -184,31 +184,69 @@ begin
 end
 $$;
 
--- Stores a batch as a whole, or, where something in it breaks a rule, in halves, until the
--- conversations at fault stand alone and are reported; nothing of those is kept.
-create or replace function chatkeep.sync_isolating(p_user_id uuid, p_batch jsonb) returns jsonb
+-- Whether a conversation holds a value that its tables would refuse: malformed, or against one of their checks.
+create or replace function chatkeep.is_faulty(p_conversation jsonb) returns boolean
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_first constant timestamptz := '0001-01-01 00:00:00+00';
+    c_last  constant timestamptz := '10000-01-01 00:00:00+00';
+begin
+    return coalesce(char_length(p_conversation ->> 'id') > 255 or char_length(p_conversation ->> 'title') > 255
+        or (p_conversation ->> 'createdAt')::timestamptz < c_first or (p_conversation ->> 'updatedAt')::timestamptz < c_first
+        or exists (
+            select from chatkeep.read_messages(1, '', coalesce(nullif(p_conversation -> 'messages', 'null'), '[]')) m
+             where char_length(m.id) between 1 and 255 is not true
+                or m.role in ('user', 'assistant', 'system', 'tool') is not true
+                or octet_length(m.content) <= 16777216 is not true
+                or char_length(m.model) > 100 or char_length(m.completion_id) > 255
+                or m.total_tokens < 0 or m.input_tokens < 0 or m.output_tokens < 0 or m.elapsed_ms < 0
+                or m.input_tokens::bigint + m.output_tokens > 2147483647
+                or char_length(m.user_message_id) between 1 and 255 is false
+                or m.content_type not in ('text', 'markdown')
+                or m.message_timestamp < c_first or m.message_timestamp >= c_last), false);
+exception when data_exception then
+    return true;
+end
+$$;
+
+-- Stores a batch as a whole. Where something in it breaks a rule, the conversations at fault are looked for, one by one, and
+-- the others are stored. What is still refused then is halved until it stands alone. What is at fault is reported, and
+-- nothing of it is kept.
+create or replace function chatkeep.sync_isolating(p_user_id uuid, p_batch jsonb, p_is_checked boolean default false) returns jsonb
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_size int := jsonb_array_length(p_batch);
-    v_half int := v_size / 2;
+    c_error  constant text := 'A value of it is missing, malformed or out of range.';
+    v_size   constant int := jsonb_array_length(p_batch);
+    v_faults jsonb;
+    v_rest   jsonb;
 begin
     begin
         return chatkeep.sync_batch(p_user_id, p_batch);
     exception when data_exception or integrity_constraint_violation then
         if v_size = 1 then
             return jsonb_build_array(jsonb_build_object(
-                'ord', p_batch -> 0 -> 'ord',
-                'conversationId', p_batch -> 0 -> 'conversation' -> 'id',
-                'error', 'A value of it is missing, malformed or out of range.'));
+                'ord', p_batch -> 0 -> 'ord', 'conversationId', p_batch -> 0 -> 'conversation' -> 'id', 'error', c_error));
         end if;
     end;
-    return chatkeep.sync_isolating(p_user_id, (select jsonb_agg(item order by ord)
-                                                 from jsonb_array_elements(p_batch) with ordinality as b (item, ord)
-                                                where ord <= v_half))
-        || chatkeep.sync_isolating(p_user_id, (select jsonb_agg(item order by ord)
-                                                 from jsonb_array_elements(p_batch) with ordinality as b (item, ord)
-                                                where ord > v_half));
+    if p_is_checked then
+        return (select jsonb_agg(d.value)
+                  from (values (true), (false)) as h (is_first)
+                 cross join lateral (
+                       select jsonb_agg(b.item order by b.ord) as batch
+                         from jsonb_array_elements(p_batch) with ordinality as b (item, ord)
+                        where (b.ord <= v_size / 2) = h.is_first) half
+                 cross join lateral jsonb_array_elements(chatkeep.sync_isolating(p_user_id, half.batch, true)) d);
+    end if;
+    select coalesce(jsonb_agg(jsonb_build_object('ord', c.item -> 'ord', 'conversationId', c.item -> 'conversation' -> 'id',
+                                                 'error', c_error)) filter (where c.is_faulty), '[]'),
+           jsonb_agg(c.item order by c.ord) filter (where not c.is_faulty)
+      into v_faults, v_rest
+      from (select b.ord, b.item, chatkeep.is_faulty(b.item -> 'conversation') as is_faulty
+              from jsonb_array_elements(p_batch) with ordinality as b (item, ord)
+            offset 0) c;
+    return v_faults || case when v_rest is null then '[]' else chatkeep.sync_isolating(p_user_id, v_rest, true) end;
 end
 $$;
 

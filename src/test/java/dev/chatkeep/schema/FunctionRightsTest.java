@@ -141,6 +141,7 @@ class FunctionRightsTest {
                 "select chatkeep.store_messages_of_batch('%1$s', '{}', '{}')",
                 "select chatkeep.sync_batch('%1$s', '[]')",
                 "select chatkeep.sync_isolating('%1$s', '[]')",
+                "select chatkeep.is_faulty('{}')",
                 "select chatkeep.policies_of_call('%1$s', null, 1, now())",
                 "select chatkeep.refusal('[]')",
                 "select chatkeep.less_remaining('[]', 1)",

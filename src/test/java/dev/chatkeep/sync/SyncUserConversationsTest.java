@@ -43,6 +43,10 @@ class SyncUserConversationsTest extends SqlTest {
         }
     }
 
+    static List<Bad> malformedConversations() {
+        return badConversations().stream().filter(bad -> bad.error().equals(MALFORMED)).toList();
+    }
+
     static List<Bad> badConversations() {
         return List.of(
                 message("'id': 'b1', 'role': 'robot', 'content': 'a'"),
@@ -177,6 +181,26 @@ class SyncUserConversationsTest extends SqlTest {
                 "g2");
         assertThat(user.<Long> value("select messages_sent from public.user_usage_daily")).isEqualTo(3);
         assertThat(user.<Long> value("select sessions_created from public.user_usage_daily")).isEqualTo(3);
+    }
+
+    /** What is not found so is looked for by storing halves, which takes long. */
+    @ParameterizedTest
+    @MethodSource("malformedConversations")
+    void aValueThatItsTableRefusesIsFoundBeforeItIsStored(Bad bad) {
+        // When
+        boolean isFaulty = superuser.value("select chatkeep.is_faulty(?::jsonb)", json(bad.conversation()).toString());
+
+        // Then
+        assertThat(isFaulty).isTrue();
+    }
+
+    @Test
+    void aGoodConversationIsNotFaulty() {
+        // When
+        boolean isFaulty = superuser.value("select chatkeep.is_faulty(?::jsonb)", json(good("g1")).toString());
+
+        // Then
+        assertThat(isFaulty).isFalse();
     }
 
     @Test
