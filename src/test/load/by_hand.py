@@ -6,7 +6,7 @@ twice what is sent twice, and corrects nothing.
 """
 
 # A user may not write usage; for the reference, and in the benchmark's database alone, row-level security decides.
-RIGHTS = ["grant insert, update on public.user_usage_daily, chatkeep.usage_by_model to authenticated",
+RIGHTS = ["grant insert, update on public.chat_messages, public.user_usage_daily, chatkeep.usage_by_model to authenticated",
           "grant update on public.profiles to authenticated",
           *(f"create policy by_hand on {table} for all to authenticated using ({owner} = (select auth.uid()))"
             for table, owner in (("public.user_usage_daily", "user_id"), ("chatkeep.usage_by_model", "user_id"),
