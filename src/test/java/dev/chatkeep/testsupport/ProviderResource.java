@@ -21,6 +21,7 @@ public class ProviderResource implements QuarkusTestResourceLifecycleManager {
                 "chatkeep.provider.breaker.calls", "100000",
                 // What the database decides about requests at the same time is decided there.
                 "chatkeep.provider.max-concurrent-calls-per-user", "1000",
+                "chatkeep.database.max-waiting-writes-per-user", "1000",
                 // Who wants to come back may be slow; whoever is to be found out has a service that waits for nobody.
                 "chatkeep.completion.resume-grace", "2M",
                 "chatkeep.completion.checkpoint-interval", "1S",
