@@ -14,7 +14,9 @@ import org.flywaydb.core.api.callback.BaseCallback;
 import org.flywaydb.core.api.callback.Context;
 import org.flywaydb.core.api.callback.Event;
 import org.flywaydb.core.api.configuration.Configuration;
+import org.flywaydb.core.api.configuration.FluentConfiguration;
 import org.flywaydb.core.api.output.MigrateResult;
+import org.flywaydb.database.postgresql.PostgreSQLConfigurationExtension;
 import org.jboss.logging.Logger;
 
 /**
@@ -45,7 +47,10 @@ public final class Migrations {
      * @throws MigrationBlocked if no attempt was given all its locks
      */
     public MigrateResult run(Configuration configuration) {
-        Flyway flyway = Flyway.configure().configuration(configuration)
+        FluentConfiguration patient = Flyway.configure().configuration(configuration);
+        // A transaction that stays open would be waited for by an index that is built concurrently.
+        patient.getPluginRegister().getExact(PostgreSQLConfigurationExtension.class).setTransactionalLock(false);
+        Flyway flyway = patient
                 .initSql(Stream.of("set application_name = '" + Blockers.APPLICATION + "'", lockTimeout(lockTimeout),
                         "set statement_timeout = 0", "set idle_in_transaction_session_timeout = 0", configuration.getInitSql())
                         .filter(sql -> sql != null && !sql.isBlank()).collect(Collectors.joining(";\n")))
