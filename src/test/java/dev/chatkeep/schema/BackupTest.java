@@ -40,13 +40,13 @@ class BackupTest {
 
     /** Everything that a role may do, and the rows of each table. */
     private static final String CONTENT = """
-            select c.oid::regclass::text as name, c.relowner::regrole::text as owner, c.relacl::text as rights,
+            select c.oid::regclass::text as name, c.relowner::regrole::text as owner, coalesce(c.relacl, acldefault('r', c.relowner))::text as rights,
                    c.relrowsecurity as secured,
                    (xpath('/row/c/text()', query_to_xml(format('select count(*) as c from %s', c.oid::regclass), false, true, '')))[1]::text as rows
               from pg_class c
              where c.relkind in ('r', 'v') and c.relnamespace::regnamespace::text in ('public', 'chatkeep', 'auth')
             union all
-            select p.oid::regprocedure::text, p.proowner::regrole::text, p.proacl::text, p.prosecdef, p.proconfig::text
+            select p.oid::regprocedure::text, p.proowner::regrole::text, coalesce(p.proacl, acldefault('f', p.proowner))::text, p.prosecdef, p.proconfig::text
               from pg_proc p
              where p.pronamespace::regnamespace::text in ('public', 'chatkeep', 'auth')
             union all

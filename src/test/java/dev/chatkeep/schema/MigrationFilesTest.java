@@ -28,6 +28,8 @@ class MigrationFilesTest {
             .compile("create (?:unique )?index (concurrently )?(?:if not exists )?(\\w+)\\s+on (?:only )?([\\w.]+)");
     private static final Pattern DROPPED_INDEX = Pattern
             .compile("drop index concurrently if exists (?:public\\.|chatkeep\\.)?(\\w+)");
+    private static final Pattern UNCHECKED = Pattern
+            .compile("alter table (?:only )?([\\w.]+) add constraint \\w+ (?:check|foreign key)[^;]*\\S");
     private static final Pattern TABLE_LOCK = Pattern.compile("create (?:or replace )?(?:constraint )?trigger|drop trigger"
             + "|(?:create|alter|drop) table|create (?:unique )?index|drop index|create policy|alter policy|drop policy|lock table"
             + "|truncate table|reindex|cluster |vacuum");
@@ -56,6 +58,7 @@ class MigrationFilesTest {
             V7__a.sql  | drop index concurrently if exists public.a_b; create index concurrently a_b on public.a (b)       |
             V7__a.sql  | drop index concurrently if exists public.a_b; create index concurrently a_b on public.a (b); select 1 | an index is not built in a file of its own
             V7__a.sql  | alter table public.a add constraint c check (b > 0) not valid                                     |
+            V7__a.sql  | alter table public.a add constraint c check (b > 0)                                               | a constraint is checked while nobody can write public.a
             V7__a.sql  | alter table public.a validate constraint c                                                        |
             V7__a.sql  | alter table public.a add constraint c check (b > 0) not valid; alter table public.a validate constraint c | a constraint is validated under the lock with which it was added
             V7__a.sql  | -- create index a_b on public.a (b)                                                               |
@@ -102,6 +105,9 @@ class MigrationFilesTest {
                 .anyMatch(statement -> !statement.matches("(create|drop) (unique )?index concurrently .*"))) {
             complaints.add("an index is not built in a file of its own");
         }
+        UNCHECKED.matcher(sql).results()
+                .filter(match -> !made.contains(match.group(1)) && !match.group().endsWith("not valid"))
+                .forEach(match -> complaints.add("a constraint is checked while nobody can write " + match.group(1)));
         if (sql.contains("not valid") && sql.contains("validate constraint")) {
             complaints.add("a constraint is validated under the lock with which it was added");
         }
