@@ -142,10 +142,6 @@ begin
 end
 $$;
 
-create or replace trigger model_access_changed
-    after insert or update or delete or truncate on public.model_access
-    for each statement execute function chatkeep.catalog_changed();
-
 revoke execute on function public.get_user_allowed_models(uuid), public.can_user_use_model(uuid, varchar)
     from public, anon, authenticated;
 revoke execute on all functions in schema chatkeep from public;

@@ -13,10 +13,6 @@ begin
 end
 $$;
 
-create or replace trigger update_profiles_updated_at
-    before insert or update on public.profiles
-    for each row execute function public.update_updated_at_column();
-
 -- Writes one entry of a log and returns its id, for those who have checked that it may be. Where a request came from is
 -- written if the user made it, or if no user sees the entry: an administrator's address is not for those whom it is about.
 create or replace function chatkeep.write_log(
@@ -147,10 +143,6 @@ begin
     return null;
 end
 $$;
-
-create or replace trigger on_auth_user_profile_sync
-    after insert or update on auth.users
-    for each row execute function public.handle_user_profile_sync();
 
 -- Brings one profile to what auth.users says: {success, updated, changes} or {success: false, error}.
 create or replace function public.sync_profile_from_auth(user_uuid uuid) returns jsonb

@@ -157,17 +157,6 @@ begin
 end
 $$;
 
--- PostgreSQL gives transition tables to triggers of one event only. A row that is deleted goes with its day.
-create or replace trigger charges_are_booked
-    after insert on chatkeep.charges
-    referencing new table as new_rows
-    for each statement execute function chatkeep.book_charges();
-
-create or replace trigger changed_charges_are_booked
-    after update on chatkeep.charges
-    referencing old table as old_rows new table as new_rows
-    for each statement execute function chatkeep.book_charges();
-
 -- The tokens of a question that are charged with its answers: those of one that names no model, as its client said them.
 create or replace function chatkeep.unpriced_tokens(p_question chatkeep.charges) returns bigint
     language plpgsql immutable set search_path = pg_catalog, pg_temp
@@ -386,11 +375,6 @@ begin
     return null;
 end
 $$;
-
-create or replace trigger remember_counted_sessions_deleted
-    after delete on public.chat_sessions
-    referencing old table as old_rows
-    for each statement execute function chatkeep.remember_counted_sessions();
 
 -- Adds to what the user did today. p_messages_received counts as answers of p_model_used;
 -- p_active_minutes is how many minutes this took, the current one included. Nothing is taken back but tokens, by

@@ -16,10 +16,6 @@ begin
 end
 $$;
 
-create or replace trigger on_session_updated
-    before update on public.chat_sessions
-    for each row execute function public.update_session_timestamp();
-
 -- Keeps message_count, total_tokens, last_model, last_message_preview and last_message_timestamp of
 -- the sessions whose messages a statement changed, from the change alone: a session is touched once a
 -- statement, and what that costs does not depend on how many messages it has. Failed messages
@@ -139,22 +135,6 @@ begin
      where s.user_id = p_user_id and s.id = p_session_id;
 end
 $$;
-
--- PostgreSQL gives transition tables to triggers of one event only, hence three.
-create or replace trigger on_message_change
-    after insert on public.chat_messages
-    referencing new table as new_rows
-    for each statement execute function public.update_session_stats();
-
-create or replace trigger on_message_change_update
-    after update on public.chat_messages
-    referencing old table as old_rows new table as new_rows
-    for each statement execute function public.update_session_stats();
-
-create or replace trigger on_message_change_delete
-    after delete on public.chat_messages
-    referencing old table as old_rows
-    for each statement execute function public.update_session_stats();
 
 revoke execute on function public.update_session_stats(), public.update_session_timestamp() from public, anon, authenticated;
 revoke execute on all functions in schema chatkeep from public;

@@ -100,3 +100,20 @@ create policy user_activity_log_service on public.user_activity_log
     for all to service_role using (true) with check (true);
 create policy data_requests_service_reads on chatkeep.data_requests
     for select to service_role using (true);
+
+-- Triggers stand beside their tables, and the repeatable files make their functions what they are: functions are replaced
+-- without a lock on a table, triggers are not.
+-- What these do stands in R__03.
+create function public.update_updated_at_column() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+    as 'begin return new; end';
+create trigger update_profiles_updated_at
+    before insert or update on public.profiles
+    for each row execute function public.update_updated_at_column();
+
+create function public.handle_user_profile_sync() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+    as 'begin return null; end';
+create trigger on_auth_user_profile_sync
+    after insert or update on auth.users
+    for each row execute function public.handle_user_profile_sync();

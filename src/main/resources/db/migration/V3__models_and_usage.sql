@@ -214,3 +214,24 @@ create policy counted_sessions_owner_reads on chatkeep.counted_sessions
     for select to authenticated using (user_id = (select auth.uid()));
 create policy counted_sessions_service_reads on chatkeep.counted_sessions
     for select to service_role using (true);
+
+-- What these do stands in R__02 and R__04. PostgreSQL gives transition tables to triggers of one event only. A charge that is
+-- deleted goes with its day.
+create function chatkeep.catalog_changed() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+    as 'begin return null; end';
+create trigger model_access_changed
+    after insert or update or delete or truncate on public.model_access
+    for each statement execute function chatkeep.catalog_changed();
+
+create function chatkeep.book_charges() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+    as 'begin return null; end';
+create trigger charges_are_booked
+    after insert on chatkeep.charges
+    referencing new table as new_rows
+    for each statement execute function chatkeep.book_charges();
+create trigger changed_charges_are_booked
+    after update on chatkeep.charges
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function chatkeep.book_charges();

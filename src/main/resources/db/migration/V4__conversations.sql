@@ -128,3 +128,35 @@ create policy chat_messages_owner on public.chat_messages
     for all to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
 create policy chat_messages_service on public.chat_messages
     for all to service_role using (true) with check (true);
+
+-- What these do stands in R__04 and R__06. PostgreSQL gives transition tables to triggers of one event only, hence three.
+create function chatkeep.remember_counted_sessions() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+    as 'begin return null; end';
+create trigger remember_counted_sessions_deleted
+    after delete on public.chat_sessions
+    referencing old table as old_rows
+    for each statement execute function chatkeep.remember_counted_sessions();
+
+create function public.update_session_timestamp() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+    as 'begin return new; end';
+create trigger on_session_updated
+    before update on public.chat_sessions
+    for each row execute function public.update_session_timestamp();
+
+create function public.update_session_stats() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+    as 'begin return null; end';
+create trigger on_message_change
+    after insert on public.chat_messages
+    referencing new table as new_rows
+    for each statement execute function public.update_session_stats();
+create trigger on_message_change_update
+    after update on public.chat_messages
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function public.update_session_stats();
+create trigger on_message_change_delete
+    after delete on public.chat_messages
+    referencing old table as old_rows
+    for each statement execute function public.update_session_stats();

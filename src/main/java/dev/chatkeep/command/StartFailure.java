@@ -1,5 +1,7 @@
 package dev.chatkeep.command;
 
+import java.util.Optional;
+
 import org.flywaydb.core.api.exception.FlywayValidateException;
 import org.jboss.logging.Logger;
 
@@ -17,20 +19,22 @@ final class StartFailure {
 
     /** A sentence for a failure that the operator can fix, otherwise the message of the root cause. */
     static String sentence(Throwable failure) {
-        return isOtherSchema(failure) ? OTHER_SCHEMA : root(failure).getMessage();
+        return known(failure).orElseGet(() -> root(failure).getMessage());
     }
 
     /** Prints the sentence to standard error. A failure without a sentence is logged with its stack trace. */
     static void report(Throwable failure) {
-        if (isOtherSchema(failure)) {
-            System.err.println(OTHER_SCHEMA);
-        } else {
-            LOGGER.error("The service could not start", failure);
-        }
+        known(failure).ifPresentOrElse(System.err::println, () -> LOGGER.error("The service could not start", failure));
     }
 
-    private static boolean isOtherSchema(Throwable failure) {
-        return failure != null && (failure instanceof FlywayValidateException || isOtherSchema(failure.getCause()));
+    private static Optional<String> known(Throwable failure) {
+        if (failure == null) {
+            return Optional.empty();
+        }
+        if (failure instanceof FlywayValidateException) {
+            return Optional.of(OTHER_SCHEMA);
+        }
+        return failure instanceof MigrationBlocked ? Optional.of(failure.getMessage()) : known(failure.getCause());
     }
 
     private static Throwable root(Throwable failure) {

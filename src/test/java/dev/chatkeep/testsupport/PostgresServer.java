@@ -6,11 +6,14 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.output.MigrateResult;
 
+import dev.chatkeep.command.Migrations;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 
 /**
@@ -92,15 +95,21 @@ public final class PostgresServer implements AutoCloseable {
 
     /** Migrates as the service does when it starts. */
     public MigrateResult migrate(String database) {
-        return Flyway.configure()
+        return migrate(database, new Migrations(Duration.ofSeconds(2), 20, Duration.ofSeconds(3)));
+    }
+
+    /**
+     * @param furtherMigrations where there are others than those of the program
+     */
+    public MigrateResult migrate(String database, Migrations migrations, String... furtherMigrations) {
+        return migrations.run(Flyway.configure()
                 .dataSource(jdbcUrl(database), OWNER, password)
-                .locations("classpath:db/migration")
+                .locations(Stream.concat(Stream.of("classpath:db/migration"), Stream.of(furtherMigrations))
+                        .toArray(String[]::new))
                 .defaultSchema("chatkeep")
                 .schemas("chatkeep")
                 .createSchemas(true)
-                .placeholderReplacement(false)
-                .load()
-                .migrate();
+                .placeholderReplacement(false));
     }
 
     /** Creates a database that belongs to {@link #OWNER} unless it is there. */
