@@ -149,7 +149,22 @@ begin
 end
 $$;
 
+-- Which of the repeatable migrations that a program brings along, each as script:checksum, have never run here, for readiness.
+-- Others may have run after them: those of the next version.
+create or replace function chatkeep.missing_migrations(p_known text[]) returns text[]
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(select k.migration
+                   from unnest(p_known) k(migration)
+                  where not exists (select from chatkeep.flyway_schema_history h
+                                     where h.success and h.version is null
+                                       and h.script || ':' || h.checksum = k.migration));
+end
+$$;
+
 revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.claims(), chatkeep.caller_role(), chatkeep.is_service(), chatkeep.is_admin(),
     chatkeep.require_caller(uuid), chatkeep.require_admin(), chatkeep.actor(), chatkeep.require_account(),
-    chatkeep.iso(timestamptz), chatkeep.clean_json(text), chatkeep.schema_version() to authenticated, service_role;
+    chatkeep.iso(timestamptz), chatkeep.clean_json(text), chatkeep.schema_version(),
+    chatkeep.missing_migrations(text[]) to authenticated, service_role;

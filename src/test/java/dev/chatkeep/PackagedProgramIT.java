@@ -11,10 +11,14 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.PackagedProgram;
 import dev.chatkeep.testsupport.PackagedProgram.Ended;
+import dev.chatkeep.testsupport.PackagedService;
+import dev.chatkeep.testsupport.PostgresServer;
 
 /** The program as users get it. */
 @BesideOthers
@@ -104,5 +108,45 @@ class PackagedProgramIT {
         // Then
         assertThat(ended).isEqualTo(new Ended(78, "",
                 "Chatkeep cannot start: chatkeep.auth.jwt-secret must have at least 32 bytes.\n"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "", "health", "migrate" })
+    void withAPasswordInTheAddressOfTheDatabaseItStopsAndDoesNotRepeatIt(String task) throws Exception {
+        // Given
+        String[] arguments = task.isEmpty() ? new String[0] : new String[] { task };
+
+        // When
+        Ended ended = PackagedProgram.run(Map.of(
+                "QUARKUS_DATASOURCE_REACTIVE_URL", "postgresql://user:hunter2@127.0.0.1:1/none",
+                "QUARKUS_DATASOURCE_PASSWORD", "x",
+                "QUARKUS_FLYWAY_USERNAME", "x",
+                "QUARKUS_FLYWAY_PASSWORD", "x",
+                "CHATKEEP_AUTH_JWT_SECRET", "a-secret-of-more-than-thirty-two-bytes"), arguments);
+
+        // Then
+        assertThat(ended).isEqualTo(new Ended(78, "", "Chatkeep cannot start: quarkus.datasource.reactive.url must name neither"
+                + " user nor password, which have settings of their own, because addresses appear in the log.\n"));
+    }
+
+    /** It migrates, too, through the address that is made of this one. */
+    @ParameterizedTest
+    @ValueSource(strings = { "postgres:", "vertx-reactive:postgresql:", "vertx-reactive:postgres:" })
+    void theAddressOfTheDatabaseMayBeWrittenInSeveralWays(String scheme) throws Exception {
+        // Given
+        PostgresServer postgres = PostgresServer.shared();
+        String database = postgres.createDatabase();
+        String url = postgres.url(database).replace("postgresql:", scheme);
+
+        // When
+        int readiness;
+        try (PackagedService service = new PackagedService(postgres, database,
+                Map.of("QUARKUS_DATASOURCE_REACTIVE_URL", url))) {
+            service.start();
+            readiness = service.readiness();
+        }
+
+        // Then
+        assertThat(readiness).isEqualTo(200);
     }
 }

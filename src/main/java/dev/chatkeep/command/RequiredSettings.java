@@ -21,7 +21,7 @@ final class RequiredSettings {
     /** The exit status if a setting is missing or unusable: EX_CONFIG of sysexits.h. */
     static final int EXIT_STATUS = 78;
 
-    private static final List<String> DATABASE = List.of("quarkus.datasource.reactive.url", "quarkus.datasource.username",
+    private static final List<String> DATABASE = List.of(DatabaseUrls.REACTIVE, "quarkus.datasource.username",
             "quarkus.datasource.password");
     private static final List<String> MIGRATION = List.of("quarkus.flyway.username", "quarkus.flyway.password");
     private static final String FORWARDING = "quarkus.http.proxy.proxy-address-forwarding";
@@ -47,15 +47,16 @@ final class RequiredSettings {
 
     /** As {@link #complaint()}, for a task, which verifies no token and does not migrate the schema. */
     static Optional<String> complaintOfTask() {
-        return complaintAbout(missing(read(), DATABASE));
+        Config config = read();
+        return complaintAbout(missing(config, DATABASE)).or(() -> complaintAboutDatabase(config));
     }
 
     /** As {@link #complaint()}, for the migrations, which log in as the owner of the schema. */
     static Optional<String> complaintOfMigration() {
         Config config = read();
-        List<String> missing = missing(config, List.of("quarkus.datasource.reactive.url"));
+        List<String> missing = missing(config, List.of(DatabaseUrls.REACTIVE));
         missing.addAll(missing(config, MIGRATION));
-        return complaintAbout(missing);
+        return complaintAbout(missing).or(() -> complaintAboutDatabase(config));
     }
 
     static Optional<String> complaint(Config config) {
@@ -69,6 +70,10 @@ final class RequiredSettings {
         }
         if (!missing.isEmpty()) {
             return complaintAbout(missing);
+        }
+        Optional<String> database = complaintAboutDatabase(config);
+        if (database.isPresent()) {
+            return database;
         }
         if (config.getOptionalValue(FORWARDING, Boolean.class).orElse(false)
                 && value(config, TRUSTED_PROXIES).isEmpty()) {
@@ -88,6 +93,10 @@ final class RequiredSettings {
     private static Optional<String> complaintAbout(List<String> missing) {
         return missing.isEmpty() ? Optional.empty()
                 : Optional.of("Chatkeep cannot start: set " + String.join(", ", missing) + ".");
+    }
+
+    private static Optional<String> complaintAboutDatabase(Config config) {
+        return DatabaseUrls.complaint(config).map(complaint -> "Chatkeep cannot start: " + complaint);
     }
 
     private static Optional<String> value(Config config, String name) {

@@ -19,6 +19,7 @@ import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.ResponseStatus;
@@ -27,11 +28,11 @@ import org.jboss.resteasy.reactive.RestQuery;
 import org.jboss.resteasy.reactive.server.Cancellable;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.chatkeep.database.Database;
 import dev.chatkeep.problem.Problem;
+import dev.chatkeep.wire.JsonBody;
 import dev.chatkeep.wire.Text;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.quarkus.security.Authenticated;
@@ -48,6 +49,7 @@ public class MessageResource {
     static final int MAX = 50_000;
 
     @Schema(name = "NewMessage")
+    @RegisterForReflection // read by JsonBody
     record Append(@NotNull @Valid MessageInput message,
             @Schema(examples = "conv_1752734987703_j9spjufk8") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId) {
     }
@@ -63,6 +65,7 @@ public class MessageResource {
     }
 
     @Schema(name = "MessageChange")
+    @RegisterForReflection // read by JsonBody
     record Change(
             @Schema(description = "At most 16 MiB", examples = "What should I see in Porto?") @NotNull @Text(maxBytes = MessageInput.CONTENT_BYTES) String content) {
     }
@@ -75,10 +78,12 @@ public class MessageResource {
             + " from chatkeep.append_message($1, $2, $3::text::jsonb) m";
 
     private final Database database;
+    private final JsonBody bodies;
     private final ObjectMapper json;
 
-    public MessageResource(Database database, ObjectMapper json) {
+    public MessageResource(Database database, JsonBody bodies, ObjectMapper json) {
         this.database = database;
+        this.bodies = bodies;
         this.json = json;
     }
 
@@ -102,15 +107,18 @@ public class MessageResource {
     @Cancellable(false)
     @Operation(summary = "Store a message", description = "The same message again changes and counts nothing; other content"
             + " under the same id corrects the message.")
+    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = Append.class)))
     @APIResponse(responseCode = "201", description = "The message as stored", content = @Content(schema = @Schema(implementation = Stored.class)))
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks a field")
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "409", description = "The id belongs to a message of another session")
     @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
     @APIResponse(responseCode = "422", description = "A field is not valid")
-    public Uni<Stored> append(@NotNull @Valid Append request) throws JsonProcessingException {
-        return database.asCaller().write()
-                .one(MessageRow::of, APPEND, request.sessionId(), json.writeValueAsString(request.message()))
+    public Uni<Stored> append(byte[] body) {
+        return bodies
+                .read(body, Append.class,
+                        request -> new Object[] { request.sessionId(), json.writeValueAsString(request.message()) })
+                .chain(message -> database.asCaller().write().one(MessageRow::of, APPEND, message))
                 .map(stored -> new Stored(stored, true));
     }
 
@@ -131,19 +139,21 @@ public class MessageResource {
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
     @Operation(summary = "Change the content of a message", description = "What was counted for it stays as it is.")
+    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = Change.class)))
     @APIResponse(responseCode = "200", description = "The message as stored", content = @Content(schema = @Schema(implementation = Stored.class)))
     @APIResponse(responseCode = "400", description = "The body is malformed or has no content")
     @APIResponse(responseCode = "404", description = "There is no such message")
     @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
     @APIResponse(responseCode = "422", description = "The id or the content is not valid")
     public Uni<Stored> change(@RestPath @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id,
-            @NotNull @Valid Change change) {
-        return database.asCaller().writeEntities(userId -> ChatMessage.find(userId, id)
-                .onItem().ifNull().failWith(MessageResource::notFound)
-                .chain(message -> {
-                    message.content = change.content();
-                    return message.<ChatMessage> flush().map(changed -> new Stored(MessageRow.of(message), true));
-                }));
+            byte[] body) {
+        return bodies.read(body, Change.class)
+                .chain(change -> database.asCaller().writeEntities(userId -> ChatMessage.find(userId, id)
+                        .onItem().ifNull().failWith(MessageResource::notFound)
+                        .chain(message -> {
+                            message.content = change.content();
+                            return message.<ChatMessage> flush().map(changed -> new Stored(MessageRow.of(message), true));
+                        })));
     }
 
     @DELETE

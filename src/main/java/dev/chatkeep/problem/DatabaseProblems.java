@@ -47,6 +47,8 @@ public final class DatabaseProblems {
     private static final String READ_ONLY_TRANSACTION = "25006";
     /** Authorization, and a database that does not exist: the service cannot log in. */
     private static final Set<String> NO_LOGIN = Set.of("28", "3D");
+    /** A schema, a table, a column or a function that is not there. */
+    private static final Set<String> MISSING = Set.of("3F000", "42P01", "42703", "42883");
     /** The server ended the session, for whatever reason. */
     private static final String FATAL = "FATAL";
     private static final String LOCK_NOT_AVAILABLE = "55P03";
@@ -80,6 +82,11 @@ public final class DatabaseProblems {
 
         String reason() {
             return "SQLSTATE " + state + (constraint == null ? "" : ", constraint " + constraint);
+        }
+
+        /** Also of a role that may not connect to this database. */
+        boolean isRefusedLogin() {
+            return NO_LOGIN.contains(state.substring(0, 2)) || isFatal && INSUFFICIENT_PRIVILEGE.equals(state);
         }
 
         boolean isTransient() {
@@ -131,18 +138,32 @@ public final class DatabaseProblems {
      * sentences are left out, as they repeat values.
      */
     public static String describe(Throwable failure) {
+        return reason(failure).map(Reason::getMessage).orElseGet(failure::toString);
+    }
+
+    /** Whether a failure, translated or not, means that the service may not log in to its database, or that it is not there. */
+    public static boolean isRefusedLogin(Throwable failure) {
+        return reason(failure).filter(reason -> reason.refusedLogin).isPresent();
+    }
+
+    /** Whether a failure, translated or not, means that the schema lacks a table or a function. */
+    public static boolean isMissingInSchema(Throwable failure) {
+        return reason(failure).filter(reason -> MISSING.contains(reason.state)).isPresent();
+    }
+
+    private static Optional<Reason> reason(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             Optional<DatabaseError> error = DatabaseError.in(cause);
             if (error.isPresent()) {
-                return error.get().reason();
+                return error.map(Reason::new);
             }
             for (Throwable reason : cause.getSuppressed()) {
-                if (reason instanceof Reason) {
-                    return reason.getMessage();
+                if (reason instanceof Reason found) {
+                    return Optional.of(found);
                 }
             }
         }
-        return failure.toString();
+        return Optional.empty();
     }
 
     /** What a problem was before it was translated. */
@@ -150,14 +171,19 @@ public final class DatabaseProblems {
 
         private static final long serialVersionUID = 1L;
 
-        Reason(String reason) {
-            super(reason, null, false, false);
+        private final String state;
+        private final boolean refusedLogin;
+
+        Reason(DatabaseError error) {
+            super(error.reason(), null, false, false);
+            state = error.state();
+            refusedLogin = error.isRefusedLogin();
         }
     }
 
     private static Throwable withReason(Throwable problem, DatabaseError error) {
         if (problem instanceof HttpProblem) {
-            problem.addSuppressed(new Reason(error.reason()));
+            problem.addSuppressed(new Reason(error));
         }
         return problem;
     }

@@ -4,7 +4,6 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.Locale;
 
-import jakarta.validation.Valid;
 import jakarta.validation.constraints.NotNull;
 import jakarta.validation.constraints.Pattern;
 import jakarta.ws.rs.Consumes;
@@ -20,6 +19,7 @@ import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.RestMulti;
@@ -28,6 +28,8 @@ import org.jboss.resteasy.reactive.server.Cancellable;
 
 import dev.chatkeep.database.Database;
 import dev.chatkeep.database.Statements;
+import dev.chatkeep.wire.JsonBody;
+import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
@@ -44,14 +46,17 @@ public class DataRightsResource {
     private static final String ERASE = "select chatkeep.erase_account($1)::text";
 
     @Schema(name = "Erasure")
+    @RegisterForReflection // read by JsonBody
     record Erasure(
             @Schema(description = "To be sure that it is meant", enumeration = "erase") @NotNull @Pattern(regexp = "erase", message = "must be \"erase\"") String confirm) {
     }
 
     private final Database database;
+    private final JsonBody bodies;
 
-    public DataRightsResource(Database database) {
+    public DataRightsResource(Database database, JsonBody bodies) {
         this.database = database;
+        this.bodies = bodies;
     }
 
     @GET
@@ -83,10 +88,11 @@ public class DataRightsResource {
     @Operation(summary = "Erase the account", description = "Deletes the profile and everything else about the caller, for"
             + " good. Tokens that were issued before are refused from then on (401 `account_erased`); who signs in again"
             + " starts afresh.")
+    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = Erasure.class)))
     @APIResponse(responseCode = "200", description = "What was deleted", content = @Content(schema = @Schema(implementation = ProfileResponses.Erased.class)))
     @APIResponse(responseCode = "400", description = "The confirmation is missing")
     @APIResponse(responseCode = "422", description = "The confirmation is not the right word")
-    public Uni<Buffer> erase(@NotNull @Valid Erasure erasure) {
-        return database.asCaller().write().document(ERASE);
+    public Uni<Buffer> erase(byte[] body) {
+        return bodies.read(body, Erasure.class).chain(() -> database.asCaller().write().document(ERASE));
     }
 }

@@ -31,8 +31,9 @@ public interface AuthConfig {
     int verifiedTokens();
 
     /**
-     * How long a token stays in the cache at most. After that it is verified again even if it has not expired, because an
-     * issuer may have withdrawn its key.
+     * How long published keys, and the tokens verified with them, are taken for good. Then the keys are fetched again, so for
+     * so
+     * long at most a key works that the issuer has withdrawn. While the issuer cannot be reached the keys stay.
      */
     @WithDefault("5M")
     Duration verifiedFor();

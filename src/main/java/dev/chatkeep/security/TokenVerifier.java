@@ -8,8 +8,6 @@ import java.util.EnumMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 
 import javax.crypto.spec.SecretKeySpec;
 
@@ -21,10 +19,10 @@ import org.jose4j.jws.JsonWebSignature;
 import org.jose4j.jwt.JwtClaims;
 import org.jose4j.jwt.MalformedClaimException;
 import org.jose4j.jwt.consumer.JwtContext;
+import org.jose4j.keys.resolvers.HttpsJwksVerificationKeyResolver;
+import org.jose4j.keys.resolvers.VerificationKeyResolver;
 import org.jose4j.lang.JoseException;
-import org.jose4j.lang.UnresolvableKeyException;
 
-import io.smallrye.jwt.KeyFormat;
 import io.smallrye.jwt.algorithm.SignatureAlgorithm;
 import io.smallrye.jwt.auth.principal.DefaultJWTTokenParser;
 import io.smallrye.jwt.auth.principal.JWTAuthContextInfo;
@@ -49,40 +47,52 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
     /** How long a token is accepted after its {@code exp}. */
     static final Duration CLOCK_SKEW = Duration.ofSeconds(60);
 
-    private static final int MINUTES_BETWEEN_FORCED_REFRESHES = 1;
+    /** What tokens of some algorithms must have, and where their key is. */
+    private interface Source {
 
-    /**
-     * A source of keys with a parser of its own. The parser caches the keys that it fetched, and also a response that contained
-     * no keys. Therefore a parser that found no key is replaced until a first token has passed. It is not replaced for every
-     * token, because anybody can send one with an unknown key.
-     */
-    private static final class Source {
+        JwtContext parse(String token) throws ParseException;
 
-        private static final long BETWEEN_REPLACEMENTS_NANOS = TimeUnit.SECONDS.toNanos(10);
+        /** How long a token that passes from now on may be cached. */
+        Duration cacheableFor();
+    }
+
+    private record Secret(JWTAuthContextInfo rules, DefaultJWTTokenParser parser, Duration cacheableFor) implements Source {
+
+        @Override
+        public JwtContext parse(String token) throws ParseException {
+            return parser.parse(token, rules);
+        }
+    }
+
+    /** SmallRye's own resolver counts in minutes: PublishedKeys takes its place. */
+    private static final class Published extends DefaultJWTTokenParser implements Source {
 
         private final JWTAuthContextInfo rules;
-        private final AtomicLong replaceableFrom = new AtomicLong(System.nanoTime());
-        private volatile DefaultJWTTokenParser parser = new DefaultJWTTokenParser();
-        private volatile boolean proven;
+        private final PublishedKeys keys;
+        private final VerificationKeyResolver resolver;
 
-        Source(JWTAuthContextInfo rules) {
+        Published(JWTAuthContextInfo rules, PublishedKeys keys) {
             this.rules = rules;
+            this.keys = keys;
+            HttpsJwksVerificationKeyResolver byHeader = new HttpsJwksVerificationKeyResolver(keys);
+            // A token need not name its key.
+            byHeader.setDisambiguateWithVerifySignature(true);
+            resolver = byHeader;
         }
 
-        JwtContext parse(String token) throws ParseException {
-            try {
-                JwtContext context = parser.parse(token, rules);
-                proven = true;
-                return context;
-            } catch (ParseException e) {
-                long now = System.nanoTime();
-                long from = replaceableFrom.get();
-                if (!proven && e.getCause() instanceof UnresolvableKeyException && now - from >= 0
-                        && replaceableFrom.compareAndSet(from, now + BETWEEN_REPLACEMENTS_NANOS)) {
-                    parser = new DefaultJWTTokenParser();
-                }
-                throw e;
-            }
+        @Override
+        public JwtContext parse(String token) throws ParseException {
+            return parse(token, rules);
+        }
+
+        @Override
+        protected VerificationKeyResolver getVerificationKeyResolver(JWTAuthContextInfo rules) {
+            return resolver;
+        }
+
+        @Override
+        public Duration cacheableFor() {
+            return keys.knownFor();
         }
     }
 
@@ -96,15 +106,11 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
         config.jwtSecret().ifPresent(secret -> {
             JWTAuthContextInfo rules = rules(config, Set.of(SignatureAlgorithm.HS256));
             rules.setSecretVerificationKey(new SecretKeySpec(secret.getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
-            sources.put(SignatureAlgorithm.HS256, new Source(rules));
+            sources.put(SignatureAlgorithm.HS256, new Secret(rules, new DefaultJWTTokenParser(), config.verifiedFor()));
         });
         config.jwksUrl().ifPresent(url -> {
             JWTAuthContextInfo rules = rules(config, Set.of(SignatureAlgorithm.ES256, SignatureAlgorithm.RS256));
-            rules.setPublicKeyLocation(url);
-            rules.setKeyFormat(KeyFormat.JWK);
-            // An issuer that changes its keys signs with the new one at once.
-            rules.setForcedJwksRefreshInterval(MINUTES_BETWEEN_FORCED_REFRESHES);
-            Source source = new Source(rules);
+            Source source = new Published(rules, new PublishedKeys(url, config.verifiedFor()));
             sources.put(SignatureAlgorithm.ES256, source);
             sources.put(SignatureAlgorithm.RS256, source);
         });
@@ -130,10 +136,12 @@ public class TokenVerifier extends JWTCallerPrincipalFactory {
             if (source == null) {
                 throw new ParseException("The algorithm of the token is not accepted");
             }
+            // Before the keys are looked at: others may replace them at any time.
+            Duration most = source.cacheableFor();
             JwtContext context = source.parse(token);
             checkClaims(context.getJwtClaims());
             VerifiedToken principal = new VerifiedToken(token, context.getJwtClaims());
-            verified.keep(token, principal);
+            verified.keep(token, principal, most);
             return principal;
         } catch (ClassCastException e) {
             // jose4j casts header parameters without checking their types.

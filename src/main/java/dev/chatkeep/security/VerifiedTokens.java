@@ -26,34 +26,37 @@ import io.smallrye.mutiny.Uni;
  * extension's own identity provider, which verifies on a worker thread if keys are fetched over the network.
  * <p>
  * Only valid tokens are cached, with the whole token as key, so a token that differs in a single character is not found. No
- * token stays longer than its {@code exp}, and each is verified again after a while, because issuers withdraw keys.
+ * token stays longer than its {@code exp} or than the published keys that it was verified with, because issuers withdraw keys.
  */
 @ApplicationScoped
 public class VerifiedTokens implements IdentityProvider<TokenAuthenticationRequest> {
 
+    private record Kept(VerifiedToken token, Duration most) {
+    }
+
     /** How long a token stays in the cache. It is known when the token is added and does not change. */
-    private record Lifetime(Duration most, Clock clock) implements Expiry<String, VerifiedToken> {
+    private record Lifetime(Clock clock) implements Expiry<String, Kept> {
 
         @Override
-        public long expireAfterCreate(String token, VerifiedToken verified, long now) {
-            Duration left = Duration.between(clock.instant(), Instant.ofEpochSecond(verified.getExpirationTime()))
+        public long expireAfterCreate(String token, Kept kept, long now) {
+            Duration left = Duration.between(clock.instant(), Instant.ofEpochSecond(kept.token().getExpirationTime()))
                     .plus(TokenVerifier.CLOCK_SKEW);
-            return Math.max(0, TimeUnit.NANOSECONDS.convert(left.compareTo(most) < 0 ? left : most));
+            return Math.max(0, TimeUnit.NANOSECONDS.convert(left.compareTo(kept.most()) < 0 ? left : kept.most()));
         }
 
         @Override
-        public long expireAfterUpdate(String token, VerifiedToken verified, long now, long left) {
-            return expireAfterCreate(token, verified, now);
+        public long expireAfterUpdate(String token, Kept kept, long now, long left) {
+            return expireAfterCreate(token, kept, now);
         }
 
         @Override
-        public long expireAfterRead(String token, VerifiedToken verified, long now, long left) {
+        public long expireAfterRead(String token, Kept kept, long now, long left) {
             return left;
         }
     }
 
     private final boolean keepsAny;
-    private final Cache<String, VerifiedToken> tokens;
+    private final Cache<String, Kept> tokens;
 
     @Inject
     public VerifiedTokens(AuthConfig config) {
@@ -65,13 +68,13 @@ public class VerifiedTokens implements IdentityProvider<TokenAuthenticationReque
         // A cache evicts entries over its maximum size with a delay, so a size of 0 would still keep tokens for a moment.
         keepsAny = config.verifiedTokens() > 0;
         tokens = Caffeine.newBuilder().maximumSize(config.verifiedTokens())
-                .expireAfter(new Lifetime(config.verifiedFor(), clock)).ticker(ticker).build();
+                .expireAfter(new Lifetime(clock)).ticker(ticker).build();
     }
 
-    /** Adds a token that has just been verified. */
-    void keep(String token, VerifiedToken verified) {
+    /** Adds a token that has just been verified, for that long at most. */
+    void keep(String token, VerifiedToken verified, Duration most) {
         if (keepsAny) {
-            tokens.put(token, verified);
+            tokens.put(token, new Kept(verified, most));
         }
     }
 
@@ -91,8 +94,8 @@ public class VerifiedTokens implements IdentityProvider<TokenAuthenticationReque
         if (!(request.getToken() instanceof JsonWebTokenCredential credential)) {
             return Uni.createFrom().nullItem();
         }
-        VerifiedToken verified = tokens.getIfPresent(credential.getToken());
-        return Uni.createFrom().item(verified == null ? null
-                : QuarkusSecurityIdentity.builder().setPrincipal(verified).addCredential(credential).build());
+        Kept kept = tokens.getIfPresent(credential.getToken());
+        return Uni.createFrom().item(kept == null ? null
+                : QuarkusSecurityIdentity.builder().setPrincipal(kept.token()).addCredential(credential).build());
     }
 }

@@ -1,6 +1,5 @@
 package dev.chatkeep.session;
 
-import jakarta.validation.Valid;
 import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
 import jakarta.validation.constraints.NotNull;
@@ -17,6 +16,7 @@ import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.hibernate.reactive.mutiny.Mutiny;
@@ -28,6 +28,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.chatkeep.database.Database;
 import dev.chatkeep.problem.Problem;
+import dev.chatkeep.wire.JsonBody;
 import dev.chatkeep.wire.Text;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
@@ -45,9 +46,11 @@ public class SessionResource {
     private static final String CREATE = "select " + SessionView.COLUMNS + " from chatkeep.create_session($1, $2, $3) s";
 
     private final Database database;
+    private final JsonBody bodies;
     private final ObjectMapper json;
 
-    public SessionResource(Database database, ObjectMapper json) {
+    public SessionResource(Database database, JsonBody bodies, ObjectMapper json) {
+        this.bodies = bodies;
         this.database = database;
         this.json = json;
     }
@@ -70,12 +73,14 @@ public class SessionResource {
     @ResponseStatus(201)
     @Cancellable(false)
     @Operation(summary = "Create a session", description = "Repeating the request returns the same session.")
+    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = SessionRequests.Create.class)))
     @APIResponse(responseCode = "201", description = "The session", content = @Content(schema = @Schema(implementation = SessionResponses.One.class)))
     @APIResponse(responseCode = "400", description = "The body is malformed or has no id")
     @APIResponse(responseCode = "409", description = "The id is taken by a session with another title")
     @APIResponse(responseCode = "422", description = "A field is not valid")
-    public Uni<SessionResponses.One> create(@NotNull @Valid SessionRequests.Create session) {
-        return database.asCaller().write().one(SessionView::of, CREATE, session.id(), session.title())
+    public Uni<SessionResponses.One> create(byte[] body) {
+        return bodies.read(body, SessionRequests.Create.class)
+                .chain(session -> database.asCaller().write().one(SessionView::of, CREATE, session.id(), session.title()))
                 .map(created -> new SessionResponses.One(created, true));
     }
 
@@ -84,11 +89,16 @@ public class SessionResource {
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
     @Operation(summary = "Change the title of a session")
+    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = SessionRequests.Rename.class)))
     @APIResponse(responseCode = "200", description = "The session")
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks the id or the title")
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "A field is not valid")
-    public Uni<SessionResponses.One> rename(@NotNull @Valid SessionRequests.Rename change) {
+    public Uni<SessionResponses.One> rename(byte[] body) {
+        return bodies.read(body, SessionRequests.Rename.class).chain(this::rename);
+    }
+
+    private Uni<SessionResponses.One> rename(SessionRequests.Rename change) {
         return database.asCaller().writeEntities(userId -> ChatSession.find(userId, change.id())
                 .onItem().ifNull().failWith(SessionResource::notFound)
                 .chain(session -> {
@@ -106,12 +116,13 @@ public class SessionResource {
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
     @Operation(summary = "Change the title of a session", description = "`PATCH /api/chat/sessions` under its older name.")
+    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = SessionRequests.Rename.class)))
     @APIResponse(responseCode = "200", description = "The session")
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks the id or the title")
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "A field is not valid")
-    public Uni<SessionResponses.One> renameByOlderName(@NotNull @Valid SessionRequests.Rename change) {
-        return rename(change);
+    public Uni<SessionResponses.One> renameByOlderName(byte[] body) {
+        return rename(body);
     }
 
     @DELETE

@@ -66,6 +66,23 @@ class SingleMessageIT {
         assertThat(Stored.versions(caller)).isEqualTo(before);
     }
 
+    /** What is read beside the event loop is stored by it. */
+    @ParameterizedTest
+    @ValueSource(ints = { 10, 60_000, 70_000, 1_000_000 })
+    void contentOfAnySizeReplacesWhatWasThere(int characters) {
+        // Given
+        Caller caller = callerWithExchange();
+        String content = "x".repeat(characters);
+
+        // When
+        Response response = caller.request().body("{\"content\": \"" + content + "\"}").patch(PATH, "a1");
+
+        // Then
+        assertThat(response.statusCode()).as(response.asString()).isEqualTo(200);
+        assertThat(Sql.<String> value("select content from public.chat_messages where user_id = ? and id = 'a1'", caller.id()))
+                .isEqualTo(content);
+    }
+
     @Test
     void onlyTheContentOfAMessageChanges() {
         // Given

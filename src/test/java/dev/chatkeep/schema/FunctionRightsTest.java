@@ -177,7 +177,8 @@ class FunctionRightsTest {
 
     /** What users may call besides: about nobody but the caller, or tested in {@link RowLevelSecurityTest}. */
     private static final Set<String> OTHERS = Set.of("claims", "caller_role", "is_service", "is_admin", "require_caller",
-            "require_admin", "require_account", "actor", "iso", "tier_rank", "open_models", "schema_version", "json_bytes",
+            "require_admin", "require_account", "actor", "iso", "tier_rank", "open_models", "schema_version",
+            "missing_migrations", "json_bytes",
             "clean_json", "sign_in", "user_data", "begin_write", "create_session", "append_message", "completion");
 
     @ParameterizedTest

@@ -1,6 +1,7 @@
 package dev.chatkeep.security;
 
 import static dev.chatkeep.testsupport.Granted.granted;
+import static dev.chatkeep.testsupport.Patience.await;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static io.smallrye.jwt.algorithm.SignatureAlgorithm.ES256;
 import static io.smallrye.jwt.algorithm.SignatureAlgorithm.RS256;
@@ -60,7 +61,8 @@ class JwksIT {
         issuer = new JwksServer();
         issuer.publish("rsa-1", "RS256", RSA.getPublic());
         issuer.publish("ec-1", "ES256", EC.getPublic());
-        service = new PackagedService(Map.of("CHATKEEP_AUTH_JWKS_URL", issuer.url(), "CHATKEEP_AUTH_ISSUER", ISSUER));
+        service = new PackagedService(Map.of("CHATKEEP_AUTH_JWKS_URL", issuer.url(), "CHATKEEP_AUTH_ISSUER", ISSUER,
+                "CHATKEEP_AUTH_VERIFIED_FOR", "2S"));
         service.start();
     }
 
@@ -192,9 +194,41 @@ class JwksIT {
         }
 
         // Then
-        // One a minute.
         assertThat(issuer.requests() - before)
-                .isLessThanOrEqualTo(1 + (int) Duration.between(began, Instant.now()).toMinutes());
+                .isLessThanOrEqualTo(1 + (int) Duration.between(began, Instant.now()).dividedBy(PublishedKeys.PAUSE));
+    }
+
+    @Test
+    void aNewKeyOpensTheApiWithinSeconds() {
+        // Given
+        KeyPair next = JwksServer.ec();
+        granted(get(sign(Source.RS256, claims())));
+        issuer.publish("ec-new", "ES256", next.getPublic());
+        String token = signed(ES256, "ec-new", next);
+
+        // When
+        int status = await("the new key").until(() -> get(token).statusCode(), answer -> answer == 200);
+
+        // Then
+        assertThat(status).isEqualTo(200);
+    }
+
+    @Test
+    void aWithdrawnKeyOpensTheApiNoLonger() {
+        // Given
+        KeyPair old = JwksServer.ec();
+        issuer.publish("ec-old", "ES256", old.getPublic());
+        String token = signed(ES256, "ec-old", old);
+        await("the key").until(() -> get(token).statusCode() == 200);
+        issuer.withdraw("ec-old");
+
+        // When
+        // The token is asked for all the time, so it is in the cache if anything keeps it there.
+        Response refused = await("refusal").until(() -> get(token), answer -> answer.statusCode() != 200);
+
+        // Then
+        assertProblem(refused, 401, "invalid_token");
+        assertThat(get(sign(Source.RS256, claims())).statusCode()).isEqualTo(200);
     }
 
     private static String signed(SignatureAlgorithm algorithm, String keyId, KeyPair keys) {

@@ -1,11 +1,14 @@
 package dev.chatkeep.security;
 
+import static dev.chatkeep.testsupport.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import java.security.KeyPair;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -20,7 +23,7 @@ import dev.chatkeep.testsupport.JwksServer;
 import dev.chatkeep.testsupport.Tokens;
 import io.smallrye.jwt.auth.principal.ParseException;
 
-/** How the verifier gets on with an issuer that is away. */
+/** How the verifier gets on with an issuer that changes its keys, or is away. */
 class PublishedKeysTest {
 
     private static final UUID USER = UUID.fromString("0b6f9a52-4f0e-4f7a-9c55-2d0f6a1e7c31");
@@ -33,8 +36,7 @@ class PublishedKeysTest {
     void start() {
         issuer = new JwksServer();
         issuer.publish("key-1", "RS256", keys.getPublic());
-        AuthConfig settings = new AuthSettings(Optional.empty(), Optional.of(issuer.url()), 0, Duration.ofMinutes(5));
-        verifier = new TokenVerifier(settings, new VerifiedTokens(settings));
+        verifier = verifier(Duration.ofMinutes(5));
     }
 
     @AfterEach
@@ -64,7 +66,8 @@ class PublishedKeysTest {
         issuer.publish("key-2", "RS256", JwksServer.rsa().getPublic());
 
         // When
-        String subject = verifier.parse(token("key-1", keys), null).getSubject();
+        String subject = await("the keys").ignoreExceptions()
+                .until(() -> verifier.parse(token("key-1", keys), null).getSubject(), Objects::nonNull);
 
         // Then
         assertThat(refusedAtFirst).isInstanceOf(ParseException.class);
@@ -94,6 +97,108 @@ class PublishedKeysTest {
 
         // Then
         assertThatExceptionOfType(ParseException.class).isThrownBy(parse);
+    }
+
+    @Test
+    void aNewKeyIsFetchedForTheFirstTokenThatNamesIt() throws ParseException {
+        // Given
+        verifier.parse(token("key-1", keys), null);
+        KeyPair next = JwksServer.rsa();
+        issuer.publish("key-2", "RS256", next.getPublic());
+
+        // When
+        String subject = await("the new key").ignoreExceptions()
+                .until(() -> verifier.parse(token("key-2", next), null).getSubject(), Objects::nonNull);
+
+        // Then
+        assertThat(subject).isEqualTo(USER.toString());
+        assertThat(issuer.requests()).isEqualTo(2);
+    }
+
+    @Test
+    void tokensThatNoKeyFitsAreNotWorthAFetchEach() throws ParseException {
+        // Given
+        verifier.parse(token("key-1", keys), null);
+        Instant began = Instant.now();
+
+        // When
+        for (int number = 0; number < 50; number++) {
+            String token = token("unknown-" + number, keys);
+            catchThrowable(() -> verifier.parse(token, null));
+        }
+
+        // Then
+        long pauses = Duration.between(began, Instant.now()).dividedBy(PublishedKeys.PAUSE);
+        assertThat(issuer.requests()).isLessThanOrEqualTo(2 + (int) pauses);
+    }
+
+    @Test
+    void anIssuerThatIsAwayIsNotAskedForEachToken() {
+        // Given
+        issuer.answer(503, "");
+        Instant began = Instant.now();
+
+        // When
+        for (int number = 0; number < 50; number++) {
+            catchThrowable(() -> verifier.parse(token("key-1", keys), null));
+        }
+
+        // Then
+        long pauses = Duration.between(began, Instant.now()).dividedBy(PublishedKeys.PAUSE);
+        // Each attempt is one and its repetition.
+        assertThat(issuer.requests()).isLessThanOrEqualTo(2 * (1 + (int) pauses));
+    }
+
+    @Test
+    void aWithdrawnKeyIsRefusedAfterTheTimeThatIsSet() throws ParseException {
+        // Given
+        verifier = verifier(Duration.ofSeconds(1));
+        verifier.parse(token("key-1", keys), null);
+        issuer.withdraw("key-1");
+        issuer.publish("key-2", "RS256", JwksServer.rsa().getPublic());
+
+        // When
+        Throwable refused = await("refusal").until(() -> catchThrowable(() -> verifier.parse(token("key-1", keys), null)),
+                Objects::nonNull);
+
+        // Then
+        assertThat(refused).isInstanceOf(ParseException.class);
+    }
+
+    @Test
+    void theIssuerDoesNotSayHowLongItsKeysAreKept() throws ParseException {
+        // Given
+        verifier = verifier(Duration.ofSeconds(1));
+        issuer.header("Cache-Control", "max-age=86400");
+        verifier.parse(token("key-1", keys), null);
+
+        // When
+        int requests = await("another fetch").until(() -> {
+            verifier.parse(token("key-1", keys), null);
+            return issuer.requests();
+        }, count -> count > 1);
+
+        // Then
+        assertThat(requests).isEqualTo(2);
+    }
+
+    @Test
+    void aTokenIsCachedNoLongerThanTheKeysOfItsIssuerAreKnown() {
+        // Given
+        PublishedKeys published = new PublishedKeys(issuer.url(), Duration.ofMinutes(5));
+        Duration before = published.knownFor();
+
+        // When
+        catchThrowable(published::refresh);
+
+        // Then
+        assertThat(before).isZero();
+        assertThat(published.knownFor()).isPositive().isLessThanOrEqualTo(Duration.ofMinutes(5));
+    }
+
+    private TokenVerifier verifier(Duration verifiedFor) {
+        AuthConfig settings = new AuthSettings(Optional.empty(), Optional.of(issuer.url()), 0, verifiedFor);
+        return new TokenVerifier(settings, new VerifiedTokens(settings));
     }
 
     private static String token(String id, KeyPair keys) {

@@ -62,8 +62,8 @@ class VerifiedTokensTest {
     @Test
     void aCachedTokenIsRecognisedOnlyAsAWhole() throws Exception {
         // Given
-        VerifiedTokens tokens = tokens(10, Duration.ofMinutes(1));
-        String token = keep(tokens, clock.instant().plusSeconds(60));
+        VerifiedTokens tokens = tokens(10);
+        String token = keep(tokens, clock.instant().plusSeconds(60), Duration.ofMinutes(1));
 
         // When
         SecurityIdentity identity = known(tokens, token);
@@ -79,8 +79,8 @@ class VerifiedTokensTest {
     @Test
     void onlyBearerTokensAreLookedUp() throws Exception {
         // Given
-        VerifiedTokens tokens = tokens(10, Duration.ofMinutes(1));
-        String token = keep(tokens, clock.instant().plusSeconds(60));
+        VerifiedTokens tokens = tokens(10);
+        String token = keep(tokens, clock.instant().plusSeconds(60), Duration.ofMinutes(1));
 
         // When
         TokenAuthenticationRequest other = new TokenAuthenticationRequest(new TokenCredential(token, "other"));
@@ -92,10 +92,10 @@ class VerifiedTokensTest {
     @Test
     void noTokenOutlivesItsExpiryAndTheSkewThatIsAllowed() throws Exception {
         // Given
-        VerifiedTokens tokens = tokens(10, Duration.ofMinutes(10));
+        VerifiedTokens tokens = tokens(10);
         // An exp has whole seconds.
         Instant expiry = clock.instant().plusSeconds(2).truncatedTo(ChronoUnit.SECONDS).minus(TokenVerifier.CLOCK_SKEW);
-        String token = keep(tokens, expiry);
+        String token = keep(tokens, expiry, Duration.ofMinutes(10));
         clock.advance(Duration.between(clock.instant(), expiry.plus(TokenVerifier.CLOCK_SKEW)).minus(MOMENT));
         boolean knownBefore = known(tokens, token) != null;
 
@@ -105,14 +105,14 @@ class VerifiedTokensTest {
         // Then
         assertThat(knownBefore).isTrue();
         assertThat(known(tokens, token)).isNull();
-        assertThat(known(tokens, keep(tokens, clock.instant().minusSeconds(61)))).isNull();
+        assertThat(known(tokens, keep(tokens, clock.instant().minusSeconds(61), Duration.ofMinutes(10)))).isNull();
     }
 
     @Test
     void afterAWhileATokenIsVerifiedAgain() throws Exception {
         // Given
-        VerifiedTokens tokens = tokens(10, Duration.ofSeconds(30));
-        String token = keep(tokens, clock.instant().plusSeconds(60));
+        VerifiedTokens tokens = tokens(10);
+        String token = keep(tokens, clock.instant().plusSeconds(60), Duration.ofSeconds(30));
         clock.advance(Duration.ofSeconds(30).minus(MOMENT));
         boolean knownBefore = known(tokens, token) != null;
 
@@ -127,8 +127,8 @@ class VerifiedTokensTest {
     @Test
     void aCacheOfSizeZeroKeepsNoToken() throws Exception {
         // Given
-        VerifiedTokens tokens = tokens(0, Duration.ofMinutes(1));
-        String token = keep(tokens, clock.instant().plusSeconds(60));
+        VerifiedTokens tokens = tokens(0);
+        String token = keep(tokens, clock.instant().plusSeconds(60), Duration.ofMinutes(1));
 
         // When
         SecurityIdentity identity = known(tokens, token);
@@ -142,18 +142,18 @@ class VerifiedTokensTest {
                 .indefinitely();
     }
 
-    private static String keep(VerifiedTokens tokens, Instant expiry) throws InvalidJwtException {
+    private static String keep(VerifiedTokens tokens, Instant expiry, Duration most) throws InvalidJwtException {
         String token = Tokens.claims(USER).expiresAt(expiry).sign(Tokens.secretKey());
         JwtClaims claims = new JwtClaims();
         claims.setSubject(USER.toString());
         claims.setClaim("role", "authenticated");
         claims.setExpirationTime(NumericDate.fromSeconds(expiry.getEpochSecond()));
-        tokens.keep(token, new VerifiedToken(token, claims));
+        tokens.keep(token, new VerifiedToken(token, claims), most);
         return token;
     }
 
-    private VerifiedTokens tokens(int most, Duration verifiedFor) {
-        return new VerifiedTokens(new AuthSettings(Optional.of(Tokens.SECRET), Optional.empty(), most, verifiedFor), clock,
-                clock::nanos);
+    private VerifiedTokens tokens(int most) {
+        return new VerifiedTokens(new AuthSettings(Optional.of(Tokens.SECRET), Optional.empty(), most, Duration.ofMinutes(5)),
+                clock, clock::nanos);
     }
 }

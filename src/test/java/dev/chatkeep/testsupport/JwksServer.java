@@ -11,6 +11,7 @@ import java.security.KeyPairGenerator;
 import java.security.PublicKey;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import org.jose4j.jwk.JsonWebKey;
@@ -27,6 +28,7 @@ public final class JwksServer implements AutoCloseable {
     private final AtomicInteger requests = new AtomicInteger();
     private volatile String answer = "";
     private volatile int status = 200;
+    private volatile Map<String, String> headers = Map.of();
 
     public JwksServer() {
         try {
@@ -38,6 +40,7 @@ public final class JwksServer implements AutoCloseable {
             requests.incrementAndGet();
             byte[] body = answer.getBytes(StandardCharsets.UTF_8);
             exchange.getResponseHeaders().add("Content-Type", "application/json");
+            headers.forEach(exchange.getResponseHeaders()::add);
             exchange.sendResponseHeaders(status, body.length == 0 ? -1 : body.length);
             exchange.getResponseBody().write(body);
             exchange.close();
@@ -73,6 +76,16 @@ public final class JwksServer implements AutoCloseable {
             throw new IllegalStateException(e);
         }
         answer(200, new JsonWebKeySet(keys).toJson());
+    }
+
+    public void withdraw(String id) {
+        keys.removeIf(key -> id.equals(key.getKeyId()));
+        answer(200, new JsonWebKeySet(keys).toJson());
+    }
+
+    /** Has its answers carry a header beside their type. */
+    public void header(String name, String value) {
+        headers = Map.of(name, value);
     }
 
     /** Has the server answer with something else than its keys. */
