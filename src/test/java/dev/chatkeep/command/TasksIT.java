@@ -303,6 +303,35 @@ class TasksIT {
     }
 
     @Test
+    void aMigrationThatALockPreventsNamesWhoHoldsIt() throws Exception {
+        // Given
+        Target locked = new Target(migrated.server(), migrated.server().createMigratedDatabase());
+        locked.rows("update chatkeep.flyway_schema_history set checksum = 1 where script = 'R__12_administration.sql'");
+        try (Connection holder = locked.server().superuser(locked.database())) {
+            Sql.rows(holder, "set application_name = 'report'");
+            holder.setAutoCommit(false);
+            Sql.rows(holder, "select from public.api_user_summary");
+            Object pid = Sql.rows(holder, "select pg_backend_pid() as pid").get(0).get("pid");
+            Map<String, String> settings = PackagedProgram
+                    .environment(DatabaseResource.settings(locked.server(), locked.database()));
+            settings.putAll(Map.of("CHATKEEP_MIGRATION_ATTEMPTS", "2", "CHATKEEP_MIGRATION_PAUSE", "10ms",
+                    "CHATKEEP_MIGRATION_LOCK_TIMEOUT", "1S"));
+
+            // When
+            Ended ended = PackagedProgram.run(settings, "migrate");
+
+            // Then
+            assertThat(ended.status()).isEqualTo(1);
+            assertThat(ended.errors())
+                    .endsWith("The task could not start: The schema was not brought up to date, because process "
+                            + pid
+                            + " (role postgres, application report) holds a lock that a migration needs and did not give it back in"
+                            + " 2 attempts of 1000 ms each; end that session or its transaction, and migrate again.\n")
+                    .doesNotContain("Exception", "\tat ");
+        }
+    }
+
+    @Test
     void aMigrationThatCannotStartSaysWhy() throws Exception {
         // When
         Ended ended = PackagedProgram.run(Map.of(

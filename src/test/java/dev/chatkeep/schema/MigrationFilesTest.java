@@ -29,7 +29,7 @@ class MigrationFilesTest {
     private static final Pattern DROPPED_INDEX = Pattern
             .compile("drop index concurrently if exists (?:public\\.|chatkeep\\.)?(\\w+)");
     private static final Pattern UNCHECKED = Pattern
-            .compile("alter table (?:only )?([\\w.]+) add constraint \\w+ (?:check|foreign key)[^;]*\\S");
+            .compile("alter table (?:only )?([\\w.]+) add constraint \\w+ (?:check|foreign key)[^;]*[^;\\s]");
     private static final Pattern TABLE_LOCK = Pattern.compile("create (?:or replace )?(?:constraint )?trigger|drop trigger"
             + "|(?:create|alter|drop) table|create (?:unique )?index|drop index|create policy|alter policy|drop policy|lock table"
             + "|truncate table|reindex|cluster |vacuum");
