@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import java.sql.Connection;
-import java.time.Duration;
 
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.configuration.FluentConfiguration;
@@ -14,28 +13,17 @@ import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.MigratedDatabase;
 import dev.chatkeep.testsupport.PostgresServer;
 import dev.chatkeep.testsupport.Sql;
+import io.smallrye.config.SmallRyeConfigBuilder;
 
 /** Flyway as the program sets it up. */
 @BesideOthers
 class MigrationRulesTest {
 
-    private static final MigrationConfig CONFIG = new MigrationConfig() {
-
-        @Override
-        public Duration lockTimeout() {
-            return Duration.ofSeconds(1);
-        }
-
-        @Override
-        public int attempts() {
-            return 2;
-        }
-
-        @Override
-        public Duration pause() {
-            return Duration.ZERO;
-        }
-    };
+    private static final MigrationConfig CONFIG = new SmallRyeConfigBuilder().withMapping(MigrationConfig.class)
+            .withDefaultValue("chatkeep.migration.lock-timeout", "PT1S")
+            .withDefaultValue("chatkeep.migration.attempts", "2")
+            .withDefaultValue("chatkeep.migration.pause", "PT0S")
+            .build().getConfigMapping(MigrationConfig.class);
 
     @Test
     void flywayMigratesAsEver() {
