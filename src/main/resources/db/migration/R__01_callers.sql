@@ -159,7 +159,8 @@ begin
                    from unnest(p_known) k(migration)
                   where not exists (select from chatkeep.flyway_schema_history h
                                      where h.success and h.version is null
-                                       and h.script || ':' || h.checksum = k.migration));
+                                       -- With its folder or without, as Flyway was told where to look.
+                                       and regexp_replace(h.script, '^.*/', '') || ':' || h.checksum = k.migration));
 end
 $$;
 
