@@ -1,8 +1,11 @@
 package dev.chatkeep.database;
 
+import java.util.List;
 import java.util.UUID;
 import java.util.function.Function;
 import java.util.function.Supplier;
+
+import org.hibernate.reactive.mutiny.Mutiny;
 
 import dev.chatkeep.problem.DatabaseProblems;
 import dev.chatkeep.security.Caller;
@@ -15,10 +18,8 @@ public final class Access {
 
     private static final int MAX_RETRIES = 3;
 
-    private static final String ACT_AS = "select set_config('role', ?1, true) || set_config('request.jwt.claims', ?2, true)"
-            + " || set_config('chatkeep.client_address', ?3, true) || set_config('chatkeep.user_agent', ?4, true)"
-            + " || set_config('statement_timeout', ?5, true) || set_config('lock_timeout', ?6, true)"
-            + " || set_config('idle_in_transaction_session_timeout', ?7, true)";
+    /** One text, because Hibernate would make an array of several columns. */
+    private static final String ACT_AS = Settings.statement("?", " || ");
 
     private final Pipeline pipeline;
     private final Turns turns;
@@ -69,13 +70,17 @@ public final class Access {
 
     private <T> Uni<T> inSession(String actAs, String begin, Function<UUID, Uni<T>> work) {
         return Panache.withTransaction(() -> Panache.getSession()
-                .chain(session -> session.createNativeQuery(actAs, Object.class)
-                        .setParameter(1, caller.role()).setParameter(2, caller.claims())
-                        .setParameter(3, caller.address()).setParameter(4, caller.userAgent())
-                        .setParameter(5, timeouts.statement()).setParameter(6, timeouts.lock())
-                        .setParameter(7, timeouts.idleTransaction()).getSingleResult()
+                .chain(session -> actAs(session.createNativeQuery(actAs, Object.class)).getSingleResult()
                         .chain(() -> session.createNativeQuery(begin, Object.class).setParameter(1, userId).getSingleResult()))
                 .chain(() -> work.apply(userId)));
+    }
+
+    private Mutiny.SelectionQuery<Object> actAs(Mutiny.SelectionQuery<Object> query) {
+        List<String> values = Settings.values(caller, timeouts);
+        for (int position = 1; position <= values.size(); position++) {
+            query.setParameter(position, values.get(position - 1));
+        }
+        return query;
     }
 
     /** Writes of one user run one after the other; what is about no user does not wait. */

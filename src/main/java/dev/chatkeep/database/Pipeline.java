@@ -21,10 +21,7 @@ import io.vertx.sqlclient.Tuple;
  */
 final class Pipeline {
 
-    private static final String ACT_AS = "select set_config('role', $1, true), set_config('request.jwt.claims', $2, true),"
-            + " set_config('chatkeep.client_address', $3, true), set_config('chatkeep.user_agent', $4, true),"
-            + " set_config('statement_timeout', $5, true), set_config('lock_timeout', $6, true),"
-            + " set_config('idle_in_transaction_session_timeout', $7, true)";
+    private static final String ACT_AS = Settings.statement("$", ", ");
     private static final String REQUIRE_ACCOUNT = "select chatkeep.require_account()";
     /** Checks the account before the statement runs: PostgreSQL evaluates a condition that refers to no row once, and first. */
     private static final String OF_ACCOUNT = "select q.* from (%s) q where chatkeep.require_account() is not null";
@@ -55,8 +52,7 @@ final class Pipeline {
             List<Future<?>> steps = new ArrayList<>();
             steps.add(connection.query(begin).execute());
             steps.add(connection.preparedQuery(ACT_AS)
-                    .execute(Tuple.from(List.of(caller.role(), caller.claims(), caller.address(), caller.userAgent(),
-                            timeouts.statement(), timeouts.lock(), timeouts.idleTransaction()))));
+                    .execute(Tuple.from(Settings.values(caller, timeouts))));
             if (requireAccount) {
                 steps.add(connection.preparedQuery(REQUIRE_ACCOUNT).execute());
             }

@@ -57,6 +57,11 @@ public record Problem(
         return of(UNPROCESSABLE_CONTENT, "invalid_cursor", "The cursor is not one that a list returned.");
     }
 
+    /** To be thrown if a body is larger than it may be. */
+    public static HttpProblem tooLarge(long limitBytes) {
+        return of(Status.REQUEST_ENTITY_TOO_LARGE, "too_large", "The request has more than " + limitBytes + " bytes.");
+    }
+
     /** To be thrown if the same request may succeed after so many seconds. */
     public static HttpProblem later(StatusType status, String code, String detail, int seconds) {
         return builder(status, code, detail).withHeader(HttpHeaders.RETRY_AFTER, seconds).build();

@@ -31,8 +31,7 @@ public class RouterProblems {
     public RouterProblems(@ConfigProperty(name = "quarkus.http.limits.max-body-size") MemorySize limit, ObjectMapper json) {
         this.problems = Map.of(
                 400, Problem.of(Status.BAD_REQUEST, "invalid_request", "The request is malformed."),
-                413, Problem.of(Status.REQUEST_ENTITY_TOO_LARGE, "too_large",
-                        "The request has more than " + limit.asLongValue() + " bytes."));
+                413, Problem.tooLarge(limit.asLongValue()));
         this.json = json;
     }
 

@@ -10,6 +10,7 @@ import jakarta.ws.rs.core.Response.Status;
 
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 
+import dev.chatkeep.problem.DatabaseProblems;
 import dev.chatkeep.problem.Problem;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.quarkus.runtime.configuration.MemorySize;
@@ -55,8 +56,7 @@ public class RequestBodies {
 
     public RequestBodies(@ConfigProperty(name = "quarkus.http.limits.max-body-size") MemorySize limit, BodyConfig config) {
         this.limitBytes = limit.asLongValue();
-        this.tooLarge = Problem.of(Status.REQUEST_ENTITY_TOO_LARGE, "too_large",
-                "The request has more than " + limitBytes + " bytes.");
+        this.tooLarge = Problem.tooLarge(limitBytes);
         this.timeoutMillis = config.bodyTimeout().toMillis();
         long total = config.maxBodyMemory().map(MemorySize::asLongValue)
                 .orElse(Math.max(Runtime.getRuntime().maxMemory() / EXPANSION, LEAST_BODIES * limitBytes));
@@ -105,8 +105,7 @@ public class RequestBodies {
         switch (budget.reserve(user, bytes)) {
             case USER_HAS_TOO_MANY -> drain(exchange, Problem.later(Status.TOO_MANY_REQUESTS, "too_many_uploads",
                     "Too many of your uploads are on their way.", RETRY_AFTER_SECONDS));
-            case ALL_HAVE_TOO_MANY -> drain(exchange, Problem.later(Status.SERVICE_UNAVAILABLE, "too_busy",
-                    "There are too many requests at the moment.", RETRY_AFTER_SECONDS));
+            case ALL_HAVE_TOO_MANY -> drain(exchange, DatabaseProblems.tooBusy());
             default -> {
                 releaseAtTheEnd(exchange, user, bytes);
                 closeIfItDoesNotArrive(exchange);

@@ -4,7 +4,6 @@ import java.io.IOException;
 
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.validation.Validator;
-import jakarta.ws.rs.core.Response.Status;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
@@ -70,8 +69,7 @@ public class StrictJson {
     /** Reads options, all of which may be absent. */
     public <T> Change<T> readOptions(byte[] body, Class<T> type) {
         if (body != null && body.length > MAX_BYTES) {
-            throw Problem.of(Status.REQUEST_ENTITY_TOO_LARGE, "too_large",
-                    "The request has more than " + MAX_BYTES + " bytes.");
+            throw Problem.tooLarge(MAX_BYTES);
         }
         try {
             JsonNode tree = body == null || body.length == 0 ? null : strict.readTree(body);
