@@ -27,7 +27,7 @@ def statements(case, user, page, message):
     session = "conv_@S@_@U@"
     if case.name == "read":
         return [(f"select {MESSAGE} from public.chat_messages where user_id = $1 and session_id = $2"
-                 " order by message_timestamp, id", [user, session])]
+                 " order by message_timestamp, ordinal", [user, session])]
     if case.name != "append":
         return None
     tokens = str(message["input_tokens"])

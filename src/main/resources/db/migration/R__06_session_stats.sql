@@ -119,14 +119,14 @@ begin
         select m.message_timestamp, left(m.content, 200) into v_at, v_preview
           from public.chat_messages m
          where m.user_id = p_user_id and m.session_id = p_session_id and m.error_message is null
-         order by m.message_timestamp desc, m.id desc
+         order by m.message_timestamp desc, m.ordinal desc
          limit 1;
     end if;
     if p_newest_model is not null then
         select m.model into v_model
           from public.chat_messages m
          where m.user_id = p_user_id and m.session_id = p_session_id and m.error_message is null and m.model is not null
-         order by m.message_timestamp desc, m.id desc
+         order by m.message_timestamp desc, m.ordinal desc
          limit 1;
     end if;
     update public.chat_sessions s

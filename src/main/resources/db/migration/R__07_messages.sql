@@ -56,7 +56,7 @@ begin
     perform chatkeep.require_caller(requesting_user_uuid);
     return (
         select to_jsonb(s) || jsonb_build_object('messages', (
-                   select coalesce(jsonb_agg(to_jsonb(m) order by m.message_timestamp, m.id), '[]')
+                   select coalesce(jsonb_agg(to_jsonb(m) order by m.message_timestamp, m.ordinal), '[]')
                      from public.chat_messages m
                     where m.user_id = s.user_id and m.session_id = s.id))
           from public.chat_sessions s
@@ -97,11 +97,93 @@ begin
 end
 $$;
 
+-- The messages with times that are possible: those that clients say of an exchange come from clocks that differ. An answer
+-- stands after its question. Where only some messages of an upload say a time, the others stand where the upload has them.
+create or replace function chatkeep.in_order(p_user_id uuid, p_messages chatkeep.incoming_message[])
+    returns chatkeep.incoming_message[]
+    language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
+as $$
+declare
+    c_step    constant interval := '1 millisecond';
+    v_message chatkeep.incoming_message;
+    v_moved   record;
+begin
+    if (select bool_or(m.message_timestamp is null) and bool_or(m.message_timestamp is not null) from unnest(p_messages) m) then
+        for v_moved in
+            select u.index, coalesce(o.message_timestamp, u.before, chatkeep.storable_time(u.after - c_step)) as at
+              from (select m.id, m.message_timestamp, m.index,
+                           max(m.message_timestamp) over (partition by m.conversation order by m.position) as before,
+                           min(m.message_timestamp) over (partition by m.conversation order by m.position desc) as after
+                      from (select n.*, row_number() over () as index from unnest(p_messages) n) m) u
+              left join lateral (select s.message_timestamp from public.chat_messages s
+                                  where s.user_id = p_user_id and s.id = u.id limit 1) o on true
+             where u.message_timestamp is null and coalesce(u.before, u.after) is not null
+        loop
+            v_message := p_messages[v_moved.index];
+            v_message.message_timestamp := v_moved.at;
+            p_messages[v_moved.index] := v_message;
+        end loop;
+    end if;
+    for v_moved in
+        with said as materialized (select n.*, row_number() over () as index from unnest(p_messages) n)
+        select a.index, t.asked + c_step as at
+          from said a
+          left join said q on q.id = a.user_message_id and q.conversation = a.conversation and q.role = 'user'
+          left join lateral (select s.message_timestamp from public.chat_messages s
+                              where q.message_timestamp is null and s.user_id = p_user_id and s.id = a.user_message_id
+                                and s.role = 'user' limit 1) o on true
+         cross join lateral (select coalesce(q.message_timestamp, o.message_timestamp) as asked) t
+         where a.user_message_id is not null and a.role <> 'user'
+           and (t.asked > coalesce(a.message_timestamp, now()) or t.asked = a.message_timestamp and q.position > a.position)
+        union all
+        -- A question that arrives, or is moved, behind an answer that is stored.
+        select m.index, t.answered - c_step
+          from said m
+          left join lateral (select s.message_timestamp from public.chat_messages s
+                              where s.user_id = p_user_id and s.id = m.id limit 1) o on true
+         cross join lateral (select min(s.message_timestamp) as answered from public.chat_messages s
+                              where s.user_id = p_user_id and s.user_message_id = m.id and s.role <> 'user') t
+         where m.role = 'user' and m.message_timestamp >= t.answered
+           and (o.message_timestamp is null or m.message_timestamp > o.message_timestamp)
+           and not exists (select from said a where a.user_message_id = m.id and a.conversation = m.conversation)
+    loop
+        v_message := p_messages[v_moved.index];
+        v_message.message_timestamp := chatkeep.storable_time(v_moved.at);
+        p_messages[v_moved.index] := v_message;
+    end loop;
+    return p_messages;
+end
+$$;
+
+-- The same of one message that is new.
+create or replace function chatkeep.time_in_order(p_user_id uuid, p_message chatkeep.incoming_message) returns timestamptz
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_step  constant interval := '1 millisecond';
+    v_said  constant timestamptz := coalesce(p_message.message_timestamp, now());
+    v_other timestamptz;
+begin
+    if p_message.role = 'user' then
+        select min(m.message_timestamp) into v_other
+          from public.chat_messages m
+         where m.user_id = p_user_id and m.user_message_id = p_message.id and m.role <> 'user';
+        return case when v_other <= v_said then chatkeep.storable_time(v_other - c_step) else v_said end;
+    elsif p_message.user_message_id is not null then
+        select m.message_timestamp into v_other
+          from public.chat_messages m
+         where m.user_id = p_user_id and m.id = p_message.user_message_id and m.role = 'user';
+        return case when v_other > v_said then chatkeep.storable_time(v_other + c_step) else v_said end;
+    end if;
+    return v_said;
+end
+$$;
+
 -- What of these messages is new or different from what is stored, as it is to be from now on. What a re-sent message
 -- does not say is kept; a total that a client leaves out is the sum of what it counts.
 --
 -- Of an answer that the service itself received, and of its question (metadata.stream_id), it knows best what the
--- tokens were, which model it was, and whether it failed; a device that has seen less of the text takes none away.
+-- tokens were, which model it was, when it was said, and whether it failed; a device that has seen less of the text takes none away.
 --
 -- Stored rows are looked up one by one by their key (lateral, limit 1): left to itself the planner may prefer to read all
 -- that the user has.
@@ -145,7 +227,8 @@ begin
                       coalesce(n.content_type, o.content_type) as content_type,
                       coalesce(n.elapsed_ms, o.elapsed_ms) as elapsed_ms,
                       coalesce(n.completion_id, o.completion_id) as completion_id,
-                      coalesce(n.message_timestamp, o.message_timestamp, now()) as message_timestamp,
+                      coalesce(case when s.by_service or o.metadata ? 'server_time' then o.message_timestamp end,
+                               n.message_timestamp, o.message_timestamp, now()) as message_timestamp,
                       case when s.by_service then o.error_message
                            when n.error_message is not null then coalesce(o.error_message, n.error_message) end as error_message) x
          where o.id is null
@@ -165,7 +248,7 @@ create or replace function chatkeep.store_messages(p_user_id uuid, p_messages ch
 as $$
 declare
     c_notes    constant text[] := '{unit_cost,cost,question_unit_cost}';
-    v_messages constant chatkeep.incoming_message[] := chatkeep.merge_messages(p_user_id, p_messages);
+    v_messages constant chatkeep.incoming_message[] := chatkeep.merge_messages(p_user_id, chatkeep.in_order(p_user_id, p_messages));
 begin
     if v_messages is null then
         return;
@@ -200,7 +283,7 @@ declare
     v_charge chatkeep.charges;
     v_stored public.chat_messages;
 begin
-    p_message.message_timestamp := coalesce(p_message.message_timestamp, now());
+    p_message.message_timestamp := chatkeep.time_in_order(p_user_id, p_message);
     v_charge := chatkeep.charge_message(p_user_id, p_message);
     if v_charge.message_id is null then
         return null;

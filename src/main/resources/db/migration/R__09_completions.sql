@@ -12,33 +12,73 @@ begin
 end
 $$;
 
--- Stores the question of a call, {id?, content, timestamp?}, in a session that exists, and returns its id. Clients that give
--- their messages no ids send the same request again when it failed: an unanswered question is the same question. One
--- without a time comes after all that is there. One that was asked before keeps its time and its price.
+-- The id of the question of a call; null where it is a new one without an id. Clients that give their messages no ids send
+-- the same request again when it failed: an unanswered question is the same question. A failed answer leaves its question
+-- unanswered.
+create or replace function chatkeep.question_id(p_user_id uuid, p_session_id text, p_question jsonb) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_last public.chat_messages;
+begin
+    if p_question is null or p_question ->> 'id' is not null then
+        return p_question ->> 'id';
+    end if;
+    select m.* into v_last
+      from public.chat_messages m
+     where m.user_id = p_user_id and m.session_id = p_session_id and m.error_message is null
+     order by m.message_timestamp desc, m.ordinal desc
+     limit 1;
+    return case when v_last.role = 'user' and v_last.content = p_question ->> 'content' then v_last.id end;
+end
+$$;
+
+-- Whether a stored question is the last that arrived in its session, although others stand behind it: the clock of who sent
+-- it was behind. One that the next message answers, as far as that says what it answers, stands where it should.
+create or replace function chatkeep.is_behind_time(p_user_id uuid, p_question public.chat_messages) returns boolean
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_next record;
+begin
+    select m.role, m.user_message_id, m.ordinal into v_next
+      from public.chat_messages m
+     where m.user_id = p_user_id and m.session_id = p_question.session_id
+       and (m.message_timestamp, m.ordinal) > (p_question.message_timestamp, p_question.ordinal)
+     order by m.message_timestamp, m.ordinal
+     limit 1;
+    if not found or v_next.role <> 'user' and coalesce(v_next.user_message_id, p_question.id) = p_question.id then
+        return false;
+    end if;
+    return not exists (
+        select from public.chat_messages m
+         where m.user_id = p_user_id and m.session_id = p_question.session_id
+           and (m.message_timestamp, m.ordinal) > (p_question.message_timestamp, p_question.ordinal)
+           and m.ordinal > p_question.ordinal);
+end
+$$;
+
+-- Stores the question of a call, {id?, content, timestamp?}, in a session that exists, and returns its id. A new one comes
+-- after all that is there, whatever the client's clock says. One that was asked before keeps its place and its price.
 create or replace function chatkeep.store_question(
     p_user_id uuid, p_session_id text, p_question jsonb, p_model text, p_now timestamptz) returns text
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_last    public.chat_messages;
+    c_moved   constant jsonb := '{"server_time": true}';
+    v_said    constant timestamptz := (p_question ->> 'timestamp')::timestamptz;
     v_newest  timestamptz;
+    v_next    timestamptz;
     v_stored  public.chat_messages;
     v_message chatkeep.incoming_message;
 begin
-    select max(m.message_timestamp) into v_newest
-      from public.chat_messages m where m.user_id = p_user_id and m.session_id = p_session_id;
-    -- A failed answer leaves its question unanswered.
-    select m.* into v_last
-      from public.chat_messages m
-     where m.user_id = p_user_id and m.session_id = p_session_id and m.error_message is null
-     order by m.message_timestamp desc, m.id desc
-     limit 1;
     v_message.session_id := p_session_id;
     v_message.role := 'user';
     v_message.content := p_question ->> 'content';
-    v_message.id := coalesce(p_question ->> 'id',
-        case when v_last.role = 'user' and v_last.content = v_message.content then v_last.id
-             else 'msg_' || replace(gen_random_uuid()::text, '-', '') end);
+    v_message.id := coalesce(p_question ->> 'id', 'msg_' || replace(gen_random_uuid()::text, '-', ''));
+    select max(m.message_timestamp) into v_newest
+      from public.chat_messages m where m.user_id = p_user_id and m.session_id = p_session_id;
+    v_next := chatkeep.storable_time(greatest(p_now, v_newest + interval '1 millisecond'));
 
     select * into v_stored from public.chat_messages m where m.user_id = p_user_id and m.id = v_message.id;
     if found then
@@ -48,39 +88,58 @@ begin
             raise sqlstate 'PT409' using message = 'conflict: A message with this id is not a question.';
         end if;
         perform chatkeep.store_messages(p_user_id, array [v_message]);
+        if chatkeep.is_behind_time(p_user_id, v_stored) then
+            update public.chat_messages m
+               set message_timestamp = v_next, metadata = m.metadata || c_moved
+             where m.user_id = p_user_id and m.id = v_message.id;
+        end if;
         return v_message.id;
     end if;
     v_message.model := p_model;
-    v_message.message_timestamp := chatkeep.storable_time(coalesce((p_question ->> 'timestamp')::timestamptz,
-                                                                   greatest(p_now, v_newest + interval '1 millisecond')));
+    v_message.message_timestamp := case when v_said <= p_now and v_said > coalesce(v_newest, '-infinity') then v_said
+                                        else v_next end;
     v_stored := chatkeep.insert_message(p_user_id, v_message);
     if v_stored.id is null then
         perform chatkeep.store_messages(p_user_id, array [v_message]);
+    end if;
+    if v_said <> v_message.message_timestamp then
+        -- Or a later upload with the client's time would put it back.
+        update public.chat_messages m set metadata = m.metadata || c_moved where m.user_id = p_user_id and m.id = v_message.id;
     end if;
     return v_message.id;
 end
 $$;
 
--- The newest messages of a session that have so many bytes together at the most, and at least one: [{role, content}] in
--- their order.
-create or replace function chatkeep.context_of(p_user_id uuid, p_session_id text, p_most_bytes bigint) returns jsonb
+-- The newest messages of a session that have so many bytes together at the most, and at least one, up to a question if there
+-- is one: [{id, role, content, user_message_id}] in their order. What came after the question was not said yet when it was
+-- asked.
+create or replace function chatkeep.context_of(p_user_id uuid, p_session_id text, p_question_id text, p_most_bytes bigint)
+    returns jsonb
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_message record;
+    v_at      timestamptz := 'infinity';
+    v_ordinal bigint := 0;
     v_context jsonb[] := '{}';
     v_bytes   bigint := 0;
 begin
+    if p_question_id is not null then
+        select m.message_timestamp, m.ordinal into v_at, v_ordinal
+          from public.chat_messages m where m.user_id = p_user_id and m.id = p_question_id;
+    end if;
     for v_message in
-        select m.role, m.content
+        select m.id, m.role, m.content, m.user_message_id
           from public.chat_messages m
          where m.user_id = p_user_id and m.session_id = p_session_id and m.error_message is null
            and m.role <> 'tool' and m.content <> ''
-         order by m.message_timestamp desc, m.id desc
+           and (m.message_timestamp, m.ordinal) <= (v_at, v_ordinal)
+         order by m.message_timestamp desc, m.ordinal desc
     loop
         v_bytes := v_bytes + octet_length(v_message.content);
         exit when v_bytes > p_most_bytes and cardinality(v_context) > 0;
-        v_context := jsonb_build_object('role', v_message.role, 'content', v_message.content) || v_context;
+        v_context := jsonb_build_object('id', v_message.id, 'role', v_message.role, 'content', v_message.content,
+                                        'user_message_id', v_message.user_message_id) || v_context;
     end loop;
     return to_jsonb(v_context);
 end
@@ -108,9 +167,47 @@ begin
       from (select chatkeep.title_of(
                 (select m.content from public.chat_messages m
                   where m.user_id = p_user_id and m.session_id = p_session_id and m.role = 'user' and m.error_message is null
-                  order by m.message_timestamp, m.id limit 1)) as title) t
+                  order by m.message_timestamp, m.ordinal limit 1)) as title) t
      where s.user_id = p_user_id and s.id = p_session_id and s.title = 'New Chat' and t.title <> 'New Chat';
     return v_question_id;
+end
+$$;
+
+-- The call that already answers this request, {status, code, detail, stream_id}, or null: one that is running for the same
+-- question, or one that the same request has begun before, as its id says, which is made of the Idempotency-Key. Of a call
+-- that has failed only the record stays; the request may try again.
+create or replace function chatkeep.earlier_call(p_user_id uuid, p_call jsonb, p_question_id text) returns jsonb
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_stream text;
+    v_before chatkeep.completions;
+begin
+    if p_call ->> 'request_hash' is not null then
+        select * into v_before from chatkeep.completions c where c.user_id = p_user_id and c.id = p_call ->> 'id';
+        if v_before.request_hash is distinct from p_call ->> 'request_hash' and v_before.id is not null then
+            return jsonb_build_object('status', 422, 'code', 'idempotency_key_reused',
+                                      'detail', 'The Idempotency-Key belongs to another request.');
+        elsif v_before.state in ('complete', 'interrupted') then
+            return jsonb_build_object('status', 409, 'code', 'already_answered', 'stream_id', v_before.id,
+                                      'detail', 'This request has been answered already.');
+        elsif v_before.state in ('failed', 'released') then
+            update chatkeep.completions c set id = 'call_' || gen_random_uuid(), message_id = null
+             where c.user_id = p_user_id and c.id = v_before.id;
+        else
+            v_stream := v_before.id;
+        end if;
+    end if;
+    if v_stream is null and p_question_id is not null and (p_call ->> 'one_at_a_time')::boolean then
+        select c.id into v_stream
+          from chatkeep.completions c
+         where c.user_id = p_user_id and c.state = 'running' and c.session_id = p_call ->> 'session_id'
+           and c.question_id = p_question_id and c.lease_until > clock_timestamp()
+         limit 1;
+    end if;
+    return case when v_stream is not null
+                then jsonb_build_object('status', 409, 'code', 'answer_in_progress', 'stream_id', v_stream,
+                                        'detail', 'This question is being answered already.') end;
 end
 $$;
 
@@ -119,12 +216,13 @@ $$;
 -- admitted call holds its place until it is finished; where it belongs to a session, the session is there now and the
 -- question stands in it.
 --
--- p_call: {id, model?, fallback_model?, session_id?, question?: {id?, content, timestamp?} (none: the model goes on), wants_context, context_length
--- (of models that say none), prompt_tokens (an estimate), requests_per_minute {tier: n}, lease_seconds}.
+-- p_call: {id, model?, fallback_model?, session_id?, question?: {id?, content, timestamp?} (none: the model goes on),
+-- wants_context, context_length (of models that say none), prompt_tokens (an estimate), requests_per_minute {tier: n},
+-- lease_seconds, one_at_a_time (a question has one call at a time), request_hash? (the id is made of an Idempotency-Key)}.
 --
 -- Returns {model, context_length, system_prompt, temperature, session_id, question_id, policies, context?}, or
--- {refused: {status, code, detail, retry_after?}, policies}. policies are the limits that apply, with what is left after
--- this call. context is the session, newest last, as far back as can be within the model's limit.
+-- {refused: {status, code, detail, retry_after?, stream_id?}, policies}. policies are the limits that apply, with what is left after
+-- this call. context is the session up to the question, as far back as can be within the model's limit.
 create or replace function chatkeep.begin_completion(p_user_id uuid, p_call jsonb) returns jsonb
     language plpgsql security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
     set timezone = 'UTC'
@@ -136,7 +234,7 @@ declare
     c_token_bytes constant bigint := 8;
     v_now      constant timestamptz := clock_timestamp();
     v_session  constant text := p_call ->> 'session_id';
-    v_question text := p_call -> 'question' ->> 'id';
+    v_question text;
     v_profile  public.profiles;
     v_model    text;
     v_access   public.model_access;
@@ -146,6 +244,11 @@ declare
     v_context  jsonb := '[]';
 begin
     perform chatkeep.begin_write(p_user_id);
+    v_question := chatkeep.question_id(p_user_id, v_session, p_call -> 'question');
+    v_refusal := chatkeep.earlier_call(p_user_id, p_call, v_question);
+    if v_refusal is not null then
+        return jsonb_build_object('refused', v_refusal, 'policies', '[]'::jsonb);
+    end if;
     select * into v_profile from public.profiles p where p.id = p_user_id;
     v_model := coalesce(p_call ->> 'model', v_profile.default_model, p_call ->> 'fallback_model',
                         (select min(m.model_id) from chatkeep.open_models(v_profile.subscription_tier) m));
@@ -168,18 +271,21 @@ begin
         -- Nothing of it has to survive the database: a call that it forgets has not been answered.
         perform set_config('synchronous_commit', 'off', true);
     else
-        v_question := chatkeep.enter_question(p_user_id, v_session, p_call -> 'question', v_model, v_now);
+        v_question := chatkeep.enter_question(
+            p_user_id, v_session, p_call -> 'question' || jsonb_build_object('id', v_question), v_model, v_now);
         if (p_call ->> 'wants_context')::boolean then
-            v_context := chatkeep.context_of(p_user_id, v_session, v_length * c_token_bytes);
+            v_context := chatkeep.context_of(p_user_id, v_session, v_question, v_length * c_token_bytes);
         end if;
     end if;
     insert into chatkeep.completions (
-        user_id, id, session_id, question_id, model, started_at, lease_until, input_cost, output_cost, prompt_tokens)
+        user_id, id, session_id, question_id, model, started_at, lease_until, input_cost, output_cost, prompt_tokens,
+        request_hash)
     values (p_user_id, p_call ->> 'id', v_session, v_question, v_model, v_now,
             v_now + make_interval(secs => least(greatest((p_call ->> 'lease_seconds')::int, 1), c_most_seconds)),
             v_access.input_cost_per_token, v_access.output_cost_per_token,
             greatest((p_call ->> 'prompt_tokens')::int, 0, (
-                select ceil(coalesce(sum(octet_length(m.value ->> 'content')), 0) / 4.0)::int from jsonb_array_elements(v_context) m)));
+                select ceil(coalesce(sum(octet_length(m.value ->> 'content')), 0) / 4.0)::int from jsonb_array_elements(v_context) m)),
+            p_call ->> 'request_hash');
     return jsonb_build_object(
         'model', v_model, 'context_length', v_length, 'system_prompt', v_profile.system_prompt,
         'temperature', v_profile.temperature, 'session_id', v_session, 'question_id', v_question,
@@ -277,7 +383,7 @@ begin
            and (p_call.session_id is null or m.session_id = p_call.session_id)
            and (m.user_message_id = p_call.question_id
                 or (p_call.question_id is null or m.user_message_id is null) and starts_with(p_content, m.content))
-         order by m.content = p_content desc, m.message_timestamp, m.id
+         order by m.content = p_content desc, m.message_timestamp, m.ordinal
          limit 1);
 end
 $$;

@@ -38,7 +38,7 @@ begin
                    'profile', to_jsonb(p),
                    'conversations', (
                        select coalesce(jsonb_agg(to_jsonb(s) || jsonb_build_object('messages', (
-                                  select coalesce(jsonb_agg(to_jsonb(m) order by m.message_timestamp, m.id), '[]')
+                                  select coalesce(jsonb_agg(to_jsonb(m) order by m.message_timestamp, m.ordinal), '[]')
                                     from public.chat_messages m
                                    where m.user_id = s.user_id and m.session_id = s.id))
                               order by s.created_at, s.id), '[]')

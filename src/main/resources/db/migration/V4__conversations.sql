@@ -61,6 +61,7 @@ create table public.chat_messages (
         constraint chat_messages_error_message_length check (octet_length(error_message) <= 65536),
     is_streaming      boolean     not null default false,
     metadata          jsonb       not null default '{}',
+    ordinal           bigint      generated always as identity,
     constraint chat_messages_pkey primary key (user_id, id),
     constraint chat_messages_session_fkey foreign key (user_id, session_id)
         references public.chat_sessions (user_id, id) on delete cascade
@@ -68,12 +69,15 @@ create table public.chat_messages (
 comment on table public.chat_messages is 'What was said; null means that the client did not say';
 comment on column public.chat_messages.elapsed_ms is 'How long the answer took, in milliseconds';
 comment on column public.chat_messages.user_message_id is 'The user message that this answer answers';
+comment on column public.chat_messages.ordinal is 'The order of arrival; what was said at the same time stands in it';
 
 -- Reads a session in order, finds its newest message and stands behind the foreign key. It does not
 -- begin with user_id, or else the planner, while it has not yet noticed how much a new user wrote, could
 -- take it for a look-up by id and read all of it each time.
 create index idx_chat_messages_session_user_timestamp
-    on public.chat_messages (session_id, user_id, message_timestamp, id);
+    on public.chat_messages (session_id, user_id, message_timestamp, ordinal);
+-- Finds the answers to a question; the index that the specification names for it holds those of all users.
+create index chat_messages_answers_idx on public.chat_messages (user_id, user_message_id) where user_message_id is not null;
 create index idx_chat_messages_session_id on public.chat_messages (session_id);
 create index idx_chat_messages_timestamp on public.chat_messages (message_timestamp);
 create index idx_chat_messages_session_timestamp on public.chat_messages (session_id, message_timestamp);

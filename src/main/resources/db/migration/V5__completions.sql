@@ -24,12 +24,15 @@ create table chatkeep.completions (
     prompt_tokens int         not null default 0,
     reason        text
         constraint completions_reason_length check (char_length(reason) <= 1024),
+    request_hash  text
+        constraint completions_request_hash_length check (char_length(request_hash) <= 255),
     constraint completions_pkey primary key (user_id, id)
 );
 comment on table chatkeep.completions is 'Calls of a model provider, by the id of their stream';
 comment on column chatkeep.completions.message_id is 'The message that holds the answer; null where none was stored';
 comment on column chatkeep.completions.completion_id is 'The id that the provider gave the answer';
 comment on column chatkeep.completions.state is 'failed: after it had produced something; released: before, so it counts for no limit';
+comment on column chatkeep.completions.request_hash is 'Of a request with an Idempotency-Key, of which the id is made then; else null';
 comment on column chatkeep.completions.reason is 'Why it could not be settled as it was told; null where it was';
 comment on column chatkeep.completions.input_cost is 'Price of a token when the call began, as output_cost';
 comment on column chatkeep.completions.prompt_tokens is 'An estimate, for when the provider never says';

@@ -15,21 +15,28 @@ import io.quarkus.runtime.annotations.RegisterForReflection;
  * @param refused null if the call may go on
  * @param policies the limits that apply to the call
  * @param contextLength in tokens
- * @param context the stored session, oldest message first, if the call asked for it
+ * @param context the stored session up to the question, oldest message first, if the call asked for it
  */
 @JsonNaming(SnakeCaseStrategy.class)
 @JsonIgnoreProperties(ignoreUnknown = true)
 @RegisterForReflection // read from the result of the database
 public record Admission(Refusal refused, List<RateLimit> policies, String model, int contextLength, String systemPrompt,
-        BigDecimal temperature, String sessionId, String questionId, List<ContextMessage> context) {
+        BigDecimal temperature, String sessionId, String questionId, List<StoredMessage> context) {
 
     /** The same without what is not needed after the call. */
     Admission withoutContext() {
         return new Admission(refused, policies, model, contextLength, null, temperature, sessionId, questionId, null);
     }
 
+    /** @param userMessageId the question that this one answers; null: it answers none, or does not say which */
     @JsonNaming(SnakeCaseStrategy.class)
     @RegisterForReflection // as above
-    public record Refusal(int status, String code, String detail, Integer retryAfter) {
+    public record StoredMessage(String id, String role, String content, String userMessageId) {
+    }
+
+    /** @param streamId of the call that answers the same already, if that is why */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @RegisterForReflection // as above
+    public record Refusal(int status, String code, String detail, Integer retryAfter, String streamId) {
     }
 }

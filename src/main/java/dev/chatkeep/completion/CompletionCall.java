@@ -1,6 +1,10 @@
 package dev.chatkeep.completion;
 
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
+import java.util.HexFormat;
 import java.util.UUID;
 
 /**
@@ -11,15 +15,31 @@ import java.util.UUID;
  * @param sessionId null: nothing is stored
  * @param question null where the request goes on after a call of a tool
  * @param promptTokens a rough estimate, in case the provider's figures never arrive
+ * @param oneAtATime whether a question may have no other call at the same time
+ * @param requestHash of a request with an Idempotency-Key, of which the stream's id is made; else null
  * @param grace how long the answer goes on without a reader
  * @param request null once it was sent
  */
 public record CompletionCall(String streamId, String model, String sessionId, Question question, int promptTokens,
-        Duration grace, ModelRequest request) {
+        boolean oneAtATime, String requestHash, Duration grace, ModelRequest request) {
 
     /** An id as clients make them for messages, of a question or of an answer. */
     public static String newMessageId() {
         return "msg_" + UUID.randomUUID().toString().replace("-", "");
+    }
+
+    /** The id that goes with the Idempotency-Key of a request. */
+    public static String messageIdOf(String idempotencyKey) {
+        return "msg_" + hash(idempotencyKey.getBytes(StandardCharsets.UTF_8)).substring(0, 32);
+    }
+
+    /** SHA-256 in hexadecimal digits. */
+    public static String hash(byte[] bytes) {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("Every Java has SHA-256", e);
+        }
     }
 
     /** Whether the stored session is what the model is to see. */
@@ -29,7 +49,7 @@ public record CompletionCall(String streamId, String model, String sessionId, Qu
 
     /** The same without what is not needed after the call. */
     CompletionCall withoutRequest() {
-        return new CompletionCall(streamId, model, sessionId, null, promptTokens, grace, null);
+        return new CompletionCall(streamId, model, sessionId, null, promptTokens, oneAtATime, null, grace, null);
     }
 
     /** @param id null: the database finds one; timestamp null: now */

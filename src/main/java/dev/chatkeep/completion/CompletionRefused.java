@@ -2,7 +2,7 @@ package dev.chatkeep.completion;
 
 import java.util.List;
 
-/** A call that may not be made: a limit is used up, or the tier does not open the model. */
+/** A call that may not be made: a limit is used up, the tier does not open the model, or another call answers the same. */
 public final class CompletionRefused extends RuntimeException {
 
     private static final long serialVersionUID = 1L;
@@ -21,7 +21,7 @@ public final class CompletionRefused extends RuntimeException {
     /** For a user who has as many calls running as one may have. Any of them may end at any time. */
     static CompletionRefused tooManyCalls() {
         return new CompletionRefused(new Admission.Refusal(429, "too_many_calls",
-                "Too many of your answers are being written at the moment.", RETRY_AFTER_SECONDS), List.of());
+                "Too many of your answers are being written at the moment.", RETRY_AFTER_SECONDS, null), List.of());
     }
 
     public Admission.Refusal refusal() {

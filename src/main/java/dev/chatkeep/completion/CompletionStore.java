@@ -44,13 +44,8 @@ class CompletionStore {
     /** For the caller of this request, also after the request is over. */
     ForCaller forCaller() {
         UUID userId = database.asCaller().userId();
-        return new ForCaller(userId, database.asCaller().write(), database.asServiceFor(userId).write());
-    }
-
-    /** What is known of a stream of the caller; null if there is none. */
-    Uni<StoredCompletion> read(String streamId) {
-        return database.asCaller().read().document(READ, streamId)
-                .map(call -> call == null ? null : StoredCompletion.of(parse(call.toString(), JsonNode.class)));
+        return new ForCaller(userId, database.asCaller().read(), database.asCaller().write(),
+                database.asServiceFor(userId).write());
     }
 
     /**
@@ -85,18 +80,26 @@ class CompletionStore {
     final class ForCaller {
 
         private final UUID userId;
+        private final Statements reading;
         private final Statements caller;
         /** How a call ended is not for users to say. */
         private final Statements service;
 
-        private ForCaller(UUID userId, Statements caller, Statements service) {
+        private ForCaller(UUID userId, Statements reading, Statements caller, Statements service) {
             this.userId = userId;
+            this.reading = reading;
             this.caller = caller;
             this.service = service;
         }
 
         UUID userId() {
             return userId;
+        }
+
+        /** What is known of a stream of the caller; null if there is none. */
+        Uni<StoredCompletion> read(String streamId) {
+            return reading.document(READ, streamId)
+                    .map(call -> call == null ? null : StoredCompletion.of(parse(call.toString(), JsonNode.class)));
         }
 
         /** Admits a call; fails with {@link CompletionRefused} if it may not be made. */
@@ -107,6 +110,8 @@ class CompletionStore {
                     .put("wants_context", call.wantsContext())
                     .put("context_length", config.contextLength())
                     .put("prompt_tokens", call.promptTokens())
+                    .put("one_at_a_time", call.oneAtATime())
+                    .put("request_hash", call.requestHash())
                     .put("lease_seconds", leaseSeconds());
             if (call.question() != null) {
                 entry.putObject("question").put("id", call.question().id()).put("content", call.question().content())

@@ -75,7 +75,7 @@ public class Completions {
         return new ForCaller(store.forCaller());
     }
 
-    /** Makes the calls of one user. */
+    /** Makes and finds the calls of one user. */
     public final class ForCaller {
 
         private final CompletionStore.ForCaller callerStore;
@@ -97,18 +97,18 @@ public class Completions {
                             () -> places.giveBack(userId)).start(requests, provider, present)
                     : Uni.createFrom().failure(CompletionRefused.tooManyCalls()));
         }
-    }
 
-    /** A stream of the caller as the database holds it; null if there is none. */
-    public Uni<StoredCompletion> stored(String streamId) {
-        return store.read(streamId);
-    }
+        /** A stream of the caller as the database holds it; null if there is none. */
+        public Uni<StoredCompletion> stored(String streamId) {
+            return callerStore.read(streamId);
+        }
 
-    /** A call that runs here, or has just ended; null if there is none. */
-    public LiveCompletion find(UUID userId, String streamId) {
-        Key key = new Key(userId, streamId);
-        LiveCompletion live = running.get(key);
-        return live != null ? live : finished.get(key);
+        /** A call that runs here, or has just ended; null if there is none. */
+        public LiveCompletion find(String streamId) {
+            Key key = new Key(callerStore.userId(), streamId);
+            LiveCompletion live = running.get(key);
+            return live != null ? live : finished.get(key);
+        }
     }
 
     private void enter(LiveCompletion live) {

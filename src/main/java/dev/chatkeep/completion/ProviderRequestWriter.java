@@ -65,7 +65,8 @@ class ProviderRequestWriter {
 
     /** The user's own instructions give way to any that the conversation brings along. */
     private static List<ContextMessage> withInstructions(Conversation conversation, Admission admission) {
-        List<ContextMessage> messages = conversation.wantsContext() ? admission.context() : conversation.messages();
+        List<ContextMessage> messages = conversation.wantsContext() ? StoredContext.of(admission.context())
+                : conversation.messages();
         List<ContextMessage> all = new ArrayList<>();
         String instructions = conversation.systemPrompt() != null ? conversation.systemPrompt() : admission.systemPrompt();
         boolean instructed = conversation.systemPrompt() == null

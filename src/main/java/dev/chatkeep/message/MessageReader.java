@@ -12,7 +12,8 @@ import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.RowSet;
 
 /**
- * Reads the messages of a session in time order, ties by {@code id}, in parts that are small enough to be held for many
+ * Reads the messages of a session in time order, ties in the order of arrival, in parts that are small enough to be held for
+ * many
  * readers at once. A part goes on after the last message of the one before, so all parts cost the same.
  */
 public final class MessageReader {
@@ -27,16 +28,17 @@ public final class MessageReader {
      * message where it has none.
      */
     private static final String FIRST = part("");
-    /** As {@link #FIRST}, after {@code $5} message_timestamp, {@code $6} id. */
-    private static final String NEXT = part("and (m.message_timestamp, m.id) > ($5, $6)");
+    /** As {@link #FIRST}, after {@code $5} message_timestamp, {@code $6} ordinal. */
+    private static final String NEXT = part("and (m.message_timestamp, m.ordinal) > ($5, $6)");
     private static final int BYTES = 13;
+    private static final int ORDINAL = 14;
 
     private final Statements reading;
     private final String sessionId;
     private final int most;
     private final long mostBytes;
     private OffsetDateTime lastTime;
-    private String lastId;
+    private Long lastOrdinal;
     private int count;
     private long bytes;
     private boolean known;
@@ -56,31 +58,31 @@ public final class MessageReader {
     /** Begins after a message, as a cursor names it; 422 {@code invalid_cursor} where it names none. */
     MessageReader after(Cursor cursor) {
         lastTime = cursor.time(0);
-        lastId = cursor.text(1);
+        lastOrdinal = cursor.number(1);
         return this;
     }
 
     private static String part(String after) {
         return """
-                select %s, m.bytes
+                select %s, m.bytes, m.ordinal
                   from public.chat_sessions s
                   left join lateral (
                        select m.*, row_number() over place as position, sum(octet_length(m.content)) over place as bytes
                          from public.chat_messages m
                         where m.user_id = $1 and m.session_id = $2 %s
-                       window place as (order by m.message_timestamp, m.id rows unbounded preceding)
-                        order by m.message_timestamp, m.id
+                       window place as (order by m.message_timestamp, m.ordinal rows unbounded preceding)
+                        order by m.message_timestamp, m.ordinal
                         limit $3) m on m.bytes - octet_length(m.content) <= $4 or m.position = 2
                  where s.user_id = $1 and s.id = $2
-                 order by m.message_timestamp, m.id""".formatted(MessageInput.COLUMNS.replace("m.content,",
+                 order by m.message_timestamp, m.ordinal""".formatted(MessageInput.COLUMNS.replace("m.content,",
                 "case when m.bytes <= $4 or m.position = 1 then m.content end,"), after);
     }
 
     /** The next part; without messages where there are none left, or no such session. */
     Uni<List<MessageInput>> next() {
         int limit = Math.min(PART_MESSAGES, most - count) + 1;
-        Uni<RowSet<Row>> rows = lastId == null ? reading.run(FIRST, sessionId, limit, PART_BYTES)
-                : reading.run(NEXT, sessionId, limit, PART_BYTES, lastTime, lastId);
+        Uni<RowSet<Row>> rows = lastOrdinal == null ? reading.run(FIRST, sessionId, limit, PART_BYTES)
+                : reading.run(NEXT, sessionId, limit, PART_BYTES, lastTime, lastOrdinal);
         return rows.map(found -> part(found, limit - 1));
     }
 
@@ -113,7 +115,7 @@ public final class MessageReader {
         }
         if (last != null) {
             lastTime = last.getOffsetDateTime(3);
-            lastId = last.getString(0);
+            lastOrdinal = last.getLong(ORDINAL);
         }
         return messages;
     }
@@ -134,6 +136,6 @@ public final class MessageReader {
 
     /** Where to go on when there is more than may be read; else null. */
     String nextCursor() {
-        return ended ? null : Cursor.of(lastTime.toInstant(), lastId);
+        return ended ? null : Cursor.of(lastTime.toInstant(), lastOrdinal);
     }
 }

@@ -31,7 +31,7 @@ public final class UserExport {
      */
     private static final String CONVERSATIONS = """
             with reached as (
-                select k.key ->> 0 as session_id, (k.key ->> 1)::timestamptz as at, k.key ->> 2 as message_id
+                select k.key ->> 0 as session_id, (k.key ->> 1)::timestamptz as at, (k.key ->> 2)::bigint as ordinal
                   from (select $2::text::jsonb as key) k
             ), sessions as (
                 select s.id
@@ -43,36 +43,36 @@ public final class UserExport {
                                  limit $3) s) s
                  where s.rows_before <= $3
             ), entries as (
-                select s.id as session_id, '-infinity'::timestamptz as at, '' as message_id, 0 as bytes
+                select s.id as session_id, '-infinity'::timestamptz as at, 0::bigint as ordinal, '' as message_id, 0 as bytes
                   from sessions s, reached r
                  where s.id > r.session_id
                 union all
-                select s.id, m.message_timestamp, m.id, octet_length(m.content)
+                select s.id, m.message_timestamp, m.ordinal, m.id, octet_length(m.content)
                   from sessions s
                  cross join reached r
                  cross join lateral (
-                       select m.message_timestamp, m.id, m.content
+                       select m.message_timestamp, m.ordinal, m.id, m.content
                          from public.chat_messages m
                         where m.user_id = $1 and m.session_id = s.id
-                          and (s.id > r.session_id or (m.message_timestamp, m.id) > (r.at, r.message_id))
-                        order by m.message_timestamp, m.id
+                          and (s.id > r.session_id or (m.message_timestamp, m.ordinal) > (r.at, r.ordinal))
+                        order by m.message_timestamp, m.ordinal
                         limit $3) m
             ), page as (
                 select e.*, sum(e.bytes) over place as total, row_number() over place as position
                   from entries e
-                window place as (order by e.session_id, e.at, e.message_id)
-                 order by e.session_id, e.at, e.message_id
+                window place as (order by e.session_id, e.at, e.ordinal)
+                 order by e.session_id, e.at, e.ordinal
                  limit $3
             )
-            select case when p.message_id = '' then 'conversation' else 'message' end, i.item::text,
-                   json_build_array(p.session_id, p.at, p.message_id)::text
+            select case when p.ordinal = 0 then 'conversation' else 'message' end, i.item::text,
+                   json_build_array(p.session_id, p.at, p.ordinal)::text
               from page p
              cross join lateral (
                    select to_jsonb(s) as item from public.chat_sessions s
-                    where p.message_id = '' and s.user_id = $1 and s.id = p.session_id
+                    where p.ordinal = 0 and s.user_id = $1 and s.id = p.session_id
                    union all
                    select to_jsonb(m) from public.chat_messages m
-                    where p.message_id <> '' and m.user_id = $1 and m.id = p.message_id) i
+                    where p.ordinal <> 0 and m.user_id = $1 and m.id = p.message_id) i
              where p.total <= $4 or p.position = 1
              order by p.position""";
 
@@ -81,7 +81,7 @@ public final class UserExport {
     }
 
     private static final List<Section> SECTIONS = List.of(
-            new Section("conversations", CONVERSATIONS, "[\"\", \"-infinity\", \"\"]"),
+            new Section("conversations", CONVERSATIONS, "[\"\", \"-infinity\", 0]"),
             section("activity_log", "activity", "public.user_activity_log", "[\"-infinity\","
                     + " \"00000000-0000-0000-0000-000000000000\"]", "timestamp timestamptz", "id uuid"),
             section("usage", "usage", "public.user_usage_daily", "[\"-infinity\"]", "usage_date date"),

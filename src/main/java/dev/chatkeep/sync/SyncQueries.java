@@ -57,7 +57,7 @@ final class SyncQueries {
               from (select) as always
               left join chosen s on true
               left join public.chat_messages m on s.is_small and m.user_id = $1 and m.session_id = s.id
-             order by s.position, m.message_timestamp, m.id""".formatted(NEWEST, MessageInput.COLUMNS);
+             order by s.position, m.message_timestamp, m.ordinal""".formatted(NEWEST, MessageInput.COLUMNS);
 
     /** @param hasMessages whether the messages of the conversations were read */
     record Newest(Downloaded downloaded, boolean hasMessages) {

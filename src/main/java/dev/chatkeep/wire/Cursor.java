@@ -34,6 +34,8 @@ public final class Cursor {
         for (Object value : key) {
             if (value instanceof Instant time) {
                 values.add(ChronoUnit.MICROS.between(Instant.EPOCH, time));
+            } else if (value instanceof Long number) {
+                values.add(number);
             } else {
                 values.add(value == null ? null : value.toString());
             }
@@ -72,6 +74,14 @@ public final class Cursor {
     /** A time that may be null in the last row. */
     public OffsetDateTime timeOrNull(int index) {
         return key.get(index).isNull() ? null : time(index);
+    }
+
+    public long number(int index) {
+        JsonNode number = key.get(index);
+        if (!number.isIntegralNumber() || !number.canConvertToLong()) {
+            throw Problem.invalidCursor();
+        }
+        return number.longValue();
     }
 
     public UUID uuid(int index) {

@@ -225,10 +225,211 @@ class CompletionsTest {
         JsonNode admission = begin(
                 "{'id': 'r1', 'session_id': 's1', 'wants_context': true, 'question': {'content': 'Why?'}}");
 
-        assertThat(admission.get("context")).isEqualTo(json("""
-                [{'role': 'system', 'content': 'Be brief'}, {'role': 'user', 'content': 'Where?'},
-                 {'role': 'assistant', 'content': 'Here'}, {'role': 'user', 'content': 'Why?'}]
+        assertThat(context(admission)).containsExactly("system Be brief", "user Where?", "assistant Here", "user Why?");
+    }
+
+    @Test
+    void aQuestionThatIsAskedAgainBringsWhatCameBeforeIt() {
+        // Given
+        exchange("q1", "r1");
+        exchange("q2", "r2");
+
+        // When
+        JsonNode again = begin(
+                "{'id': 'r3', 'session_id': 's1', 'wants_context': true, 'question': {'id': 'q2', 'content': 'Ask q2'}}");
+        JsonNode edited = begin(
+                "{'id': 'r4', 'session_id': 's1', 'wants_context': true, 'question': {'id': 'q1', 'content': 'Other'}}");
+
+        // Then
+        assertThat(context(again)).containsExactly("user Ask q1", "assistant Answer r1", "user Ask q2");
+        assertThat(context(edited)).containsExactly("user Other");
+        assertThat(messages()).containsExactly("user Other", "assistant Answer r1", "user Ask q2", "assistant Answer r2");
+    }
+
+    @ParameterizedTest
+    @CsvSource(nullValues = "-", value = { "1 hour, false", "10 seconds, false", "-1 day, true", "-80 years, true",
+            "-, false" })
+    void aNewQuestionStandsAfterWhatIsThereWhateverTheClockSays(String behind) {
+        // Given
+        exchange("q1", "r1");
+        String time = behind == null ? null
+                : user.value("select to_char(now() at time zone 'UTC' - ?::interval, 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')",
+                        behind);
+
+        // When
+        JsonNode admission = begin(
+                "{'id': 'r2', 'session_id': 's1', 'wants_context': true, 'question': {'id': 'q2', 'content': 'Two'%s}}"
+                        .formatted(time == null ? "" : ", 'timestamp': '" + time + "'"));
+        if (time != null) {
+            upload("{'id': 'q2', 'role': 'user', 'content': 'Two', 'timestamp': '%s'}".formatted(time));
+        }
+        finish("{'id': 'r2', 'state': 'complete', 'content': 'Answer r2'}");
+
+        // Then
+        assertThat(context(admission)).containsExactly("user Ask q1", "assistant Answer r1", "user Two");
+        assertThat(messages()).containsExactly("user Ask q1", "assistant Answer r1", "user Two", "assistant Answer r2");
+        assertThat(user.<Boolean> value("select max(message_timestamp) < now() from public.chat_messages")).isTrue();
+    }
+
+    @Test
+    void theTimeOfAQuestionIsItsClientsWhereThatIsPossible() {
+        // When
+        begin("{'id': 'r1', 'session_id': 's1', 'question': {'id': 'q1', 'content': 'Why?', 'timestamp': '2026-01-01T10:00:00Z'}}");
+
+        // Then
+        assertThat(user.<Instant> value("select message_timestamp from public.chat_messages"))
+                .isEqualTo("2026-01-01T10:00:00Z");
+    }
+
+    @Test
+    void aQuestionThatWasStoredWithTheTimeOfAClockBehindStandsLastOnceItIsAsked() {
+        // Given
+        exchange("q1", "r1");
+        append("{'id': 'q2', 'role': 'user', 'content': 'Ask q2', 'timestamp': '2026-01-01T10:00:00Z'}");
+
+        // When
+        JsonNode admission = begin(
+                "{'id': 'r2', 'session_id': 's1', 'wants_context': true, 'question': {'id': 'q2', 'content': 'Ask q2'}}");
+
+        // Then
+        assertThat(context(admission)).containsExactly("user Ask q1", "assistant Answer r1", "user Ask q2");
+    }
+
+    @Test
+    void anOldQuestionThatWasUploadedLastStaysWhereItIs() {
+        // Given
+        user.rows("select chatkeep.create_session(?, 's1', null)", id);
+        upload("{'id': 'q2', 'role': 'user', 'content': 'Two', 'timestamp': '2026-01-01T10:02:00Z'}",
+                "{'id': 'a1', 'role': 'assistant', 'content': 'One!', 'timestamp': '2026-01-01T10:01:00Z'}",
+                "{'id': 'q1', 'role': 'user', 'content': 'One', 'timestamp': '2026-01-01T10:00:00Z'}");
+
+        // When
+        JsonNode admission = begin(
+                "{'id': 'r1', 'session_id': 's1', 'wants_context': true, 'question': {'id': 'q1', 'content': 'One'}}");
+
+        // Then
+        assertThat(context(admission)).containsExactly("user One");
+        assertThat(messages()).containsExactly("user One", "assistant One!", "user Two");
+    }
+
+    // The same request again
+
+    @Test
+    void aQuestionHasOneCallAtATime() {
+        // Given
+        String call = "'session_id': 's1', 'one_at_a_time': true, 'question': {'id': 'q1', 'content': '%s'}}";
+        begin("{'id': 'r1', " + call.formatted("Why?"));
+
+        // When
+        JsonNode second = begin("{'id': 'r2', " + call.formatted("Why not?"));
+        JsonNode other = begin(
+                "{'id': 'r3', 'session_id': 's1', 'one_at_a_time': true, 'question': {'id': 'q2', 'content': 'Why?'}}");
+        finish("{'id': 'r1', 'state': 'complete'}");
+        JsonNode later = begin("{'id': 'r4', " + call.formatted("Why?"));
+
+        // Then
+        assertThat(second).isEqualTo(json("""
+                {'refused': {'status': 409, 'code': 'answer_in_progress', 'detail': 'This question is being answered already.',
+                             'stream_id': 'r1'}, 'policies': []}
                 """));
+        assertThat(List.of(other, later)).noneMatch(admission -> admission.has("refused"));
+        assertThat(calls()).containsExactly("r1 complete", "r3 running", "r4 running");
+        assertThat(user.<String> value("select content from public.chat_messages where id = 'q1'")).isEqualTo("Why?");
+    }
+
+    @Test
+    void aQuestionWithoutAnIdIsTheOneThatIsBeingAnswered() {
+        // Given
+        begin("{'id': 'r1', 'session_id': 's1', 'one_at_a_time': true, 'question': {'content': 'Why?'}}");
+
+        // When
+        JsonNode second = begin("{'id': 'r2', 'session_id': 's1', 'one_at_a_time': true, 'question': {'content': 'Why?'}}");
+
+        // Then
+        assertThat(second.at("/refused/stream_id").asText()).isEqualTo("r1");
+        assertThat(messages()).containsExactly("user Why?");
+    }
+
+    @Test
+    void aCallWhoseInstanceIsGoneIsInNobodysWay() {
+        // Given
+        begin("{'id': 'r1', 'session_id': 's1', 'one_at_a_time': true, 'question': {'id': 'q1', 'content': 'Why?'}}");
+        expire("r1");
+
+        // When
+        JsonNode second = begin(
+                "{'id': 'r2', 'session_id': 's1', 'one_at_a_time': true, 'question': {'id': 'q1', 'content': 'Why?'}}");
+
+        // Then
+        assertThat(second.has("refused")).isFalse();
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "running, answer_in_progress", "complete, already_answered", "interrupted, already_answered" })
+    void aRequestWithItsKeyHasOneCall(String state, String code) {
+        // Given
+        String request = "{'id': 'r1', 'request_hash': 'abc', 'question': {'id': '%s', 'content': 'Why?'}}";
+        begin(request.formatted("q1"));
+        if (!state.equals("running")) {
+            finish("{'id': 'r1', 'state': '%s', 'content': 'Because'}".formatted(state));
+        }
+
+        // When
+        JsonNode again = begin(request.formatted("q2"));
+
+        // Then
+        assertThat(again.at("/refused/code").asText()).isEqualTo(code);
+        assertThat(again.at("/refused/stream_id").asText()).isEqualTo("r1");
+        assertThat(calls()).containsExactly("r1 " + state);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "failed", "released" })
+    void aRequestThatFailedMayTryAgainWithItsKeyAndCountsAsTwo(String state) {
+        // Given
+        String request = "{'id': 'r1', 'session_id': 's1', 'request_hash': 'abc', 'question': {'id': 'q1', 'content': 'Why?'},"
+                + " 'requests_per_minute': {'free': 9}}";
+        begin(request);
+        finish("{'id': 'r1', 'state': '%s', 'content': 'Bec', 'error': 'broken'}".formatted(state));
+
+        // When
+        JsonNode again = begin(request);
+        finish("{'id': 'r1', 'state': 'complete', 'content': 'Because'}");
+
+        // Then
+        assertThat(again.at("/policies/0/remaining").asInt()).isEqualTo(7);
+        assertThat(user.<String> column("select state from chatkeep.completions order by started_at")).containsExactly(state,
+                "complete");
+        assertThat(messages()).containsExactly("user Why?", "assistant Because");
+        assertThat(daily()).isEqualTo(new Counted(1, 1, 10, 7, "41"));
+    }
+
+    @Test
+    void aKeyThatBelongsToAnotherRequestIsRefused() {
+        // Given
+        begin("{'id': 'r1', 'request_hash': 'abc', 'question': {'id': 'q1', 'content': 'Why?'}}");
+
+        // When
+        JsonNode other = begin("{'id': 'r1', 'request_hash': 'abd', 'question': {'id': 'q1', 'content': 'How?'}}");
+
+        // Then
+        assertThat(other).isEqualTo(json("""
+                {'refused': {'status': 422, 'code': 'idempotency_key_reused',
+                             'detail': 'The Idempotency-Key belongs to another request.'}, 'policies': []}
+                """));
+    }
+
+    @Test
+    void theKeysOfOthersAreOthers() {
+        // Given
+        begin("{'id': 'r1', 'request_hash': 'abc', 'question': {'id': 'q1', 'content': 'Why?'}}");
+        aUserSignsUp();
+
+        // When
+        JsonNode other = begin("{'id': 'r1', 'request_hash': 'abd', 'question': {'id': 'q1', 'content': 'How?'}}");
+
+        // Then
+        assertThat(other.has("refused")).isFalse();
     }
 
     @Test
@@ -593,7 +794,9 @@ class CompletionsTest {
 
     @Test
     void anAnswerComesAfterItsQuestion() {
-        begin("{'id': 'r1', 'session_id': 's1', 'question': {'id': 'q1', 'content': 'Why?', 'timestamp': '2099-01-01T10:00:00Z'}}");
+        user.rows("select chatkeep.create_session(?, 's1', null)", id);
+        append("{'id': 'q1', 'role': 'user', 'content': 'Why?', 'timestamp': '2099-01-01T10:00:00Z'}");
+        begin("{'id': 'r1', 'session_id': 's1', 'question': {'id': 'q1', 'content': 'Why?'}}");
 
         JsonNode settled = finish("{'id': 'r1', 'state': 'complete'}");
 
@@ -1329,18 +1532,28 @@ class CompletionsTest {
         return ((ObjectNode) policy).remove("reset").asInt();
     }
 
+    private void exchange(String question, String call) {
+        begin("{'id': '%s', 'session_id': 's1', 'question': {'id': '%s', 'content': 'Ask %2$s'}}".formatted(call, question));
+        finish("{'id': '%s', 'state': 'complete', 'content': 'Answer %1$s'}".formatted(call));
+    }
+
+    private static List<String> context(JsonNode admission) {
+        return StreamSupport.stream(admission.get("context").spliterator(), false)
+                .map(message -> message.get("role").asText() + " " + message.get("content").asText()).toList();
+    }
+
     private List<String> titles() {
         return user.column("select title from public.chat_sessions order by id");
     }
 
     private List<String> messages() {
         return user.column("select concat(role, ' ', content, ' (' || error_message || ')') from public.chat_messages"
-                + " order by message_timestamp, id");
+                + " order by message_timestamp, ordinal");
     }
 
     private List<String> answers() {
         return user.column("select id || ' ' || content from public.chat_messages where role = 'assistant'"
-                + " order by message_timestamp, id");
+                + " order by message_timestamp, ordinal");
     }
 
     private List<String> calls() {
@@ -1355,7 +1568,7 @@ class CompletionsTest {
     private JsonNode row(String message) {
         return user.value(
                 """
-                        select jsonb_strip_nulls(to_jsonb(m) - 'user_id' - 'message_timestamp' || jsonb_build_object('metadata', (
+                        select jsonb_strip_nulls(to_jsonb(m) - 'user_id' - 'message_timestamp' - 'ordinal' || jsonb_build_object('metadata', (
                                    select jsonb_object_agg(e.key, case when jsonb_typeof(e.value) = 'number'
                                                                        then to_jsonb(trim_scale(e.value::text::numeric)) else e.value end)
                                      from jsonb_each(m.metadata) e)))
@@ -1368,7 +1581,7 @@ class CompletionsTest {
     /** All that is stored and counted, but for the times at which that was. */
     private List<JsonNode> everything() {
         return user.column("""
-                select to_jsonb(m) - 'message_timestamp' from public.chat_messages m
+                select to_jsonb(m) - '{message_timestamp,ordinal}'::text[] from public.chat_messages m
                 union all select to_jsonb(s) - '{updated_at,last_activity}'::text[] from public.chat_sessions s
                 union all select to_jsonb(u) - '{updated_at,active_minutes}'::text[] from public.user_usage_daily u
                 union all select to_jsonb(b) from chatkeep.usage_by_model b
@@ -1405,9 +1618,9 @@ class CompletionsTest {
         List<Map<String, Object>> actual = user
                 .rows("""
                         select s.id, count(m.id) as messages, coalesce(sum(m.total_tokens), 0)::bigint as tokens,
-                               (array_agg(m.model::text order by m.message_timestamp desc, m.id desc) filter (where m.model is not null))[1]
+                               (array_agg(m.model::text order by m.message_timestamp desc, m.ordinal desc) filter (where m.model is not null))[1]
                                    as model,
-                               (array_agg(left(m.content, 200) order by m.message_timestamp desc, m.id desc))[1] as preview,
+                               (array_agg(left(m.content, 200) order by m.message_timestamp desc, m.ordinal desc))[1] as preview,
                                max(m.message_timestamp) as at
                           from public.chat_sessions s
                           left join public.chat_messages m

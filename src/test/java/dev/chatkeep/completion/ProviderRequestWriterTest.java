@@ -21,7 +21,7 @@ class ProviderRequestWriterTest {
 
     private static final ContextMessage QUESTION = new ContextMessage(ContextMessage.USER, "Why?");
     private static final Admission ADMISSION = new Admission(null, List.of(), "gpt-a", 1_000, "Be brief", new BigDecimal("0.5"),
-            "conv_1", "msg_q", List.of(new ContextMessage(ContextMessage.USER, "Stored?")));
+            "conv_1", "msg_q", List.of(new Admission.StoredMessage("msg_q", ContextMessage.USER, "Stored?", null)));
 
     private final ObjectMapper json = new ObjectMapper();
     private final ProviderRequestWriter writer = new ProviderRequestWriter(json);

@@ -114,7 +114,7 @@ class SessionFunctionsTest extends SqlTest {
             assertThat(session.get("messages").findValuesAsText("id")).containsExactly("m2", "m1", "m3");
             assertThat(session).isEqualTo(user.value("""
                     select to_jsonb(s) || jsonb_build_object('messages', (
-                        select jsonb_agg(to_jsonb(m) order by m.message_timestamp, m.id) from public.chat_messages m))
+                        select jsonb_agg(to_jsonb(m) order by m.message_timestamp, m.ordinal) from public.chat_messages m))
                       from public.chat_sessions s
                     """));
         }

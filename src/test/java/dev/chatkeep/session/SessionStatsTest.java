@@ -41,9 +41,9 @@ class SessionStatsTest extends SqlTest {
             """;
     private static final String RECOUNTED = """
             select s.id, count(m.id)::int as message_count, coalesce(sum(m.total_tokens), 0)::bigint as total_tokens,
-                   (array_agg(m.model order by m.message_timestamp desc, m.id desc) filter (where m.model is not null))[1]
+                   (array_agg(m.model order by m.message_timestamp desc, m.ordinal desc) filter (where m.model is not null))[1]
                        as last_model,
-                   left((array_agg(m.content order by m.message_timestamp desc, m.id desc))[1], 200) as last_message_preview,
+                   left((array_agg(m.content order by m.message_timestamp desc, m.ordinal desc))[1], 200) as last_message_preview,
                    max(m.message_timestamp) as last_message_timestamp
               from public.chat_sessions s
               left join public.chat_messages m

@@ -45,9 +45,9 @@ class ConcurrentHistoryIT {
             except all
             select s.id, count(m.id) filter (where m.error_message is null)::int,
                    coalesce(sum(m.total_tokens) filter (where m.error_message is null), 0)::bigint,
-                   (array_agg(m.model order by m.message_timestamp desc, m.id desc)
+                   (array_agg(m.model order by m.message_timestamp desc, m.ordinal desc)
                        filter (where m.error_message is null and m.model is not null))[1],
-                   (array_agg(left(m.content, 200) order by m.message_timestamp desc, m.id desc)
+                   (array_agg(left(m.content, 200) order by m.message_timestamp desc, m.ordinal desc)
                        filter (where m.error_message is null))[1],
                    (max(m.message_timestamp) filter (where m.error_message is null))::text
               from chat_sessions s left join chat_messages m on m.user_id = s.user_id and m.session_id = s.id

@@ -49,15 +49,18 @@ class ChatRequestReader {
         this.config = config;
     }
 
-    Uni<ParsedRequest> read(byte[] body) {
-        return OffEventLoop.runIf(body.length > SMALL_BYTES, () -> call(body));
+    /** @param idempotencyKey null where the request has none */
+    Uni<ParsedRequest> read(byte[] body, String idempotencyKey) {
+        return OffEventLoop.runIf(body.length > SMALL_BYTES, () -> call(body, idempotencyKey));
     }
 
-    private ParsedRequest call(byte[] body) {
+    private ParsedRequest call(byte[] body, String idempotencyKey) {
         try {
             ChatRequest request = RequestProblems.requireValid(validator,
                     body.length == 0 ? null : json.readValue(body, ChatRequest.class));
-            return call(request);
+            return call(request,
+                    idempotencyKey == null ? CompletionCall.newMessageId() : CompletionCall.messageIdOf(idempotencyKey),
+                    idempotencyKey == null ? null : CompletionCall.hash(body));
         } catch (MismatchedInputException e) {
             throw RequestProblems.of(e);
         } catch (IOException e) {
@@ -65,8 +68,7 @@ class ChatRequestReader {
         }
     }
 
-    private ParsedRequest call(ChatRequest request) throws JsonProcessingException {
-        String streamId = CompletionCall.newMessageId();
+    private ParsedRequest call(ChatRequest request, String streamId, String requestHash) throws JsonProcessingException {
         List<RequestMessage> messages = request.messages() == null ? List.of() : request.messages();
         RequestMessage last = messages.isEmpty() ? null : messages.get(messages.size() - 1);
         RequestMessage question = last != null && last.isQuestion() ? last : question(request.message());
@@ -83,7 +85,7 @@ class ChatRequestReader {
         int characters = seen.stream().mapToInt(message -> message.content().length()).sum();
         CompletionCall call = new CompletionCall(streamId, request.model(), request.sessionId(),
                 new Question(questionId, question.content(), question.timestamp()), characters / BYTES_A_TOKEN,
-                config.resumeGrace(), new Conversation(wantsContext ? null : seen, request.systemPrompt(),
+                true, requestHash, config.resumeGrace(), new Conversation(wantsContext ? null : seen, request.systemPrompt(),
                         request.temperature(), request.maxTokens()));
         return new ParsedRequest(call, Boolean.TRUE.equals(request.stream()));
     }

@@ -27,11 +27,13 @@ import org.jboss.resteasy.reactive.RestPath;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.chatkeep.completion.CompletionRefused;
+import dev.chatkeep.completion.CompletionResult.Answered;
+import dev.chatkeep.completion.CompletionResult.Failed;
 import dev.chatkeep.completion.Completions;
 import dev.chatkeep.completion.LiveCompletion;
 import dev.chatkeep.completion.StoredCompletion;
 import dev.chatkeep.completion.stream.StreamingResponse;
-import dev.chatkeep.database.Database;
 import dev.chatkeep.problem.Problem;
 import dev.chatkeep.wire.Text;
 import io.quarkiverse.resteasy.problem.HttpProblem;
@@ -59,15 +61,13 @@ public class ChatResource {
     private final Completions completions;
     private final ChatRequestReader requests;
     private final ChatEvents events;
-    private final Database database;
     private final ObjectMapper json;
 
     public ChatResource(Completions completions, ChatRequestReader requests, ChatEvents events,
-            Database database, ObjectMapper json) {
+            ObjectMapper json) {
         this.completions = completions;
         this.requests = requests;
         this.events = events;
-        this.database = database;
         this.json = json;
     }
 
@@ -77,7 +77,8 @@ public class ChatResource {
             + " `{\"content\": \"…\"}` as the text comes, then one `done` with the same object as `data` has in the whole"
             + " answer, or `error` with a problem document. With a session both messages are stored in it, the question"
             + " before the model is called. A client that goes away in the middle leaves what had come, marked as"
-            + " interrupted.")
+            + " interrupted. A question has one call at a time: the same question, asked again while it is being answered, is"
+            + " answered by that call.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = ChatRequest.class)))
     @APIResponse(responseCode = "200", description = "The answer", headers = {
             @Header(name = StreamingResponse.STREAM_ID, description = "What `GET /api/chat/streams/{id}` knows the answer by", schema = @Schema(implementation = String.class)),
@@ -86,17 +87,49 @@ public class ChatResource {
                     @Content(mediaType = "text/event-stream") })
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks the question, or the provider rejects it")
     @APIResponse(responseCode = "403", description = "The tier does not open the model")
-    @APIResponse(responseCode = "409", description = "The id of the question belongs to a message of another session")
+    @APIResponse(responseCode = "409", description = "The id of the question belongs to a message of another session, or another instance is answering the same request; `stream_id` says which stream that is")
     @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
-    @APIResponse(responseCode = "422", description = "A field is not valid")
+    @APIResponse(responseCode = "422", description = "A field is not valid, or the `Idempotency-Key` belongs to another request")
     @APIResponse(responseCode = "429", description = "A limit is used up; `Retry-After` says when to try again")
     @APIResponse(responseCode = "502", description = "The provider failed")
     @APIResponse(responseCode = "504", description = "The provider took too long")
-    public RestMulti<Buffer> ask(@RestHeader(HttpHeaders.ACCEPT) String accept, byte[] body) {
+    public RestMulti<Buffer> ask(@RestHeader(HttpHeaders.ACCEPT) String accept,
+            @Parameter(description = "The same key with the same body is the same request: it is answered once, however often it"
+                    + " is sent", example = "8e03978e-40d5-43e8-bc93-6894a57f9324") @RestHeader("Idempotency-Key") @Text(min = 1, max = Text.ID_LENGTH) String idempotencyKey,
+            byte[] body) {
         boolean wantsEvents = accept != null && accept.contains(EVENTS);
         Completions.ForCaller caller = completions.forCaller();
-        return StreamingResponse.send(requests.read(body).chain(request -> caller.start(request.call())
-                .chain(live -> respond(live, wantsEvents || request.streamed()))));
+        return StreamingResponse.send(requests.read(body, idempotencyKey).chain(request -> {
+            boolean streamed = wantsEvents || request.streamed();
+            return caller.start(request.call()).chain(live -> respond(live, streamed))
+                    .onFailure(CompletionRefused.class)
+                    .recoverWithUni(refused -> respondAgain((CompletionRefused) refused, caller, streamed));
+        }));
+    }
+
+    /** With the answer of the call that answers the same already, as far as it is known here. */
+    private Uni<StreamingResponse> respondAgain(CompletionRefused refused, Completions.ForCaller caller, boolean streamed) {
+        String streamId = refused.refusal().streamId();
+        if (streamId == null) {
+            return Uni.createFrom().failure(refused);
+        }
+        LiveCompletion live = caller.find(streamId);
+        return live != null ? respond(live, streamed) : caller.stored(streamId).map(stored -> {
+            if (stored == null || stored.isRunning() || stored.text() == null) {
+                throw refused;
+            }
+            Map<String, String> headers = Map.of(StreamingResponse.STREAM_ID, streamId);
+            return streamed ? StreamingResponse.ofEvents(headers, stored(streamId, stored, 0))
+                    : StreamingResponse.ofJson(headers, write(answer(stored)));
+        });
+    }
+
+    private static ChatResponse answer(StoredCompletion stored) {
+        if (stored.result() instanceof Failed failed) {
+            throw failed.failure();
+        }
+        AnswerView answer = AnswerView.of((Answered) stored.result());
+        return new ChatResponse(answer, answer.timestamp());
     }
 
     private Uni<StreamingResponse> respond(LiveCompletion live, boolean streamed) {
@@ -119,11 +152,12 @@ public class ChatResource {
             @Parameter(description = "`X-Stream-Id` of the answer", example = "msg_0d6b2f6c9ef94f8c8f6bbd2a4a1f7a10") @RestPath @Text(min = 1, max = Text.ID_LENGTH) String id,
             @Parameter(description = "The id of the last event that arrived; everything if it is left out") @RestHeader("Last-Event-ID") String lastEventId) {
         int from = position(lastEventId);
-        LiveCompletion live = completions.find(database.asCaller().userId(), id);
+        Completions.ForCaller caller = completions.forCaller();
+        LiveCompletion live = caller.find(id);
         Map<String, String> headers = Map.of(StreamingResponse.STREAM_ID, id);
         return StreamingResponse.send(
                 live != null ? Uni.createFrom().item(StreamingResponse.ofEvents(headers, DeltaStream.again(live, from, events)))
-                        : completions.stored(id).map(stored -> StreamingResponse.ofEvents(headers, stored(id, stored, from))));
+                        : caller.stored(id).map(stored -> StreamingResponse.ofEvents(headers, stored(id, stored, from))));
     }
 
     private static int position(String lastEventId) {

@@ -95,7 +95,8 @@ class OpenAiRequestReader {
         String prompt = StreamSupport.stream(messages.spliterator(), false).map(message -> text(message.path("content")))
                 .collect(Collectors.joining("\n"));
         CompletionCall call = new CompletionCall(CompletionCall.newMessageId(),
-                request.path("model").textValue(), sessionId, question, prompt.length() / BYTES_A_TOKEN, Duration.ZERO,
+                request.path("model").textValue(), sessionId, question, prompt.length() / BYTES_A_TOKEN,
+                false, null, Duration.ZERO,
                 new Document(request, streamed, prompt));
         return new ParsedRequest(call, streamed, wantsUsage);
     }

@@ -35,6 +35,9 @@ public final class CompletionProblems {
         if (refusal.retryAfter() != null) {
             problem.withHeader(HttpHeaders.RETRY_AFTER, refusal.retryAfter());
         }
+        if (refusal.streamId() != null) {
+            problem.withHeader(StreamingResponse.STREAM_ID, refusal.streamId()).with("stream_id", refusal.streamId());
+        }
         return problem.build();
     }
 
