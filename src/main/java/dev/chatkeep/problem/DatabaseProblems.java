@@ -245,7 +245,7 @@ public final class DatabaseProblems {
 
     private static StatusType status(String state) {
         int code = Integer.parseInt(state.substring(2));
-        return code == UnprocessableContent.STATUS.getStatusCode() ? UnprocessableContent.STATUS : Status.fromStatusCode(code);
+        return Problem.status(code);
     }
 
     /** The problem for a database that is unavailable. */

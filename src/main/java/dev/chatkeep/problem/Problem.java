@@ -37,6 +37,11 @@ public record Problem(
             @Schema(examples = "must not hold the character NUL") String message) {
     }
 
+    /** The status of a code, which may be one that Jakarta REST has no name for. */
+    public static StatusType status(int code) {
+        return code == UNPROCESSABLE_CONTENT.getStatusCode() ? UNPROCESSABLE_CONTENT : Status.fromStatusCode(code);
+    }
+
     /** To be thrown. */
     public static HttpProblem of(StatusType status, String code, String detail) {
         return builder(status, code, detail).build();

@@ -44,7 +44,8 @@ class SettlementSqlTest extends SqlTest {
     @Test
     void anAnswerAtTheEndOfTimeIsStored() {
         // Given
-        begin("r1", "{'id': 'q1', 'content': 'Why?', 'timestamp': '" + NEWEST + "'}");
+        upload("{'id': 'q1', 'role': 'user', 'content': 'Why?', 'timestamp': '" + NEWEST + "'}");
+        begin("r1", "{'id': 'q1', 'content': 'Why?'}");
 
         // When
         JsonNode answer = finish("r1", "{'content': 'Because'}");
@@ -57,7 +58,7 @@ class SettlementSqlTest extends SqlTest {
     @Test
     void aQuestionAfterTheEndOfTimeGetsThatTime() {
         // Given
-        begin("r1", "{'id': 'q1', 'content': 'Why?', 'timestamp': '" + NEWEST + "'}");
+        upload("{'id': 'q1', 'role': 'user', 'content': 'Why?', 'timestamp': '" + NEWEST + "'}");
 
         // When
         begin("r2", "{'id': 'q2', 'content': 'When?'}");
@@ -236,6 +237,11 @@ class SettlementSqlTest extends SqlTest {
 
         // Then
         assertThat(used(id)).isEqualTo(1);
+    }
+
+    private void upload(String message) {
+        user.rows("select public.sync_user_conversations(?, ?::jsonb)", id,
+                json("[{'id': 's1', 'messages': [" + message + "]}]").toString());
     }
 
     private void begin(String call, String question) {

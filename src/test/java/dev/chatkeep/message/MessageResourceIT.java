@@ -465,7 +465,7 @@ class MessageResourceIT {
     }
 
     @Test
-    void messagesAreReadInTimeOrderAndTiesById() {
+    void messagesAreReadInTimeOrderAndTiesInTheOrderOfTheirArrival() {
         // Given
         Caller caller = callerWithSession();
         for (String place : List.of("m3 11:00:00Z", "m1 12:00:00Z", "m4 11:00:00Z", "m2 13:00:00+03:00", "M5 11:00:00Z")) {
@@ -478,7 +478,7 @@ class MessageResourceIT {
         Response answer = caller.messages("s1");
 
         // Then
-        assertThat(Json.texts(Json.of(answer).path("messages"), "id")).containsExactly("m2", "M5", "m3", "m4", "m1");
+        assertThat(Json.texts(Json.of(answer).path("messages"), "id")).containsExactly("m2", "m3", "m4", "M5", "m1");
         assertThat(answer.<Integer> path("count")).isEqualTo(5);
     }
 

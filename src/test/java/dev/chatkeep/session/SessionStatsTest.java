@@ -191,8 +191,8 @@ class SessionStatsTest extends SqlTest {
             'm4', 'newer', '2026-01-01 10:09Z', 1, 'd', 'lost'  | 2 | 12 | a | second | 10:02
             'm4', '', '2026-01-01 10:09Z', 0, null, null        | 3 | 12 | a | ""     | 10:09
             'm4', 'tie', '2026-01-01 10:02Z', 1, 'd', null      | 3 | 13 | d | tie    | 10:02
-            'm10', 'tie', '2026-01-01 10:02Z', 1, 'd', null     | 3 | 13 | d | second | 10:02
-            'M9', 'tie', '2026-01-01 10:01Z', 1, 'd', null      | 3 | 13 | a | second | 10:02
+            'm10', 'tie', '2026-01-01 10:02Z', 1, 'd', null     | 3 | 13 | d | tie    | 10:02
+            'M9', 'tie', '2026-01-01 10:01Z', 1, 'd', null      | 3 | 13 | d | second | 10:02
             'm1', 'again', '2026-01-01 10:09Z', 1, 'd', null    | 2 | 8  | d | again  | 10:09
             'm2', 'again', '2026-01-01 10:00Z', 1, 'd', null    | 2 | 6  | a | first  | 10:01
             'm2', 'again', '2026-01-01 10:02Z', 1, 'd', 'lost'  | 1 | 5  | a | first  | 10:01

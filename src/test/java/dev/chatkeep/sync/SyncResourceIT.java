@@ -179,8 +179,8 @@ class SyncResourceIT {
         assertThat(Json.texts(downloaded, "id")).containsExactly("s11", "s10", "s09", "s08", "s07", "s06", "s05", "s04", "s03",
                 "s02");
         assertThat(downloaded).allSatisfy(conversation -> assertThat(Json.texts(conversation.path("messages"), "id"))
-                .containsExactly(conversation.path("id").textValue() + "-b", conversation.path("id").textValue() + "-a",
-                        conversation.path("id").textValue() + "-c"));
+                .containsExactly(conversation.path("id").textValue() + "-b", conversation.path("id").textValue() + "-c",
+                        conversation.path("id").textValue() + "-a"));
     }
 
     @Test

@@ -90,6 +90,15 @@ class ChatRequestReader {
         return new ParsedRequest(call, Boolean.TRUE.equals(request.stream()));
     }
 
+    private RequestMessage given(JsonNode message) throws JsonProcessingException {
+        try {
+            return json.treeToValue(message, RequestMessage.class);
+        } catch (MismatchedInputException e) {
+            e.prependPath(ChatRequest.class, "message");
+            throw e;
+        }
+    }
+
     /** Text, or a message as in {@code messages}. */
     private RequestMessage question(JsonNode message) throws JsonProcessingException {
         if (message == null || message.isNull()) {
@@ -100,7 +109,7 @@ class ChatRequestReader {
         if (message.isTextual()) {
             question = new RequestMessage(null, ContextMessage.USER, json.treeToValue(message, String.class), null, null);
         } else if (message.isObject()) {
-            RequestMessage given = json.treeToValue(message, RequestMessage.class);
+            RequestMessage given = given(message);
             question = new RequestMessage(given.id(), ContextMessage.USER, given.content(), given.timestamp(), null);
         } else {
             throw RequestProblems.ofField("message", "must be text or a message");

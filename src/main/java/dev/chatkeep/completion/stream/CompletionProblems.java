@@ -30,7 +30,7 @@ public final class CompletionProblems {
     private static HttpProblem of(CompletionRefused refused) {
         Refusal refusal = refused.refusal();
         HttpProblem.Builder problem = HttpProblem.builder(
-                Problem.of(Status.fromStatusCode(refusal.status()), refusal.code(), refusal.detail()));
+                Problem.of(Problem.status(refusal.status()), refusal.code(), refusal.detail()));
         RateLimitHeaders.of(refused.rateLimits()).forEach(problem::withHeader);
         if (refusal.retryAfter() != null) {
             problem.withHeader(HttpHeaders.RETRY_AFTER, refusal.retryAfter());
