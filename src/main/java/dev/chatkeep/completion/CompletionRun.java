@@ -150,7 +150,8 @@ final class CompletionRun {
         requests.write(call.request(), admission).subscribe().with(
                 request -> onContext(() -> {
                     if (state instanceof Calling calling) {
-                        state = calling.send(request, provider.call(admission.model(), request.json(), receiver));
+                        state = calling.send(request,
+                                provider.call(admission.model(), request.json(), request.streamed(), receiver));
                     }
                 }),
                 failure -> onContext(() -> {
@@ -209,7 +210,7 @@ final class CompletionRun {
 
     void fail(ProviderFailure failure) {
         if (state instanceof Running running) {
-            LOG.warnf("A call of %s failed: %s", running.admission().model(), failure.getMessage());
+            LOG.warnf("A call of %s failed: %s", running.admission().model(), failure.describe());
             settle(running, Ending.ofFailure(transcript.isEmpty(), failure.kind()), CompletionFailure.of(failure));
         }
     }

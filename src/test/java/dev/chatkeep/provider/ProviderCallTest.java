@@ -85,7 +85,7 @@ class ProviderCallTest {
 
     private ProviderFailure attempt(Future<HttpClientRequest> connection) {
         ProviderCall call = new ProviderCall(vertx.getOrCreateContext(), new Config(), new Ignoring(), () -> connection,
-                Buffer.buffer("{}"), new HeldBytes(1_000, 1_000));
+                Buffer.buffer("{}"), true, new HeldBytes(1_000, 1_000));
         return (ProviderFailure) call.attempt().onItemOrFailure().transform((item, failure) -> failure)
                 .await().atMost(Duration.ofMinutes(2));
     }
