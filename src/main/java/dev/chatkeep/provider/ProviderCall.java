@@ -134,27 +134,30 @@ public final class ProviderCall {
     /** Sets all handlers before it returns. Events that arrive without a handler are lost. */
     private void onResponse(UniEmitter<? super Void> emitter, HttpClientResponse received) {
         received.exceptionHandler(failure -> attemptFailed(emitter, failure));
-        if (received.statusCode() / 100 == 2) {
+        boolean successful = received.statusCode() / 100 == 2;
+        Decompression body;
+        try {
+            body = Decompression.of(received.headers().getAll(HttpHeaders.CONTENT_ENCODING));
+        } catch (ProviderFailure e) {
+            attemptFailed(emitter, successful ? e : failure(received, ""));
+            return;
+        }
+        if (successful) {
             response = received;
+            decompression = body;
             received.handler(bytes -> onBytes(emitter, bytes));
             received.endHandler(end -> onEnd(emitter));
         } else {
-            onError(emitter, received);
-        }
-        try {
-            decompression = Decompression.of(received.headers().getAll(HttpHeaders.CONTENT_ENCODING));
-        } catch (ProviderFailure e) {
-            attemptFailed(emitter, received.statusCode() / 100 == 2 ? e
-                    : ProviderFailure.of(received.statusCode(), received.getHeader(HttpHeaders.RETRY_AFTER), ""));
+            onError(emitter, received, body);
         }
     }
 
-    private void onError(UniEmitter<? super Void> emitter, HttpClientResponse received) {
+    private void onError(UniEmitter<? super Void> emitter, HttpClientResponse received, Decompression body) {
         Buffer error = Buffer.buffer();
         received.handler(bytes -> {
             try {
                 if (error.length() < MAX_ERROR_BYTES) {
-                    decompression.accept(bytes, part -> error
+                    body.accept(bytes, part -> error
                             .appendBuffer(part.slice(0, Math.min(part.length(), MAX_ERROR_BYTES - error.length()))));
                 }
             } catch (ProviderFailure e) {
@@ -162,10 +165,13 @@ public final class ProviderCall {
             }
         });
         received.endHandler(end -> {
-            decompression.close();
-            attemptFailed(emitter, ProviderFailure.of(received.statusCode(),
-                    received.getHeader(HttpHeaders.RETRY_AFTER), error.toString()));
+            body.close();
+            attemptFailed(emitter, failure(received, error.toString()));
         });
+    }
+
+    private static ProviderFailure failure(HttpClientResponse received, String error) {
+        return ProviderFailure.of(received.statusCode(), received.getHeader(HttpHeaders.RETRY_AFTER), error);
     }
 
     /** Yields an item when the call has finished, which frees its place in the bulkhead. */
