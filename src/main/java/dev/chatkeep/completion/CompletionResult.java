@@ -14,10 +14,11 @@ public sealed interface CompletionResult {
      * @param sessionId null: nothing was stored
      * @param messageId the message that holds the answer; null: nothing was stored
      * @param timestamp when it was stored, as clients read it
+     * @param refusal why the model does not answer; null if it does. Without any other text it is the text, too
      */
     record Answered(String text, String contentType, Usage usage, String streamId, String completionId, String model,
             String questionId, String sessionId, String messageId, String timestamp,
-            Duration elapsed) implements CompletionResult {
+            Duration elapsed, String refusal) implements CompletionResult {
     }
 
     /** There is no answer, or only part of one. */

@@ -19,7 +19,6 @@ import dev.chatkeep.provider.ModelProvider;
 import dev.chatkeep.provider.ProviderCall;
 import dev.chatkeep.provider.ProviderFailure;
 import dev.chatkeep.provider.ProviderFailure.Kind;
-import dev.chatkeep.provider.ProviderListener;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
@@ -63,7 +62,7 @@ final class CompletionRun {
     private final Transcript transcript;
     private final AnswerReaders readers;
     private final CompletableFuture<Void> settled = new CompletableFuture<>();
-    private final ProviderListener receiver;
+    private final AnswerReceiver receiver;
     private CompletionCall call;
     private CompletionState state;
     private long startedAt;
@@ -78,7 +77,7 @@ final class CompletionRun {
         this.call = call;
         this.transcript = new Transcript(json);
         this.readers = new AnswerReaders(timers, call.grace(), this::interrupt);
-        this.receiver = new AnswerReceiver(this, transcript, readers);
+        this.receiver = new AnswerReceiver(this, transcript, readers, timers);
         this.whenAdmitted = whenAdmitted;
         this.whenOver = whenOver;
     }
@@ -111,7 +110,7 @@ final class CompletionRun {
                 work.run();
             } catch (RuntimeException e) {
                 LOG.error("A call of the provider went wrong", e);
-                breakOff(Kind.INTERNAL);
+                breakOff(ProviderFailure.of(Kind.INTERNAL));
             }
         });
     }
@@ -150,7 +149,8 @@ final class CompletionRun {
         requests.write(call.request(), admission).subscribe().with(
                 request -> onContext(() -> {
                     if (state instanceof Calling calling) {
-                        state = calling.send(request, provider.call(admission.model(), request.json(), receiver));
+                        state = calling.send(request,
+                                provider.call(admission.model(), request.json(), request.streamed(), receiver));
                     }
                 }),
                 failure -> onContext(() -> {
@@ -187,9 +187,9 @@ final class CompletionRun {
     }
 
     /** What the provider may still send is not wanted. */
-    void breakOff(Kind kind) {
+    void breakOff(ProviderFailure failure) {
         cancelProvider();
-        fail(ProviderFailure.of(kind));
+        fail(failure);
     }
 
     private void cancelProvider() {
@@ -201,7 +201,9 @@ final class CompletionRun {
 
     /** Ends the call with what has arrived. */
     void interrupt() {
-        if (state instanceof Running running) {
+        if (receiver.isEnding()) {
+            receiver.end();
+        } else if (state instanceof Running running) {
             cancelProvider();
             settle(running, Ending.ofInterruption(transcript.isEmpty()), CompletionFailure.interrupted());
         }
@@ -209,13 +211,16 @@ final class CompletionRun {
 
     void fail(ProviderFailure failure) {
         if (state instanceof Running running) {
-            LOG.warnf("A call of %s failed: %s", running.admission().model(), failure.getMessage());
+            LOG.warnf("A call of %s failed: %s", running.admission().model(), failure.describe());
             settle(running, Ending.ofFailure(transcript.isEmpty(), failure.kind()), CompletionFailure.of(failure));
         }
     }
 
     /** @param failure null if the answer is complete */
     private void settle(Running running, Ending ending, CompletionFailure failure) {
+        if (transcript.end()) {
+            readers.textAdded();
+        }
         readers.close();
         if (transcript.malformed() > 0) {
             LOG.warnf("%d pieces of an answer of %s were malformed and are missing from it", transcript.malformed(),

@@ -4,6 +4,8 @@ package dev.chatkeep.completion;
 public enum PieceKind {
     /** Part of the answer, or about it. */
     CHUNK,
+    /** A whole answer in one piece, streamed or not. */
+    WHOLE,
     /** Usage alone, after the answer. */
     USAGE,
     /** The provider's word that this is all. */

@@ -56,7 +56,7 @@ class ProviderRequestWriter {
             try {
                 return new ProviderRequest(json.writeValueAsBytes(new ChatCompletionRequest(admission.model(), fitting,
                         temperature, conversation.maxTokens(), true, new ChatCompletionRequest.StreamOptions(true))),
-                        fitting.stream().map(ContextMessage::content).collect(Collectors.joining("\n")));
+                        true, fitting.stream().map(ContextMessage::content).collect(Collectors.joining("\n")));
             } catch (JsonProcessingException e) {
                 throw new IllegalStateException("What was read as JSON cannot be written", e);
             }
@@ -87,6 +87,6 @@ class ProviderRequestWriter {
             options.put("include_usage", true);
         }
         return new ProviderRequest(JsonRules.wellFormed(document.toString()).getBytes(StandardCharsets.UTF_8),
-                request.prompt());
+                request.streamed(), request.prompt());
     }
 }

@@ -32,6 +32,8 @@ final class Settlement {
     private static final Duration MAX_STORE_DELAY = Duration.ofSeconds(5);
     private static final Duration STORE_PATIENCE = Duration.ofMinutes(10);
     private static final int BYTES_A_TOKEN = 4;
+    /** Of a refusal beside the text. It is a sentence. */
+    private static final int REFUSAL_CHARACTERS = 10_000;
 
     /**
      * @param model as it was admitted
@@ -155,6 +157,9 @@ final class Settlement {
         if (transcript.model() != null && !transcript.model().equals(call.model())) {
             metadata.put("provider_model", transcript.model());
         }
+        if (transcript.refusal() != null) {
+            metadata.put("refusal", StorableText.ofCharacters(transcript.refusal(), REFUSAL_CHARACTERS));
+        }
         if (transcript.malformed() > 0) {
             metadata.put("malformed_pieces", transcript.malformed());
         }
@@ -181,7 +186,7 @@ final class Settlement {
                 : new Answered(transcript.text().toString(), ContentType.of(transcript.text()), usage, call.streamId(),
                         completionId(), call.model(), row.path("question_id").textValue(),
                         row.path("session_id").textValue(), row.path("message_id").textValue(),
-                        row.path("timestamp").textValue(), call.elapsed());
+                        row.path("timestamp").textValue(), call.elapsed(), transcript.refusal());
     }
 
     /** Where the provider gives an answer no id, it goes by its stream's. */

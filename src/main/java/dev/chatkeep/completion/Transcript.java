@@ -1,12 +1,13 @@
 package dev.chatkeep.completion;
 
-import java.util.ArrayList;
 import java.util.List;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 
 import dev.chatkeep.completion.Usage.Reported;
 
@@ -18,10 +19,6 @@ final class Transcript {
 
     /** An answer that is larger than any message can be is not right. */
     static final int MAX_BYTES = 16 << 20;
-    /** All calls of tools together; likewise. */
-    private static final int MAX_TOOL_CHARACTERS = 4 << 20;
-    /** What a call of a tool takes beside its text, roughly. */
-    private static final int TOOL_OVERHEAD = 200;
     /** Of an id, a name, a reason. */
     private static final int MAX_NAME_CHARACTERS = 255;
     private static final String DONE = "[DONE]";
@@ -33,8 +30,8 @@ final class Transcript {
     private final ObjectMapper json;
     private final StringBuilder text = new StringBuilder();
     private long bytes;
-    private final List<ToolCall> toolCalls = new ArrayList<>();
-    private long toolCharacters;
+    private final StringBuilder refusal = new StringBuilder();
+    private final ToolCalls toolCalls = new ToolCalls();
     private final StringBuilder hidden = new StringBuilder();
     private long hiddenCharacters;
     private long audioCharacters;
@@ -42,69 +39,135 @@ final class Transcript {
     private String completionId;
     private String model;
     private String finishReason;
+    private JsonNode error;
     private boolean done;
+    /** The text is the refusal. */
+    private boolean refused;
     private int malformed;
-
-    /** @param arguments all that has come of them */
-    private record ToolCall(ObjectNode begun, StringBuilder arguments) {
-
-        ObjectNode joined() {
-            if (begun.path("function") instanceof ObjectNode function && !arguments.isEmpty()) {
-                function.put("arguments", arguments.toString());
-            }
-            return begun;
-        }
-    }
 
     Transcript(ObjectMapper json) {
         this.json = json;
     }
 
     PieceKind add(String data) {
-        if (data.strip().equals(DONE)) {
+        if (isDone(data)) {
             done = true;
             return PieceKind.LAST;
         }
-        JsonNode chunk;
-        try {
-            chunk = json.readTree(data);
-        } catch (JsonProcessingException e) {
+        JsonNode chunk = read(data);
+        if (chunk == null) {
             malformed++;
             return PieceKind.MALFORMED;
         }
-        if (chunk.hasNonNull("error")) {
+        error = errorOf(chunk);
+        if (chunk.path("choices").isArray() || chunk.path("usage").isObject()) {
+            add(chunk);
+        } else if (error == null) {
+            malformed++;
+            return PieceKind.MALFORMED;
+        }
+        if (error != null) {
             return PieceKind.ERROR;
         }
-        if (!chunk.isObject() || !chunk.path("choices").isArray() && !chunk.path("usage").isObject()) {
-            malformed++;
-            return PieceKind.MALFORMED;
+        if (chunk.path("choices").isEmpty() && chunk.path("usage").isObject()) {
+            return PieceKind.USAGE;
         }
+        return isWhole(chunk) ? PieceKind.WHOLE : PieceKind.CHUNK;
+    }
+
+    /** What comes after the word that this is all: usage, or nothing that matters. */
+    PieceKind addLate(String data) {
+        JsonNode chunk = isDone(data) ? null : read(data);
+        if (chunk == null || !chunk.path("usage").isObject()) {
+            return PieceKind.LAST;
+        }
+        usage = Reported.of(chunk.path("usage"));
+        return PieceKind.USAGE;
+    }
+
+    private static boolean isDone(String data) {
+        return data.strip().equals(DONE);
+    }
+
+    /** Null if it is no JSON object. */
+    private JsonNode read(String data) {
+        try {
+            JsonNode chunk = json.readTree(data);
+            return chunk.isObject() ? chunk : null;
+        } catch (JsonProcessingException e) {
+            return null;
+        }
+    }
+
+    private void add(JsonNode chunk) {
         completionId = first(completionId, chunk.path("id"));
         model = first(model, chunk.path("model"));
         if (chunk.path("usage").isObject()) {
             usage = Reported.of(chunk.path("usage"));
         }
         for (JsonNode choice : chunk.path("choices")) {
-            if (choice.path("index").asInt(0) == 0) {
-                add(choice);
+            if (isAnswer(choice)) {
+                addChoice(choice);
             } else {
                 addHidden(choice.path(choice.path("message").isObject() ? "message" : "delta").path("content"));
             }
         }
-        return chunk.path("choices").isEmpty() && chunk.path("usage").isObject() ? PieceKind.USAGE : PieceKind.CHUNK;
     }
 
-    private void add(JsonNode choice) {
+    /** Of several choices the first. */
+    private static boolean isAnswer(JsonNode choice) {
+        return choice.path("index").asInt(0) == 0;
+    }
+
+    private static boolean isWhole(JsonNode chunk) {
+        return chunk.path("choices").path(0).path("message").isObject();
+    }
+
+    /** What is wrong with the answer, wherever it is said; null if nothing is. */
+    private static JsonNode errorOf(JsonNode chunk) {
+        if (isError(chunk.path("error"))) {
+            return chunk.path("error");
+        }
+        if (chunk.path("object").asText().equals("error")) {
+            return chunk;
+        }
+        for (JsonNode choice : chunk.path("choices")) {
+            if (isAnswer(choice) && isError(choice.path("error"))) {
+                return choice.path("error");
+            }
+            if (isAnswer(choice) && choice.path("finish_reason").asText().equals("error")) {
+                return MissingNode.getInstance();
+            }
+        }
+        return null;
+    }
+
+    /** Some have the member in every chunk, and nothing in it. */
+    private static boolean isError(JsonNode member) {
+        return member.isObject() || member.isArray() || member.isTextual() && !member.textValue().isEmpty()
+                || member.isNumber() || member.isBoolean() && member.booleanValue();
+    }
+
+    private void addChoice(JsonNode choice) {
         boolean whole = choice.path("message").isObject();
         JsonNode delta = whole ? choice.path("message") : choice.path("delta");
         addText(delta.path("content"));
+        if (whole) {
+            toolCalls.addWhole(delta.path("tool_calls"));
+        } else {
+            toolCalls.addPieces(delta.path("tool_calls"));
+        }
         for (JsonNode call : delta.path("tool_calls")) {
-            addToolCall(call, call.path("index").asInt(toolCalls.size()));
+            JsonNode arguments = call.path("function").path("arguments");
             addHidden(call.path("function").path("name"));
-            addHidden(call.path("function").path("arguments"));
+            addHidden(arguments.isContainerNode() ? TextNode.valueOf(arguments.toString()) : arguments);
         }
         addHidden(delta.path(delta.hasNonNull("reasoning_content") ? "reasoning_content" : "reasoning"));
-        addHidden(delta.path("refusal"));
+        if (delta.path("refusal").isTextual()) {
+            int length = refusal.length();
+            refusal.append(delta.path("refusal").textValue());
+            countBytes(refusal, length);
+        }
         addHidden(delta.path("audio").path("transcript"));
         audioCharacters += delta.path("audio").path("data").asText("").length();
         finishReason = first(finishReason, choice.path("finish_reason"));
@@ -118,32 +181,14 @@ final class Transcript {
         } else if (content.isArray()) {
             content.forEach(part -> text.append(part.path("text").asText("")));
         }
-        for (int i = length; i < text.length(); i++) {
-            char c = text.charAt(i);
-            // Each half of a surrogate pair counts for half of its four bytes.
-            bytes += c < 0x80 ? 1 : c < 0x800 || Character.isSurrogate(c) ? 2 : 3;
-        }
+        countBytes(text, length);
     }
 
-    /** Tool calls come in pieces, too, and their arguments are joined. */
-    private void addToolCall(JsonNode call, int index) {
-        if (!call.isObject() || index > toolCalls.size() || index < 0) {
-            return;
-        }
-        JsonNode arguments = call.path("function").path("arguments");
-        if (index < toolCalls.size()) {
-            String more = arguments.isTextual() ? arguments.textValue() : "";
-            toolCharacters += more.length();
-            if (!isTooLarge()) {
-                toolCalls.get(index).arguments().append(more);
-            }
-            return;
-        }
-        toolCharacters += call.toString().length() + TOOL_OVERHEAD;
-        if (!isTooLarge()) {
-            ObjectNode begun = call.deepCopy();
-            begun.remove("index");
-            toolCalls.add(new ToolCall(begun, new StringBuilder(arguments.isTextual() ? arguments.textValue() : "")));
+    private void countBytes(CharSequence added, int from) {
+        for (int i = from; i < added.length(); i++) {
+            char c = added.charAt(i);
+            // Each half of a surrogate pair counts for half of its four bytes.
+            bytes += c < 0x80 ? 1 : c < 0x800 || Character.isSurrogate(c) ? 2 : 3;
         }
     }
 
@@ -168,23 +213,49 @@ final class Transcript {
 
     /** Whether the text has more bytes in UTF-8 than any message may have, or there are too many calls of tools. */
     boolean isTooLarge() {
-        return bytes > MAX_BYTES || toolCharacters > MAX_TOOL_CHARACTERS;
+        return bytes > MAX_BYTES || toolCalls.isTooLarge();
     }
 
     List<ObjectNode> toolCalls() {
-        return toolCalls.stream().map(ToolCall::joined).toList();
+        return toolCalls.joined();
+    }
+
+    /** Why the model does not answer; null if it does. */
+    String refusal() {
+        return refusal.isEmpty() ? null : refusal.toString();
+    }
+
+    /**
+     * There will be no more. A refusal without any other text becomes the text, so that whoever reads it sees why there is no
+     * answer.
+     *
+     * @return whether there is more text now
+     */
+    boolean end() {
+        if (!text.isEmpty() || refusal.isEmpty()) {
+            return false;
+        }
+        text.append(refusal);
+        refused = true;
+        return true;
+    }
+
+    /** What the provider says of its failure, after a piece that is an error. */
+    JsonNode error() {
+        return error;
     }
 
     /** Whether the provider has produced nothing yet, reasoning, audio and calls of tools included. */
     boolean isEmpty() {
-        return text.isEmpty() && toolCalls.isEmpty() && hiddenCharacters == 0 && audioCharacters == 0;
+        return text.isEmpty() && refusal.isEmpty() && toolCalls.isEmpty() && hiddenCharacters == 0 && audioCharacters == 0;
     }
 
     /** For a provider that reports no usage. Not for the event loop. */
     int estimatedTokens() {
         double ofHidden = hidden.isEmpty() ? 0 : (double) TokenEstimate.of(hidden) * hiddenCharacters / hidden.length();
         double ofAudio = Math.ceil((double) audioCharacters / AUDIO_CHARACTERS_A_TOKEN);
-        return (int) Math.min(Integer.MAX_VALUE, TokenEstimate.of(text) + Math.round(ofHidden + ofAudio));
+        int ofRefusal = refused || refusal.isEmpty() ? 0 : TokenEstimate.of(refusal);
+        return (int) Math.min(Integer.MAX_VALUE, (long) TokenEstimate.of(text) + ofRefusal + Math.round(ofHidden + ofAudio));
     }
 
     /** Whether the provider has said that the answer ends here. */

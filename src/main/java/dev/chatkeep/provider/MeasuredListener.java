@@ -19,8 +19,13 @@ final class MeasuredListener implements ProviderListener {
     }
 
     @Override
-    public void opened() {
+    public void arrived() {
         start.stop(metrics.timer("chatkeep.provider.first.byte"));
+        listener.arrived();
+    }
+
+    @Override
+    public void opened() {
         listener.opened();
     }
 

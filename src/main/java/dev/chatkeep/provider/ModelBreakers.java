@@ -23,6 +23,8 @@ final class ModelBreakers {
     static final int MOST_MODELS = 1_000;
     /** After so long without a call a model is forgotten. */
     static final Duration IDLE = Duration.ofMinutes(10);
+    /** A trial that has no end by then may be a whole answer, which takes its time. The next one does not wait for it. */
+    static final Duration TRIAL = Duration.ofMinutes(1);
 
     private final Breaker config;
     private final LongSupplier nanoTime;
@@ -88,16 +90,19 @@ final class ModelBreakers {
         private boolean open;
         private boolean trying;
         private long openedAt;
+        private long triedAt;
         private long lastUsed;
 
         private synchronized Pass pass() {
             if (!open) {
                 return Pass.USUAL;
             }
-            if (trying || nanoTime.getAsLong() - openedAt < config.delay().toNanos()) {
+            long now = nanoTime.getAsLong();
+            if (trying && now - triedAt < TRIAL.toNanos() || now - openedAt < config.delay().toNanos()) {
                 return Pass.NONE;
             }
             trying = true;
+            triedAt = now;
             return Pass.TRIAL;
         }
 

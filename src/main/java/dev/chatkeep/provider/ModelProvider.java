@@ -42,7 +42,8 @@ public class ModelProvider {
     private final ProviderConfig config;
     private final HttpClient http;
     private final MeterRegistry metrics;
-    private final RequestOptions request;
+    private final RequestOptions streamed;
+    private final RequestOptions whole;
     /** Limits the calls at one time. A call holds its place until it has finished. */
     private final Guard bulkhead;
     /** Retries around the attempts to get a first byte. */
@@ -58,11 +59,8 @@ public class ModelProvider {
                 .setMaxPoolSize(config.maxConcurrentCalls());
         tls.getDefault().ifPresent(trust -> TlsConfigUtils.configure(options, trust));
         this.http = vertx.createHttpClient(options);
-        this.request = new RequestOptions().setMethod(HttpMethod.POST)
-                .setAbsoluteURI(config.baseUrl().toString().replaceAll("/+$", "") + "/chat/completions")
-                .putHeader(HttpHeaders.CONTENT_TYPE, MediaType.APPLICATION_JSON)
-                .putHeader(HttpHeaders.ACCEPT, MediaType.SERVER_SENT_EVENTS + ", " + MediaType.APPLICATION_JSON);
-        config.apiKey().ifPresent(key -> request.putHeader(HttpHeaders.AUTHORIZATION, "Bearer " + key));
+        this.streamed = request(config, MediaType.SERVER_SENT_EVENTS + ", " + MediaType.APPLICATION_JSON);
+        this.whole = request(config, MediaType.APPLICATION_JSON);
         this.bulkhead = Guard.create().withDescription("calls of the provider")
                 // Calls beyond the limit are refused; the bulkhead requires a queue of at least 1.
                 .withBulkhead().limit(config.maxConcurrentCalls()).queueSize(1).done()
@@ -79,18 +77,30 @@ public class ModelProvider {
         this.held = HeldBytes.ofHeap(config.maxEventSize().asLongValue());
     }
 
+    private static RequestOptions request(ProviderConfig config, String accepted) {
+        RequestOptions request = new RequestOptions().setMethod(HttpMethod.POST)
+                .setAbsoluteURI(config.baseUrl().toString().replaceAll("/+$", "") + "/chat/completions")
+                .putHeader(HttpHeaders.CONTENT_TYPE, MediaType.APPLICATION_JSON)
+                .putHeader(HttpHeaders.ACCEPT, accepted)
+                // What compresses a stream may hold its pieces back.
+                .putHeader(HttpHeaders.ACCEPT_ENCODING, "identity");
+        config.apiKey().ifPresent(key -> request.putHeader(HttpHeaders.AUTHORIZATION, "Bearer " + key));
+        return request;
+    }
+
     /**
      * Starts a call at once.
      *
      * @param model that the request asks for; each has a circuit breaker of its own
      * @param body a request of OpenAI's chat completions
+     * @param streaming whether it asks for a stream; a whole answer may take as long as the call
      * @param listener gets the events of the call on the current Vert.x context
      */
-    public ProviderCall call(String model, byte[] body, ProviderListener listener) {
+    public ProviderCall call(String model, byte[] body, boolean streaming, ProviderListener listener) {
         Context context = Vertx.currentContext();
         Buffer content = Buffer.buffer(body);
         ProviderCall call = new ProviderCall(context, config, new MeasuredListener(listener, metrics),
-                () -> http.request(request), content, held);
+                () -> http.request(streaming ? streamed : whole), content, streaming, held);
         bulkhead.get(() -> retries.get(() -> breakers.guard(model, call::attempt), NOTHING).chain(call::whenFinished), NOTHING)
                 .subscribe().with(done -> {
                 }, failure -> context.runOnContext(now -> call.fail(ProviderFailure.of(failure))));

@@ -8,6 +8,8 @@ import jakarta.ws.rs.core.HttpHeaders;
 
 import org.jboss.logging.Logger;
 
+import com.fasterxml.jackson.databind.JsonNode;
+
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import io.vertx.core.Context;
@@ -37,6 +39,7 @@ public final class ProviderCall {
     private final ProviderListener listener;
     private final Supplier<Future<HttpClientRequest>> connect;
     private final Buffer body;
+    private final boolean streaming;
     private final EventStream events;
     private final long started = System.nanoTime();
 
@@ -44,7 +47,11 @@ public final class ProviderCall {
     private UniEmitter<? super Void> permit;
     private HttpClientRequest request;
     private HttpClientResponse response;
+    private Decompression decompression;
+    /** The first byte has come. */
     private boolean opened;
+    /** The listener knows that the answer is on its way. */
+    private boolean announced;
     private boolean finished;
     /** The listener gets no more events. */
     private boolean detached;
@@ -53,13 +60,14 @@ public final class ProviderCall {
     private long timer = -1;
 
     ProviderCall(Context context, ProviderConfig config, ProviderListener listener,
-            Supplier<Future<HttpClientRequest>> connect, Buffer body, HeldBytes held) {
+            Supplier<Future<HttpClientRequest>> connect, Buffer body, boolean streaming, HeldBytes held) {
         this.context = context;
         this.vertx = context.owner();
         this.config = config;
         this.listener = listener;
         this.connect = connect;
         this.body = body;
+        this.streaming = streaming;
         this.events = new EventStream(held.share(), data -> {
             if (!detached) {
                 listener.received(data);
@@ -70,9 +78,20 @@ public final class ProviderCall {
     /** Makes one attempt. It yields an item at the first byte and a failure before that. */
     Uni<Void> attempt() {
         return Uni.createFrom().<Void> emitter(emitter -> context.runOnContext(now -> send(emitter)))
-                .ifNoItem().after(config.firstByteTimeout()).failWith(TimeoutException::new)
+                .ifNoItem().after(patience()).failWith(TimeoutException::new)
                 .onFailure().transform(this::toFailure)
                 .onFailure().invoke(() -> context.runOnContext(now -> reset()));
+    }
+
+    /** What is written in one piece begins when it is complete. */
+    private Duration patience() {
+        return streaming ? config.firstByteTimeout()
+                : Duration.ofNanos(Math.max(1, config.callTimeout().toNanos() - (System.nanoTime() - started)));
+    }
+
+    /** What an error says that the provider sent in place of an answer, or in the middle of one. */
+    public ProviderFailure failure(JsonNode error) {
+        return toFailure(ProviderFailure.ofError(error));
     }
 
     private ProviderFailure toFailure(Throwable cause) {
@@ -115,20 +134,44 @@ public final class ProviderCall {
     /** Sets all handlers before it returns. Events that arrive without a handler are lost. */
     private void onResponse(UniEmitter<? super Void> emitter, HttpClientResponse received) {
         received.exceptionHandler(failure -> attemptFailed(emitter, failure));
-        if (received.statusCode() / 100 == 2) {
-            response = received;
-            received.handler(bytes -> onBytes(emitter, bytes));
-            received.endHandler(end -> onEnd(emitter));
+        boolean successful = received.statusCode() / 100 == 2;
+        Decompression body;
+        try {
+            body = Decompression.of(received.headers().getAll(HttpHeaders.CONTENT_ENCODING));
+        } catch (ProviderFailure e) {
+            attemptFailed(emitter, successful ? e : failure(received, ""));
             return;
         }
+        if (successful) {
+            response = received;
+            decompression = body;
+            received.handler(bytes -> onBytes(emitter, bytes));
+            received.endHandler(end -> onEnd(emitter));
+        } else {
+            onError(emitter, received, body);
+        }
+    }
+
+    private void onError(UniEmitter<? super Void> emitter, HttpClientResponse received, Decompression body) {
         Buffer error = Buffer.buffer();
         received.handler(bytes -> {
-            if (error.length() < MAX_ERROR_BYTES) {
-                error.appendBuffer(bytes);
+            try {
+                if (error.length() < MAX_ERROR_BYTES) {
+                    body.accept(bytes, part -> error
+                            .appendBuffer(part.slice(0, Math.min(part.length(), MAX_ERROR_BYTES - error.length()))));
+                }
+            } catch (ProviderFailure e) {
+                // The status says enough.
             }
         });
-        received.endHandler(end -> attemptFailed(emitter, ProviderFailure.of(received.statusCode(),
-                received.getHeader(HttpHeaders.RETRY_AFTER), error.toString())));
+        received.endHandler(end -> {
+            body.close();
+            attemptFailed(emitter, failure(received, error.toString()));
+        });
+    }
+
+    private static ProviderFailure failure(HttpClientResponse received, String error) {
+        return ProviderFailure.of(received.statusCode(), received.getHeader(HttpHeaders.RETRY_AFTER), error);
     }
 
     /** Yields an item when the call has finished, which frees its place in the bulkhead. */
@@ -191,9 +234,23 @@ public final class ProviderCall {
             opened = true;
             checkTimeouts();
             emitter.complete(null);
+            listener.arrived();
+        }
+        boolean taken = takeIn(() -> decompression.accept(bytes, part -> {
+            if (!finished) {
+                events.accept(part);
+            }
+        }));
+        if (taken && !events.isDocument()) {
+            announce();
+        }
+    }
+
+    private void announce() {
+        if (!announced && !detached) {
+            announced = true;
             listener.opened();
         }
-        takeIn(() -> events.accept(bytes));
     }
 
     /** Whatever is wrong with the answer, or with those who read it, ends the call rather than leaving it open. */
@@ -233,6 +290,7 @@ public final class ProviderCall {
         if (!takeIn(events::end)) {
             return;
         }
+        announce();
         boolean notify = !detached;
         detached = true;
         close();
@@ -243,14 +301,15 @@ public final class ProviderCall {
 
     private void checkTimeouts() {
         long now = System.nanoTime();
-        long left = Math.min(config.idleTimeout().toNanos() - (paused ? 0 : now - lastByte),
-                config.callTimeout().toNanos() - (now - started));
+        long leftOfCall = config.callTimeout().toNanos() - (now - started);
+        long left = streaming ? Math.min(config.idleTimeout().toNanos() - (paused ? 0 : now - lastByte), leftOfCall)
+                : leftOfCall;
         timer = vertx.setTimer(Math.max(1, Duration.ofNanos(left).toMillis() + 1), id -> {
             if (finished) {
                 return;
             }
             long then = System.nanoTime();
-            if (!paused && then - lastByte >= config.idleTimeout().toNanos()
+            if (streaming && !paused && then - lastByte >= config.idleTimeout().toNanos()
                     || then - started >= config.callTimeout().toNanos()) {
                 fail(ProviderFailure.of(ProviderFailure.Kind.TIMED_OUT));
             } else {
@@ -265,6 +324,9 @@ public final class ProviderCall {
         }
         finished = true;
         events.close();
+        if (decompression != null) {
+            decompression.close();
+        }
         vertx.cancelTimer(timer);
         reset();
         if (!opened && attempt != null) {

@@ -22,15 +22,15 @@ public interface ProviderConfig {
     @WithDefault("5S")
     Duration connectTimeout();
 
-    /** From the request to the first byte of the response body. */
+    /** From the request to the first byte of a stream. */
     @WithDefault("60S")
     Duration firstByteTimeout();
 
-    /** Between two chunks of the response. */
+    /** Between two chunks of a stream. */
     @WithDefault("60S")
     Duration idleTimeout();
 
-    /** From the request to the last byte. */
+    /** From the request to the last byte. An answer that is not streamed has all of this time. */
     @WithDefault("10M")
     Duration callTimeout();
 

@@ -15,8 +15,7 @@ import jakarta.ws.rs.core.Response.StatusType;
 
 import org.eclipse.microprofile.faulttolerance.exceptions.BulkheadException;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.chatkeep.problem.Problem;
 import io.quarkiverse.resteasy.problem.HttpProblem;
@@ -65,34 +64,37 @@ public final class ProviderFailure extends RuntimeException {
             429, Kind.RATE_LIMITED, 502, Kind.UNAVAILABLE, 503, Kind.UNAVAILABLE, 504, Kind.UNAVAILABLE);
 
     private static final int RETRY_AFTER_SECONDS = 5;
-    private static final int REASON_CHARACTERS = 500;
-    private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Kind kind;
     /** The status of the provider's response; 0 if there was none. */
     private final int status;
     private final Duration retryAfter;
+    /** For callers. */
     private final String reason;
+    /** For the log. */
+    private final String excerpt;
     /** The provider cannot have begun to work. */
     private final boolean unsent;
 
-    private ProviderFailure(Kind kind, int status, Duration retryAfter, String reason, boolean unsent) {
+    private ProviderFailure(Kind kind, int status, Duration retryAfter, String reason, String excerpt,
+            boolean unsent) {
         super(kind.code + (status == 0 ? "" : " (" + status + ")"), null, false, false);
         this.kind = kind;
         this.status = status;
         this.retryAfter = retryAfter;
         this.reason = reason;
+        this.excerpt = excerpt;
         this.unsent = unsent;
     }
 
     public static ProviderFailure of(Kind kind) {
-        return new ProviderFailure(kind, 0, null, null, false);
+        return new ProviderFailure(kind, 0, null, null, null, false);
     }
 
     /** For an attempt that ended before its request was written. */
     static ProviderFailure unsent(Throwable failure) {
         ProviderFailure reason = of(failure);
-        return new ProviderFailure(reason.kind, 0, null, null, reason.kind == Kind.UNREACHABLE);
+        return new ProviderFailure(reason.kind, 0, null, null, null, reason.kind == Kind.UNREACHABLE);
     }
 
     /** Translates a failed attempt, whether the provider, the HTTP client or one of the guards reported it. */
@@ -117,24 +119,27 @@ public final class ProviderFailure extends RuntimeException {
     /** @param retryAfter the header as it was sent, or null */
     static ProviderFailure of(int status, String retryAfter, String body) {
         Kind kind = KINDS.getOrDefault(status, Kind.FAILED);
-        return new ProviderFailure(kind, status, retryAfter(retryAfter), kind == Kind.REJECTED ? reason(body) : null,
-                false);
+        return new ProviderFailure(kind, status, retryAfter(retryAfter),
+                kind == Kind.REJECTED ? ProviderError.sentence(body) : null, ProviderError.excerpt(body), false);
     }
 
-    /** The message for people in an error of OpenAI's API. */
-    private static String reason(String body) {
-        try {
-            String message = JSON.readTree(body).path("error").path("message").textValue();
-            return message == null || message.length() <= REASON_CHARACTERS ? message : message.substring(0, REASON_CHARACTERS);
-        } catch (JsonProcessingException e) {
-            return null; // an error page of a proxy in between
-        }
+    /**
+     * For an error in place of an answer, or in the middle of one, whatever the status of the response was.
+     *
+     * @param error what the provider says of it; missing if it says nothing
+     */
+    static ProviderFailure ofError(JsonNode error) {
+        return new ProviderFailure(ProviderError.isRateLimit(error) ? Kind.RATE_LIMITED : Kind.BROKEN_OFF, 0, null, null,
+                error.isMissingNode() ? null : ProviderError.excerpt(error.toString()), false);
     }
 
     /** A copy without a secret that the provider may have repeated. */
     ProviderFailure redact(String secret) {
-        return reason == null || !reason.contains(secret) ? this
-                : new ProviderFailure(kind, status, retryAfter, reason.replace(secret, "***"), unsent);
+        return new ProviderFailure(kind, status, retryAfter, without(secret, reason), without(secret, excerpt), unsent);
+    }
+
+    private static String without(String secret, String text) {
+        return text == null ? null : text.replace(secret, "***");
     }
 
     /** Seconds or a date (RFC 9110, section 10.2.3). */
@@ -152,6 +157,11 @@ public final class ProviderFailure extends RuntimeException {
 
     public Kind kind() {
         return kind;
+    }
+
+    /** For the log: the beginning of what the provider said is part of it. */
+    public String describe() {
+        return excerpt == null ? getMessage() : getMessage() + ": " + excerpt;
     }
 
     /** How long the provider asks callers to wait. */

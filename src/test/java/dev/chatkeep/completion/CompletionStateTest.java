@@ -25,7 +25,7 @@ class CompletionStateTest {
     private static final Admission ADMISSION = new Admission(null, List.of(new RateLimit("daily", 10, 86_400, 9, 1)), "gpt-a",
             1_000, "Be brief", BigDecimal.ONE, "conv_1", "msg_q",
             List.of(new Admission.StoredMessage("msg_q", ContextMessage.USER, "Why?", null)));
-    private static final ProviderRequest REQUEST = new ProviderRequest(new byte[] { '{', '}' }, "Why?");
+    private static final ProviderRequest REQUEST = new ProviderRequest(new byte[] { '{', '}' }, true, "Why?");
 
     private final UniEmitter<Void> client = new SilentEmitter();
     private final Settlement settlement = new Settlement(new ObjectMapper(),

@@ -43,7 +43,7 @@ class SettlementTest {
 
         // Then
         assertThat(result).isEqualTo(new Answered("Because", "text", new Usage(10, 7, 17, null, null, false), "msg_1",
-                "chatcmpl-1", "gpt-a", "msg_q", "conv_1", "msg_1", "t", Duration.ofMillis(1_530)));
+                "chatcmpl-1", "gpt-a", "msg_q", "conv_1", "msg_1", "t", Duration.ofMillis(1_530), null));
         assertThat(entries).containsExactly((ObjectNode) parse("""
                 {'id': 'msg_1', 'state': 'complete', 'completion_id': 'chatcmpl-1', 'content': 'Because',
                  'content_type': 'text', 'elapsed_ms': 1530, 'input_tokens': 10, 'output_tokens': 7, 'error': null,

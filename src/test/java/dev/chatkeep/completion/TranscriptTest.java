@@ -51,7 +51,7 @@ class TranscriptTest {
                 """);
 
         // Then
-        assertThat(pieces).containsExactly(PieceKind.CHUNK);
+        assertThat(pieces).containsExactly(PieceKind.WHOLE);
         assertThat(transcript.text()).hasToString("Because");
         assertThat(transcript.usage()).isEqualTo(new Reported(10, 7, 4, 3));
         assertThat(transcript.isComplete()).isTrue();
@@ -204,6 +204,112 @@ class TranscriptTest {
         assertThat(transcript.isComplete()).isFalse();
     }
 
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+            {'choices': [{'delta': {'content': 'Be'}, 'finish_reason': 'error'}]}                                      | ''
+            {'choices': [{'delta': {'content': 'Be'}, 'finish_reason': 'error', 'error': {'code': 502}}]}              | {'code':502}
+            {'choices': [{'message': {'content': 'Be'}, 'error': {'code': 429}}]}                                      | {'code':429}
+            {'error': {'code': 502}, 'choices': [{'delta': {'content': 'Be'}, 'finish_reason': 'error'}]}              | {'code':502}
+            {'error': 'boom', 'choices': [{'delta': {'content': 'Be'}}]}                                               | 'boom'
+            """)
+    void whatCameWithAnErrorIsKeptWhereverTheErrorStands(String data, String error) {
+        // When
+        List<PieceKind> pieces = add(data);
+
+        // Then
+        assertThat(pieces).containsExactly(PieceKind.ERROR);
+        assertThat(transcript.text()).hasToString("Be");
+        assertThat(transcript.error().toString().replace('"', '\'')).isEqualTo(error.equals("''") ? "" : error);
+    }
+
+    @Test
+    void aDocumentMayBeAnError() {
+        // When
+        List<PieceKind> pieces = add("{'object': 'error', 'message': 'out of memory', 'code': 500}");
+
+        // Then
+        assertThat(pieces).containsExactly(PieceKind.ERROR);
+        assertThat(transcript.error().path("message").asText()).isEqualTo("out of memory");
+        assertThat(transcript.isEmpty()).isTrue();
+        assertThat(transcript.isComplete()).isFalse();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "'error': null", "'error': ''", "'error': false" })
+    void aMemberThatSaysNothingIsNoError(String member) {
+        // When
+        List<PieceKind> pieces = add("{%s, 'choices': [{'delta': {'content': 'a'}}]}".formatted(member));
+
+        // Then
+        assertThat(pieces).containsExactly(PieceKind.CHUNK);
+    }
+
+    @Test
+    void anErrorOfAnotherChoiceIsNotThatOfTheAnswer() {
+        // When
+        List<PieceKind> pieces = add("{'choices': [{'index': 1, 'delta': {}, 'finish_reason': 'error'}]}");
+
+        // Then
+        assertThat(pieces).containsExactly(PieceKind.CHUNK);
+    }
+
+    @Test
+    void aRefusalWithoutTextIsTheText() {
+        // Given
+        add("{'choices': [{'delta': {'content': '', 'refusal': 'I '}}]}",
+                "{'choices': [{'delta': {'refusal': 'cannot'}, 'finish_reason': 'stop'}]}");
+        int before = transcript.text().length();
+
+        // When
+        boolean more = transcript.end();
+
+        // Then
+        assertThat(before).isZero();
+        assertThat(more).isTrue();
+        assertThat(transcript.text()).hasToString("I cannot");
+        assertThat(transcript.refusal()).isEqualTo("I cannot");
+        assertThat(transcript.estimatedTokens()).isEqualTo(2);
+    }
+
+    @Test
+    void aRefusalBesideTextStaysBesideIt() {
+        // Given
+        add("{'choices': [{'message': {'content': 'Well.', 'refusal': 'I cannot'}}]}");
+
+        // When
+        boolean more = transcript.end();
+
+        // Then
+        assertThat(more).isFalse();
+        assertThat(transcript.text()).hasToString("Well.");
+        assertThat(transcript.refusal()).isEqualTo("I cannot");
+        assertThat(transcript.estimatedTokens()).isEqualTo(4);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+            {'choices': [], 'usage': {'prompt_tokens': 1, 'completion_tokens': 2}}                              | USAGE
+            {'choices': [{'delta': {'content': 'x'}}], 'usage': {'prompt_tokens': 1, 'completion_tokens': 2}}   | USAGE
+            {'choices': [{'delta': {'content': 'x'}}]}                                                          | LAST
+            {'error': 'boom'}                                                                                   | LAST
+            nonsense                                                                                            | LAST
+            [DONE]                                                                                              | LAST
+            """)
+    void afterTheEndOnlyUsageIsRead(String data, PieceKind kind) {
+        // Given
+        add("{'choices': [{'delta': {'content': 'a'}}]}", "[DONE]");
+
+        // When
+        PieceKind late = transcript.addLate(quoted(data));
+
+        // Then
+        assertThat(late).isEqualTo(kind);
+        assertThat(transcript.text()).hasToString("a");
+        assertThat(transcript.malformed()).isZero();
+        assertThat(transcript.usage())
+                .isEqualTo(kind == PieceKind.USAGE ? new Reported(1, 2, null, null) : Reported.NOTHING);
+    }
+
     @Test
     void toolCallsAreJoined() {
         // When
@@ -230,7 +336,7 @@ class TranscriptTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = { "[{'index': 5, 'id': 'c1'}]", "[{'index': -1, 'id': 'c1'}]", "['c1', null]", "'c1'" })
+    @ValueSource(strings = { "['c1', null]", "'c1'", "{}", "null" })
     void malformedToolCallsAreLeftOut(String calls) {
         // When
         add("{'choices': [{'delta': {'content': 'a', 'tool_calls': %s}}]}".formatted(calls));

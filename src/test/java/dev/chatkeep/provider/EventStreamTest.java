@@ -31,7 +31,19 @@ class EventStreamTest {
                 Arguments.of("event: delta\nid: 7\nretry: 10\ndata: a\n\nevent: nothing\n\n", List.of("a")),
                 Arguments.of("database: a\nDATA: b\n\n", List.of()),
                 Arguments.of("\n\r\n\ndata: a\n\n\n\n", List.of("a")),
+                Arguments.of("data: a\r\rdata: b\rdata: c\r\r", List.of("a", "b\nc")),
+                Arguments.of("data: a\n\rdata: b\r\n\rdata: c\r\n\ndata: d\n\r\n", List.of("a", "b", "c", "d")),
+                Arguments.of("data: a\r\n\r\n\r\n\rdata: b\r\r\n", List.of("a", "b")),
                 Arguments.of("\uFEFFdata: a\n\n", List.of("a")),
+                Arguments.of("\uFEFF\uFEFFdata: a\n\ndata: b\n\n", List.of("b")),
+                Arguments.of("\n\uFEFFdata: a\n\ndata: b\n\n", List.of("b")),
+                Arguments.of("\uFEFF\r\ndata: a\n\n", List.of("a")),
+                Arguments.of("\uFEFF{\"a\": 1}", List.of("{\"a\": 1}")),
+                Arguments.of("\uFEFF", List.of()),
+                Arguments.of("  data: a\n\n \t\n  data: b\n\ndata: c\n\n", List.of("c")),
+                Arguments.of("data: a\ndata:\ndata:  b\n\n", List.of("a\n\n b")),
+                Arguments.of("data : a\n:data: b\ndata:c:d\n\n", List.of("c:d")),
+                Arguments.of("data: \uFFFDé\r\n\r\n", List.of("\uFFFDé")),
                 Arguments.of("data: \uFEFFa\n\n\uFEFFdata: b\n\n", List.of("\uFEFFa")),
                 Arguments.of("data: a\n\ndata: b\n", List.of("a", "b")),
                 Arguments.of("data: a\n\ndata: b", List.of("a", "b")),
@@ -66,6 +78,37 @@ class EventStreamTest {
             assertThat(cut(bytes, size)).as("pieces of %d bytes", size).hasSize(1)
                     .allMatch(data -> data.strip().equals("{\"a\": 1}"));
         }
+    }
+
+    @Test
+    void anEventIsCompleteWithTheFirstByteOfItsLastLineEnd() {
+        // Given
+        List<String> events = new ArrayList<>();
+        EventStream stream = new EventStream(new HeldBytes(1_000, 1_000).share(), events::add);
+
+        // When
+        stream.accept(Buffer.buffer("data: a\r\n\r"));
+
+        // Then
+        assertThat(events).containsExactly("a");
+    }
+
+    @Test
+    void whiteSpaceInFrontOfADocumentTakesNoMemory() {
+        // Given
+        HeldBytes held = new HeldBytes(1_000, 1_000);
+        List<String> events = new ArrayList<>();
+        EventStream stream = new EventStream(held.share(), events::add);
+
+        // When
+        for (int i = 0; i < 2_000; i++) {
+            stream.accept(Buffer.buffer("\n   \n"));
+        }
+        stream.accept(Buffer.buffer("{}"));
+        stream.end();
+
+        // Then
+        assertThat(events).containsExactly("{}");
     }
 
     @Test

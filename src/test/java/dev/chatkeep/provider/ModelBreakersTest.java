@@ -115,6 +115,21 @@ class ModelBreakersTest {
     }
 
     @Test
+    void aTrialThatTakesItsTimeDoesNotKeepOthersFromTheModel() {
+        // Given
+        down("bad");
+        now.addAndGet(DELAY.toNanos());
+        breakers.guard("bad", () -> Uni.createFrom().nothing()).subscribe().withSubscriber(UniAssertSubscriber.create());
+        now.addAndGet(ModelBreakers.TRIAL.toNanos());
+
+        // When
+        String next = attempt("bad", null);
+
+        // Then
+        assertThat(next).isEqualTo("began");
+    }
+
+    @Test
     void aModelThatIsBackIsCalledAsBefore() {
         // Given
         down("bad");

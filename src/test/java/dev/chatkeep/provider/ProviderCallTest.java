@@ -84,8 +84,9 @@ class ProviderCallTest {
     }
 
     private ProviderFailure attempt(Future<HttpClientRequest> connection) {
-        ProviderCall call = new ProviderCall(vertx.getOrCreateContext(), new Config(), new Ignoring(), () -> connection,
-                Buffer.buffer("{}"), new HeldBytes(1_000, 1_000));
+        ProviderCall call = new ProviderCall(vertx.getOrCreateContext(), new Config(Duration.ofMinutes(1)), new Ignoring(),
+                () -> connection,
+                Buffer.buffer("{}"), true, new HeldBytes(1_000, 1_000));
         return (ProviderFailure) call.attempt().onItemOrFailure().transform((item, failure) -> failure)
                 .await().atMost(Duration.ofMinutes(2));
     }
@@ -101,7 +102,8 @@ class ProviderCallTest {
                 });
     }
 
-    private record Config() implements ProviderConfig {
+    /** @param firstByteTimeout and of what comes after it */
+    record Config(Duration firstByteTimeout) implements ProviderConfig {
 
         @Override
         public URI baseUrl() {
@@ -119,13 +121,8 @@ class ProviderCallTest {
         }
 
         @Override
-        public Duration firstByteTimeout() {
-            return Duration.ofMinutes(1);
-        }
-
-        @Override
         public Duration idleTimeout() {
-            return Duration.ofMinutes(1);
+            return firstByteTimeout;
         }
 
         @Override

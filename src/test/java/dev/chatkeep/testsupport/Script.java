@@ -21,7 +21,7 @@ public final class Script {
     }
 
     /** An answer that is no completion. */
-    record Document(int status, Map<String, String> headers, String body) {
+    record Document(int status, Map<String, String> headers, byte[] body) {
     }
 
     private static final Step END = Answer::end;
@@ -54,6 +54,11 @@ public final class Script {
 
     /** Any other document, of JSON unless the headers say otherwise. It goes out after all steps. */
     public static Script json(int status, Map<String, String> headers, String body) {
+        return bytes(status, headers, body.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Any other body, whatever the request asked for; of JSON unless the headers say otherwise. */
+    public static Script bytes(int status, Map<String, String> headers, byte[] body) {
         return new Script(false, new Document(status, headers, body));
     }
 

@@ -66,8 +66,9 @@ final class WholeAnswer extends Answer {
     @Override
     void complete() throws IOException {
         Script.Document document = script.document() != null ? script.document()
-                : new Script.Document(200, Map.of(), completion.whole(content.toString(), finishReason, usage));
-        byte[] bytes = document.body().getBytes(StandardCharsets.UTF_8);
+                : new Script.Document(200, Map.of(),
+                        completion.whole(content.toString(), finishReason, usage).getBytes(StandardCharsets.UTF_8));
+        byte[] bytes = document.body();
         Map<String, String> headers = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
         headers.put("Content-Type", JSON);
         headers.put("Content-Length", Integer.toString(bytes.length));

@@ -30,11 +30,12 @@ record AnswerView(
         @Schema(examples = "openai/gpt-4o-mini") String model,
         @Schema(description = "What `GET /api/chat/streams/{id}` knows it by") String streamId,
         @Schema(description = "The session that it is stored in") String sessionId,
-        @Schema(description = "The message that it is stored as") String messageId){
+        @Schema(description = "The message that it is stored as") String messageId,
+        @Schema(description = "Why the model does not answer; without any other text it is the response, too") String refusal){
 
     static AnswerView of(Answered answer) {
         return new AnswerView(answer.text(), answer.usage(), answer.questionId(), answer.timestamp(),
                 BigDecimal.valueOf(answer.elapsed().toMillis(), 3), answer.contentType(), answer.completionId(),
-                answer.model(), answer.streamId(), answer.sessionId(), answer.messageId());
+                answer.model(), answer.streamId(), answer.sessionId(), answer.messageId(), answer.refusal());
     }
 }

@@ -37,7 +37,10 @@ record ChatRequest(
         @Schema(description = "The answer as server-sent events; `Accept: text/event-stream` does the same") Boolean stream,
         @Schema(description = "Instead of the user's own") @Text(maxBytes = 65_536) String systemPrompt,
         @Schema(description = "Instead of the user's own") @DecimalMin("0") @DecimalMax("2") BigDecimal temperature,
-        @Schema(description = "The most tokens that the answer may have") @Min(1) Integer maxTokens){
+        @Schema(description = "The most tokens that the answer may have") @Min(1) Integer maxTokens,
+        // Not used here. Clients of OpenAI's API send them, and get to know of what they send wrong.
+        @Schema(hidden = true) JsonNode streamOptions, @Schema(hidden = true) JsonNode metadata,
+        @Schema(hidden = true) JsonNode tools){
 
     /** A message as clients hold it. What else they hold about it is ignored. */
     @Schema(name = "SaidMessage")

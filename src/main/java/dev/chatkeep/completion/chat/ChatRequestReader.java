@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Predicate;
 
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.validation.ConstraintViolation;
@@ -58,6 +59,7 @@ class ChatRequestReader {
         try {
             ChatRequest request = RequestProblems.requireValid(validator,
                     body.length == 0 ? null : json.readValue(body, ChatRequest.class));
+            requireTypes(request);
             return call(request,
                     idempotencyKey == null ? CompletionCall.newMessageId() : CompletionCall.messageIdOf(idempotencyKey),
                     idempotencyKey == null ? null : CompletionCall.hash(body));
@@ -65,6 +67,18 @@ class ChatRequestReader {
             throw RequestProblems.of(e);
         } catch (IOException e) {
             throw RequestProblems.malformed();
+        }
+    }
+
+    private static void requireTypes(ChatRequest request) {
+        requireType("stream_options", request.streamOptions(), JsonNode::isObject, "must be an object");
+        requireType("metadata", request.metadata(), JsonNode::isObject, "must be an object");
+        requireType("tools", request.tools(), JsonNode::isArray, "must be a list of tools");
+    }
+
+    private static void requireType(String field, JsonNode value, Predicate<JsonNode> type, String message) {
+        if (value != null && !value.isNull() && !type.test(value)) {
+            throw RequestProblems.ofField(field, message);
         }
     }
 

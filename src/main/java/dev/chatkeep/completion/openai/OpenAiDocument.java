@@ -1,21 +1,30 @@
 package dev.chatkeep.completion.openai;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+
 import dev.chatkeep.completion.AnswerReader;
-import dev.chatkeep.completion.CompletionFailure;
 import dev.chatkeep.completion.CompletionResult;
+import dev.chatkeep.completion.CompletionResult.Answered;
 import dev.chatkeep.completion.CompletionResult.Failed;
 import dev.chatkeep.completion.LiveCompletion;
 import dev.chatkeep.completion.PieceKind;
-import dev.chatkeep.provider.ProviderFailure.Kind;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 
-/** Sends an answer as OpenAI does when nobody asks for a stream: the provider's own document, word for word. */
+/**
+ * Sends an answer as OpenAI does when nobody asks for a stream: the provider's own document, word for word, or what is put
+ * together of the stream that the provider sent instead.
+ */
 final class OpenAiDocument implements AnswerReader {
 
+    private final JoinedCompletion joined;
     private String document;
     private CompletionResult result;
     private UniEmitter<? super String> client;
+
+    OpenAiDocument(ObjectMapper json) {
+        this.joined = new JoinedCompletion(json);
+    }
 
     /** The body of the response, when the answer is stored. */
     Uni<String> of(LiveCompletion live) {
@@ -35,7 +44,13 @@ final class OpenAiDocument implements AnswerReader {
 
     @Override
     public void received(String piece, PieceKind kind) {
-        document = piece;
+        switch (kind) {
+            case WHOLE -> document = piece;
+            case CHUNK, USAGE -> joined.add(piece);
+            case LAST, ERROR, MALFORMED -> {
+                // nothing of the answer
+            }
+        }
     }
 
     @Override
@@ -50,10 +65,8 @@ final class OpenAiDocument implements AnswerReader {
         }
         if (result instanceof Failed failed) {
             client.fail(failed.failure());
-        } else if (!document.stripLeading().startsWith("{")) {
-            client.fail(CompletionFailure.of(Kind.FAILED)); // it sent a stream
         } else {
-            client.complete(document);
+            client.complete(document != null ? document : joined.document((Answered) result));
         }
     }
 }

@@ -49,8 +49,12 @@ class OpenAiRequestReader {
             "max_tokens", "max_completion_tokens", "stop", "seed", "logit_bias", "logprobs", "top_logprobs",
             "temperature", "top_p", "top_k", "top_a", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
             "response_format", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call",
-            "reasoning", "reasoning_effort", "include_reasoning", "verbosity", "safety_identifier", "prompt_cache_key");
+            "reasoning", "reasoning_effort", "include_reasoning", "usage", "verbosity", "safety_identifier",
+            "prompt_cache_key");
     private static final String TOOLS = "tools";
+    private static final String USAGE = "usage";
+    /** OpenRouter's way of asking for more about usage. */
+    private static final String INCLUDE = "include";
     /** Tools that the client runs. Any other is run by the provider, at a price of its own. */
     private static final Set<String> TOOLS_OF_CLIENTS = Set.of("function", "custom");
 
@@ -82,8 +86,8 @@ class OpenAiRequestReader {
         if (request.hasNonNull("model") && !isText(request.path("model"), MODEL_LENGTH)) {
             throw RequestProblems.ofField("model", "must have 1 to " + MODEL_LENGTH + " characters");
         }
-        requireHarmless(request);
         requireTypes(request);
+        requireHarmless(request);
         String sessionId = headerSessionId != null ? headerSessionId : sessionId(request);
         boolean streamed = request.path("stream").asBoolean(false);
         boolean wantsUsage = request.path("stream_options").path("include_usage").asBoolean(false);
@@ -114,6 +118,11 @@ class OpenAiRequestReader {
             }
             index++;
         }
+        request.path(USAGE).fieldNames().forEachRemaining(option -> {
+            if (!option.equals(INCLUDE) && !allowed.contains(USAGE)) {
+                throw notAllowed(USAGE + "." + option);
+            }
+        });
         JsonNode choices = request.path("n");
         if (request.hasNonNull("n") && !(choices.isIntegralNumber() && choices.canConvertToInt() && choices.intValue() >= 1)) {
             throw RequestProblems.ofField("n", "must be a number from 1 on");
@@ -147,6 +156,22 @@ class OpenAiRequestReader {
         }
         if (request.hasNonNull(TOOLS) && !request.path(TOOLS).isArray()) {
             throw RequestProblems.ofField(TOOLS, "must be a list of tools");
+        }
+        int index = 0;
+        for (JsonNode tool : request.path(TOOLS)) {
+            if (!tool.isObject()) {
+                throw RequestProblems.ofField(TOOLS + "[" + index + "]", "must be a tool");
+            }
+            if (tool.hasNonNull("type") && !tool.path("type").isTextual()) {
+                throw RequestProblems.ofField(TOOLS + "[" + index + "].type", "must be text");
+            }
+            index++;
+        }
+        if (request.hasNonNull(USAGE) && !request.path(USAGE).isObject()) {
+            throw RequestProblems.ofField(USAGE, "must be an object");
+        }
+        if (request.path(USAGE).hasNonNull(INCLUDE) && !request.path(USAGE).path(INCLUDE).isBoolean()) {
+            throw RequestProblems.ofField(USAGE + "." + INCLUDE, "must be true or false");
         }
     }
 

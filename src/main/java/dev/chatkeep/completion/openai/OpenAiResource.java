@@ -118,7 +118,7 @@ public class OpenAiResource {
                 return caller.start(request.call(), stream)
                         .map(live -> StreamingResponse.ofEvents(StreamingResponse.headersOf(live), stream.of(live)));
             }
-            OpenAiDocument document = new OpenAiDocument();
+            OpenAiDocument document = new OpenAiDocument(json);
             return caller.start(request.call(), document).chain(live -> document.of(live)
                     .map(answer -> StreamingResponse.ofJson(StreamingResponse.headersOf(live), Buffer.buffer(answer))));
         }));

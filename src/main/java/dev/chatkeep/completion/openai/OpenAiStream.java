@@ -19,8 +19,8 @@ import io.smallrye.mutiny.Multi;
 import io.vertx.core.buffer.Buffer;
 
 /**
- * Streams an answer as OpenAI does: the provider's own chunks, word for word. An answer has one such reader, and the provider
- * waits for it if it is slow.
+ * Streams an answer as OpenAI does: the provider's own chunks, word for word, or what the whole answer that the provider sent
+ * instead would be in chunks. An answer has one such reader, and the provider waits for it if it is slow.
  */
 final class OpenAiStream implements AnswerReader {
 
@@ -59,14 +59,27 @@ final class OpenAiStream implements AnswerReader {
 
     @Override
     public void received(String piece, PieceKind kind) {
+        if (kind == PieceKind.WHOLE) {
+            sink.guard(() -> sendWhole(piece));
+            return;
+        }
         boolean sent = switch (kind) {
             case CHUNK -> true;
             case USAGE -> wantsUsage;
-            case LAST, ERROR, MALFORMED -> false;
+            case WHOLE, LAST, ERROR, MALFORMED -> false;
         };
         if (sent) {
             usageSent |= kind == PieceKind.USAGE;
             sink.guard(() -> send(piece));
+        }
+    }
+
+    private void sendWhole(String piece) {
+        WholeAsChunks chunks = WholeAsChunks.of(json, piece);
+        chunks.answer().forEach(chunk -> send(events.write(chunk)));
+        if (wantsUsage && chunks.usage() != null) {
+            usageSent = true;
+            send(events.write(chunks.usage()));
         }
     }
 

@@ -1,5 +1,7 @@
 package dev.chatkeep.completion.stream;
 
+import java.util.regex.Pattern;
+
 import jakarta.enterprise.context.ApplicationScoped;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
@@ -11,6 +13,8 @@ import io.vertx.core.buffer.Buffer;
 /** Writes server-sent events (WHATWG HTML, section 9.2). */
 @ApplicationScoped
 public class ServerSentEvents {
+
+    private static final Pattern LINE_END = Pattern.compile("\r\n?");
 
     private final ObjectMapper json;
 
@@ -25,7 +29,8 @@ public class ServerSentEvents {
 
     /** An event without a name, as OpenAI sends them. */
     public static Buffer data(String data) {
-        return Buffer.buffer("data: " + data.replace("\n", "\ndata: ") + "\n\n");
+        String lines = data.indexOf('\r') < 0 ? data : LINE_END.matcher(data).replaceAll("\n");
+        return Buffer.buffer("data: " + lines.replace("\n", "\ndata: ") + "\n\n");
     }
 
     /** @param value is written as JSON */

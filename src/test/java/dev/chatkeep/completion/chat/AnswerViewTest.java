@@ -22,7 +22,7 @@ class AnswerViewTest {
     void anAnswerHasTheMembersThatFrontEndsRead() throws JsonProcessingException {
         // Given
         AnswerView view = AnswerView.of(new Answered("Because", "text", USAGE, "msg_1", "gen-1", "gpt-a", "msg_q", "conv_1",
-                "msg_1", "2026-09-01T08:00:01.530Z", Duration.ofMillis(1_530)));
+                "msg_1", "2026-09-01T08:00:01.530Z", Duration.ofMillis(1_530), null));
 
         // When
         String text = json.writeValueAsString(view);
@@ -39,7 +39,7 @@ class AnswerViewTest {
     void anAnswerThatIsNotStoredHasNoMembersOfItsSession() throws JsonProcessingException {
         // Given
         AnswerView view = AnswerView.of(new Answered("Because", "text", USAGE, "msg_1", "gen-1", "gpt-a", "msg_q", null, null,
-                "2026-09-01T08:00:01.530Z", Duration.ofMillis(1_530)));
+                "2026-09-01T08:00:01.530Z", Duration.ofMillis(1_530), null));
 
         // When
         String text = json.writeValueAsString(view);

@@ -222,6 +222,72 @@ class ChatResourceIT {
         assertThat(metadata("s", "assistant").path("usage_estimated").booleanValue()).isTrue();
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = { true, false })
+    void aRefusalIsWhatIsShownWhereThereIsNoOtherText(boolean streamed) {
+        // Given
+        provider.on(marker, Script.streamed()
+                .event("{\"choices\": [{\"index\": 0, \"delta\": {\"role\": \"assistant\", \"content\": \"\", \"refusal\": \"I \"}}]}")
+                .event("{\"choices\": [{\"index\": 0, \"delta\": {\"refusal\": \"cannot\"}}]}").usage(3, 2).done());
+
+        // When
+        JsonNode data;
+        String shown;
+        if (streamed) {
+            try (EventStreamClient stream = EventStreamClient.post(ann, "/api/chat", inSession("s"))) {
+                List<Event> events = stream.rest();
+                shown = text(events);
+                data = events.get(events.size() - 1).json();
+            }
+        } else {
+            data = ask(inSession("s"));
+            shown = data.path("response").textValue();
+        }
+
+        // Then
+        assertThat(shown).isEqualTo("I cannot");
+        assertThat(data.path("response").textValue()).isEqualTo("I cannot");
+        assertThat(data.path("refusal").textValue()).isEqualTo("I cannot");
+        assertThat(contents("s")).containsExactly(marker, "I cannot");
+        assertThat(metadata("s", "assistant").path("refusal").textValue()).isEqualTo("I cannot");
+        assertThat(usage()).isEqualTo("sent 1 received 1 input 3 output 2 cost 0.007");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = { true, false })
+    void aRateLimitInPlaceOfAnAnswerIsToldWithItsStatus(boolean streamed) {
+        // Given
+        provider.on(marker, Script.json(200, Map.of(), "{\"error\": {\"code\": 429, \"message\": \"slow down\"}}"));
+        Map<String, Object> asked = inSession("s");
+        asked.put("stream", streamed);
+
+        // When
+        Response failed = ann.request().body(asked).post("/api/chat");
+
+        // Then
+        assertProblem(failed, 429, "provider_rate_limited");
+        assertThat(failed.header("Retry-After")).isEqualTo("5");
+        assertThat(failed.asString()).doesNotContain("slow down");
+        assertThat(contents("s")).containsExactly(marker);
+        assertThat(usage()).isEqualTo("sent 1 received 0 input 0 output 0 cost 0");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "\r", "\r\n", "\n" })
+    void linesMayEndInAnyWay(String end) {
+        // Given
+        String event = "data: {\"choices\": [{\"index\": 0, \"delta\": {\"content\": \"Olá \"}}]}";
+        provider.on(marker, Script.streamed().byteAtATime().raw("\uFEFF: hello" + end + end + event + end + end + "id" + end
+                + event + end + end + "data: [DONE]" + end + end));
+
+        // When
+        JsonNode data = ask(inSession("s"));
+
+        // Then
+        assertThat(data.path("response").textValue()).isEqualTo("Olá Olá ");
+        assertThat(metadata("s", "assistant").has("malformed_pieces")).isFalse();
+    }
+
     // ---- What the model gets to see -----------------------------------------------------------------------------------
 
     @Test
@@ -553,6 +619,10 @@ class ChatResourceIT {
                 "messages[0].role must be user, assistant, system or tool");
         assertFields(post("{\"message\": \"x\", \"messages\": [{\"role\": \"user\"}]}"), 400, "messages[0].content is missing");
         assertFields(post("{\"message\": \"x\", \"sessionId\": \"\"}"), 422, "sessionId must not be empty");
+        assertFields(post("{\"message\": \"x\", \"stream_options\": 5}"), 422, "stream_options must be an object");
+        assertFields(post("{\"message\": \"x\", \"metadata\": []}"), 422, "metadata must be an object");
+        assertFields(post("{\"message\": \"x\", \"tools\": {}}"), 422, "tools must be a list of tools");
+        assertFields(post("{\"message\": \"x\", \"stream\": \"yes\"}"), 422, "stream has the wrong type");
         assertProblem(post("{"), 400, "invalid_request");
         assertProblem(RestAssured.given().contentType("application/json").body("{}").post("/api/chat"), 401, "unauthorized");
     }

@@ -41,6 +41,7 @@ class OpenAiRequestReaderTest {
             "some_new_thing": 1                           | some_new_thing
             "MODELS": ["big/model"]                       | MODELS
             "tools": [{"type": "function"}, {"type": "openrouter:web_search"}] | tools[1].type
+            "usage": {"include": true, "web": 1}          | usage.web
             "n": 7                                        | n
             "n": 2                                        | n
             """)
@@ -61,7 +62,8 @@ class OpenAiRequestReaderTest {
             "\"response_format\": {\"type\": \"json_object\"}", "\"tools\": [{\"type\": \"function\"}]",
             "\"tool_choice\": \"auto\"", "\"parallel_tool_calls\": false", "\"user\": \"u\"",
             "\"metadata\": {\"mine\": \"kept\"}", "\"reasoning_effort\": \"low\"", "\"verbosity\": \"low\"",
-            "\"functions\": []", "\"function_call\": \"none\"", "\"n\": 1", "\"stream\": true, \"stream_options\": {}",
+            "\"functions\": []", "\"usage\": {\"include\": true}", "\"usage\": null", "\"function_call\": \"none\"", "\"n\": 1",
+            "\"stream\": true, \"stream_options\": {}",
             "\"models\": null", "\"n\": null", "\"stream\": null", "\"stream_options\": null", "\"tools\": null" })
     void whatIsHarmlessGoesToTheProviderAsItIs(String option) throws Exception {
         // When
@@ -93,6 +95,14 @@ class OpenAiRequestReaderTest {
             "stream_options": {"include_usage": "yes"}  | stream_options.include_usage
             "metadata": 7                               | metadata
             "tools": {"type": "function"}               | tools
+            "tools": {"a": {"type": "web"}}             | tools
+            "tools": "none"                             | tools
+            "tools": [{"type": "function"}, "web"]      | tools[1]
+            "tools": [{"type": 7}]                      | tools[0].type
+            "usage": true                               | usage
+            "usage": {"include": 1}                     | usage.include
+            "stream": 1                                 | stream
+            "metadata": ["a"]                           | metadata
             """)
     void whatHasTheWrongTypeIsNamed(String option, String param) {
         // When

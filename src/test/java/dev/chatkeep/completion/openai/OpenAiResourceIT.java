@@ -4,11 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.assertj.core.api.Assertions.within;
 
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import java.util.zip.DeflaterOutputStream;
+import java.util.zip.GZIPOutputStream;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -35,6 +44,7 @@ import com.openai.models.models.Model;
 
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.Chat;
+import dev.chatkeep.testsupport.Completion;
 import dev.chatkeep.testsupport.DatabaseResource;
 import dev.chatkeep.testsupport.EventStreamClient;
 import dev.chatkeep.testsupport.Json;
@@ -222,6 +232,10 @@ class OpenAiResourceIT {
             "{\"messages\": [{}], \"models\": [\"a/b\"]}|422|option_not_allowed|models",
             "{\"messages\": [{}], \"n\": 7}|422|option_not_allowed|n",
             "{\"messages\": [{}], \"stream\": true, \"stream_options\": 5}|422|invalid_field|stream_options",
+            "{\"messages\": [{}], \"stream\": \"yes\"}|422|invalid_field|stream",
+            "{\"messages\": [{}], \"metadata\": \"mine\"}|422|invalid_field|metadata",
+            "{\"messages\": [{}], \"tools\": {}}|422|invalid_field|tools",
+            "{\"messages\": [{}], \"tools\": [7]}|422|invalid_field|tools[0]",
             "{\"messages\": [{}], \"metadata\": {\"session_id\": \"\"}}|422|invalid_field|metadata.session_id" })
     void whatIsWrongIsSaidInOpenAisShape(String body, int status, String code, String param) {
         Response refused = ann.request().body(body).post("/v1/chat/completions");
@@ -266,6 +280,280 @@ class OpenAiResourceIT {
             assertThat(events.get(events.size() - 1).json().at("/error/code").textValue()).isEqualTo("provider_broke_off");
             assertThat(contents("s")).containsExactly(marker, "Half");
         }
+    }
+
+    // ---- What providers make of it ------------------------------------------------------------------------------------
+
+    @ParameterizedTest
+    @CsvSource({ "gzip, true", "gzip, false", "deflate, true", "deflate, false" })
+    void aCompressedAnswerIsRead(String coding, boolean streamed) throws IOException {
+        // Given
+        Completion completion = Completion.of("c", model);
+        String body = streamed ? events(completion.delta("Olá"), completion.finish("stop"),
+                completion.usage(Completion.usageOf(4, 2)), "[DONE]")
+                : completion.whole("Olá", "stop", Completion.usageOf(4, 2));
+        provider.on(marker, Script.bytes(200, Map.of("Content-Encoding", coding, "Content-Type",
+                streamed ? "text/event-stream" : "application/json"), compressed(coding, body)));
+
+        // When
+        Response answer = ann.request().body(asked(streamed, "s")).post("/v1/chat/completions");
+
+        // Then
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(answer.header("Content-Encoding")).isNull();
+        assertThat(answer.asString()).contains("Olá");
+        assertThat(contents("s")).containsExactly(marker, "Olá");
+        assertThat(usage()).isEqualTo("sent 1 received 1 input 4 output 2");
+    }
+
+    @Test
+    void whatIsStreamedAlthoughAWholeAnswerWasAskedForIsPutTogether() {
+        // Given
+        Completion completion = Completion.of("gen-7", model);
+        provider.on(marker, Script.bytes(200, Map.of("Content-Type", "text/event-stream"),
+                events(completion.delta("One "), completion.delta("two"), completion.finish("length"),
+                        completion.usage(Completion.usageOf(4, 2)), "[DONE]").getBytes(StandardCharsets.UTF_8)));
+
+        // When
+        ChatCompletion answer = client().chat().completions().create(inSession("s").build());
+
+        // Then
+        assertThat(answer.id()).isEqualTo("gen-7");
+        assertThat(answer.choices().get(0).message().content()).contains("One two");
+        assertThat(answer.choices().get(0).finishReason()).isEqualTo(ChatCompletion.Choice.FinishReason.LENGTH);
+        assertThat(answer.usage().orElseThrow().totalTokens()).isEqualTo(6);
+        assertThat(contents("s")).containsExactly(marker, "One two");
+        assertThat(usage()).isEqualTo("sent 1 received 1 input 4 output 2");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = { true, false })
+    void aWholeAnswerIsStreamedToWhoAskedForAStream(boolean withUsage) {
+        // Given
+        provider.on(marker, Script.whole("All at once", 3, 4));
+        ChatCompletionCreateParams.Builder asking = asking();
+        if (withUsage) {
+            asking.streamOptions(ChatCompletionStreamOptions.builder().includeUsage(true).build());
+        }
+
+        // When
+        StringBuilder text = new StringBuilder();
+        List<String> reasons = new ArrayList<>();
+        List<Long> totals = new ArrayList<>();
+        try (StreamResponse<ChatCompletionChunk> chunks = client().chat().completions().createStreaming(asking.build())) {
+            chunks.stream().forEach(chunk -> {
+                chunk.choices().forEach(choice -> {
+                    text.append(choice.delta().content().orElse(""));
+                    choice.finishReason().ifPresent(reason -> reasons.add(reason.asString()));
+                });
+                chunk.usage().ifPresent(usage -> totals.add(usage.totalTokens()));
+            });
+        }
+
+        // Then
+        assertThat(text).hasToString("All at once");
+        assertThat(reasons).containsExactly("stop");
+        assertThat(totals).isEqualTo(withUsage ? List.of(7L) : List.of());
+        assertThat(usage()).isEqualTo("sent 1 received 1 input 3 output 4");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "{\"object\": \"error\", \"message\": \"out of memory\", \"code\": 500}",
+            "{\"choices\": [{\"index\": 0, \"delta\": {}, \"finish_reason\": \"error\", \"error\": {\"code\": 502, \"message\": \"up\"}}]}",
+            "{\"choices\": [{\"index\": 0, \"delta\": {}, \"finish_reason\": \"error\"}]}",
+            "{\"choices\": [{\"index\": 0, \"delta\": {}, \"error\": {\"message\": \"up\"}}]}" })
+    void anErrorIsAnErrorWhereverItStands(String error) {
+        // Given
+        provider.on(marker, Script.streamed().delta("Hel").event(error).done());
+
+        // When
+        List<EventStreamClient.Event> events;
+        try (EventStreamClient stream = EventStreamClient.post(ann, "/v1/chat/completions", asked(true, "s"))) {
+            events = stream.rest();
+        }
+
+        // Then
+        assertThat(events).hasSize(2);
+        assertThat(events.get(0).data()).contains("Hel");
+        assertThat(events.get(1).json().at("/error/code").textValue()).isEqualTo("provider_broke_off");
+        assertThat(events.get(1).data()).doesNotContain("out of memory");
+        assertThat(contents("s")).containsExactly(marker, "Hel");
+        assertThat(Json.of(ann.messages("s")).at("/messages/1/error").booleanValue()).isTrue();
+        assertThat(usage()).isEqualTo("sent 1 received 0 input 0 output 0");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            {"error": {"code": 429, "message": "slow down"}}                              | true
+            {"error": {"code": "429"}}                                                    | false
+            {"object": "error", "type": "rate_limit_exceeded", "message": "slow down"}    | false
+            {"choices": [{"index": 0, "message": {"content": ""}, "error": {"code": 429}}]} | true
+            """)
+    void aRateLimitInPlaceOfAnAnswerIsOneForTheClientToo(String document, boolean streamed) {
+        // Given
+        provider.on(marker, Script.json(200, Map.of(), document));
+
+        // When
+        Response refused = ann.request().body(asked(streamed, "s")).post("/v1/chat/completions");
+
+        // Then
+        assertThat(refused.statusCode()).isEqualTo(429);
+        assertThat(refused.header("Retry-After")).isEqualTo("5");
+        assertThat(Json.of(refused).at("/error/code").textValue()).isEqualTo("provider_rate_limited");
+        assertThat(contents("s")).containsExactly(marker);
+        assertThat(usage()).isEqualTo("sent 1 received 0 input 0 output 0");
+    }
+
+    @Test
+    void aRateLimitInTheMiddleHasItsCode() {
+        // Given
+        provider.on(marker, Script.streamed().delta("Hel").event("{\"error\": {\"code\": 429}}").done());
+
+        // When
+        List<EventStreamClient.Event> events;
+        try (EventStreamClient stream = EventStreamClient.post(ann, "/v1/chat/completions", asked(true, "s"))) {
+            events = stream.rest();
+        }
+
+        // Then
+        assertThat(events.get(events.size() - 1).json().at("/error/code").textValue()).isEqualTo("provider_rate_limited");
+        assertThat(contents("s")).containsExactly(marker, "Hel");
+        assertThat(usage()).isEqualTo("sent 1 received 0 input 0 output 0");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            {"error": "Too long"}                    | Too long
+            {"detail": [{"msg": "Too long"}]}        | Too long
+            {"message": "Too long"}                  | Too long
+            <html><body>Too long</body></html>       | The model provider does not accept the request.
+            """)
+    void theReasonOfARejectionIsFoundWhereverItStands(String body, String sentence) {
+        // Given
+        provider.on(marker, Script.json(400, Map.of(), body));
+
+        // When
+        Response refused = ann.request().body(asked(false, "s")).post("/v1/chat/completions");
+
+        // Then
+        assertThat(refused.statusCode()).isEqualTo(400);
+        assertThat(Json.of(refused).at("/error/message").textValue()).endsWith(sentence).doesNotContain("<");
+    }
+
+    @Test
+    void callsOfToolsAreStoredWholeHoweverTheyCome() {
+        // Given
+        provider.on(marker, Script.streamed()
+                .event("{\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c1\",\"type\":\"function\",\"function\":{\"name\":\"get\",\"arguments\":\"{\\\"a\\\":\\\"x\\u0000y\\ud800\\\"}\"}}]}}]}")
+                .event("{\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c2\",\"type\":\"function\",\"function\":{\"name\":\"put\",\"arguments\":{\"b\":2}}}]}}]}")
+                .finish("tool_calls").usage(3, 9).done());
+
+        // When
+        Response answer = ann.request().body(asked(true, "s")).post("/v1/chat/completions");
+
+        // Then
+        assertThat(answer.asString()).endsWith("data: [DONE]\n\n");
+        assertThat(metadata("s").path("tool_calls")).isEqualTo(Json.of("""
+                [{"id": "c1", "type": "function", "function": {"name": "get", "arguments": "{\\"a\\":\\"x\uFFFDy\uFFFD\\"}"}},
+                 {"id": "c2", "type": "function", "function": {"name": "put", "arguments": "{\\"b\\":2}"}}]
+                """));
+        assertThat(usage()).isEqualTo("sent 1 received 1 input 3 output 9");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = { true, false })
+    void usageMayComeAfterTheEnd(boolean wantsUsage) {
+        // Given
+        provider.on(marker, Script.streamed().delta("Hi").finish("stop").event("[DONE]")
+                .event("{\"choices\": [], \"usage\": {\"prompt_tokens\": 40, \"completion_tokens\": 20, \"total_tokens\": 60}}"));
+        Map<String, Object> asked = asked(true, "s");
+        asked.put("stream_options", Map.of("include_usage", wantsUsage));
+
+        // When
+        List<EventStreamClient.Event> events;
+        try (EventStreamClient stream = EventStreamClient.post(ann, "/v1/chat/completions", asked)) {
+            events = stream.rest();
+        }
+
+        // Then
+        assertThat(events).hasSize(wantsUsage ? 4 : 3);
+        assertThat(events.get(events.size() - 1).data()).isEqualTo("[DONE]");
+        if (wantsUsage) {
+            assertThat(events.get(2).json().at("/usage/total_tokens").intValue()).isEqualTo(60);
+        }
+        assertThat(metadata("s").has("usage_estimated")).isFalse();
+        assertThat(usage()).isEqualTo("sent 1 received 1 input 40 output 20");
+    }
+
+    @Test
+    void aProviderThatSaysNothingMoreAfterTheEndIsNotWaitedFor() {
+        // Given
+        provider.on(marker, Script.streamed().delta("Hi").finish("stop").event("[DONE]").holdUntil(new CountDownLatch(1)));
+
+        // When
+        Response answer = ann.request().body(asked(true, "s")).post("/v1/chat/completions");
+
+        // Then
+        assertThat(answer.asString()).endsWith("data: [DONE]\n\n");
+        assertThat(contents("s")).containsExactly(marker, "Hi");
+        assertThat(metadata("s").path("usage_estimated").booleanValue()).isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = { true, false })
+    void aRefusalPassesAsItIsAndIsStored(boolean streamed) {
+        // Given
+        String message = "{\"role\": \"assistant\", \"content\": null, \"refusal\": \"I cannot\"}";
+        provider.on(marker, streamed
+                ? Script.streamed().event("{\"choices\": [{\"index\": 0, \"delta\": " + message + "}]}").usage(3, 2).done()
+                : Script.json(200, Map.of(), ("{\"id\": \"c\", \"choices\": [{\"index\": 0, \"message\": " + message
+                        + ", \"finish_reason\": \"stop\"}], \"usage\": " + Completion.usageOf(3, 2) + "}")));
+
+        // When
+        Response answer = ann.request().body(asked(streamed, "s")).post("/v1/chat/completions");
+
+        // Then
+        assertThat(answer.asString()).contains(message);
+        assertThat(contents("s")).containsExactly(marker, "I cannot");
+        assertThat(metadata("s").path("refusal").textValue()).isEqualTo("I cannot");
+        assertThat(usage()).isEqualTo("sent 1 received 1 input 3 output 2");
+    }
+
+    @Test
+    void whoAsksForMoreAboutUsageGetsIt() {
+        // Given
+        Map<String, Object> asked = asked(false, "s");
+        asked.put("usage", Map.of("include", true));
+
+        // When
+        Response answer = ann.request().body(asked).post("/v1/chat/completions");
+
+        // Then
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(provider.calls(marker).get(0).body().at("/usage/include").booleanValue()).isTrue();
+    }
+
+    private Map<String, Object> asked(boolean streamed, String session) {
+        return new HashMap<>(Map.of("model", model, "stream", streamed, "messages", question(), "metadata",
+                Map.of("session_id", session)));
+    }
+
+    private static String events(String... data) {
+        return Stream.of(data).map(event -> "data: " + event + "\n\n").collect(Collectors.joining());
+    }
+
+    private static byte[] compressed(String coding, String body) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (OutputStream out = coding.equals("gzip") ? new GZIPOutputStream(bytes) : new DeflaterOutputStream(bytes)) {
+            out.write(body.getBytes(StandardCharsets.UTF_8));
+        }
+        return bytes.toByteArray();
+    }
+
+    private JsonNode metadata(String session) {
+        return Json.of(Sql.<String> value(
+                "select metadata::text from public.chat_messages where user_id = ? and session_id = ? and role = 'assistant'",
+                ann.id(), session));
     }
 
     private OpenAIClient client() {

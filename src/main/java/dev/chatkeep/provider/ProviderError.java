@@ -1,0 +1,85 @@
+package dev.chatkeep.provider;
+
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.StreamSupport;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+/** What providers say of their errors. Each has a shape of its own, and between them and here stand others. */
+final class ProviderError {
+
+    /** Of what is passed on or logged. */
+    private static final int CHARACTERS = 500;
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Set<String> RATE_LIMIT = Set.of("429", "rate_limit_exceeded", "rate_limit_error", "rate_limited",
+            "too_many_requests");
+    private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{Cc}\\p{Zl}\\p{Zp}\\s]+");
+    private static final Pattern HALF_A_PAIR = Pattern.compile("\\p{Cs}");
+    /** A page, or the insides of a program. */
+    private static final Pattern NOT_FOR_CALLERS = Pattern.compile("<[!/a-z]|\\btraceback\\b|exception\\b",
+            Pattern.CASE_INSENSITIVE);
+
+    private ProviderError() {
+    }
+
+    /** Whether the provider has too many requests, although the status of its response does not say so. */
+    static boolean isRateLimit(JsonNode error) {
+        return RATE_LIMIT.contains(error.path("code").asText()) || RATE_LIMIT.contains(error.path("type").asText())
+                || RATE_LIMIT.contains(error.path("status").asText());
+    }
+
+    /** The sentence for people in the body of an error; null if there is none that callers may read. */
+    static String sentence(String body) {
+        try {
+            String sentence = sentence(JSON.readTree(body));
+            if (sentence == null || sentence.isBlank()) {
+                return null;
+            }
+            String first = sentence.strip().lines().findFirst().orElseThrow();
+            return NOT_FOR_CALLERS.matcher(first).find() ? null : excerpt(first);
+        } catch (JsonProcessingException e) {
+            return null; // an error page of a proxy in between
+        }
+    }
+
+    private static String sentence(JsonNode error) {
+        if (error.isTextual()) {
+            return error.textValue();
+        }
+        if (error.isArray()) {
+            String sentences = StreamSupport.stream(error.spliterator(), false).map(ProviderError::ofField)
+                    .filter(sentence -> sentence != null).collect(Collectors.joining("; "));
+            return sentences.isEmpty() ? null : sentences;
+        }
+        for (String member : new String[] { "error", "message", "detail", "msg" }) {
+            String sentence = error.hasNonNull(member) ? sentence(error.path(member)) : null;
+            if (sentence != null && !sentence.isBlank()) {
+                return sentence;
+            }
+        }
+        return null;
+    }
+
+    /** Of a field that is wrong (FastAPI): its path, and what is wrong with it. */
+    private static String ofField(JsonNode error) {
+        String sentence = sentence(error);
+        JsonNode path = error.path("loc");
+        return sentence == null || path.isEmpty() ? sentence
+                : StreamSupport.stream(path.spliterator(), false).map(JsonNode::asText).collect(Collectors.joining(".")) + ": "
+                        + sentence;
+    }
+
+    /** The beginning of a text, on one line; null if there is nothing to read. */
+    static String excerpt(String text) {
+        int most = Math.min(text.length(), 4 * CHARACTERS);
+        String line = HALF_A_PAIR.matcher(UNPRINTABLE.matcher(text.substring(0, most)).replaceAll(" ")).replaceAll("\uFFFD")
+                .strip();
+        return line.isEmpty() ? null
+                : line.codePointCount(0, line.length()) <= CHARACTERS ? line
+                        : line.substring(0, line.offsetByCodePoints(0, CHARACTERS));
+    }
+}

@@ -1,0 +1,95 @@
+package dev.chatkeep.provider;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
+
+import dev.chatkeep.provider.ProviderFailure.Kind;
+
+class ProviderErrorTest {
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', nullValues = "-", quoteCharacter = '`', textBlock = """
+            {"error": {"message": "Too long", "code": 400}}                                | Too long
+            {"error": "Too long"}                                                          | Too long
+            {"error": {"error": {"message": "Too long"}}}                                  | Too long
+            {"error": {"code": "x"}, "message": "Too long"}                                | Too long
+            {"detail": "Too long"}                                                         | Too long
+            {"detail": ["Too long", "Too hot"]}                                            | Too long; Too hot
+            {"detail": [{"loc": ["body", "messages", 0], "msg": "Field required"}, {"msg": "Bad"}]} | body.messages.0: Field required; Bad
+            {"message": "Too long"}                                                        | Too long
+            {"object": "error", "message": "Too long", "code": 400}                        | Too long
+            [{"error": {"code": 400, "message": "Too long"}}]                              | Too long
+            {"error": {"message": " Too\\u0000 \\t long\\ud800 \\nat dev.inside(Inside.java)"}} | Too long\uFFFD
+            {"message": "<html><body>nginx</body></html>"}                                 | -
+            {"message": "Bad Gateway</h1>"}                                                | -
+            {"detail": "Traceback (most recent call last): x"}                             | -
+            {"error": "java.lang.NullPointerException: x"}                                 | -
+            {"error": {"message": ""}}                                                     | -
+            {"error": 7}                                                                   | -
+            <html><body>400</body></html>                                                  | -
+            "Too long"                                                                     | Too long
+            {}                                                                             | -
+            """)
+    void theSentenceOfAnErrorIsFoundWhereverItStands(String body, String sentence) {
+        // When
+        String found = ProviderError.sentence(body);
+
+        // Then
+        assertThat(found).isEqualTo(sentence);
+    }
+
+    @Test
+    void aSentenceIsBounded() {
+        // When
+        String found = ProviderError.sentence("{\"error\": \"" + "😀".repeat(10_000) + "\"}");
+
+        // Then
+        assertThat(found).isEqualTo("😀".repeat(500));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            {"code": 429}                        | RATE_LIMITED
+            {"code": "429"}                      | RATE_LIMITED
+            {"type": "rate_limit_exceeded"}      | RATE_LIMITED
+            {"code": "rate_limit_exceeded"}      | RATE_LIMITED
+            {"code": 502, "type": "upstream"}    | BROKEN_OFF
+            {"message": "429"}                   | BROKEN_OFF
+            "boom"                               | BROKEN_OFF
+            """)
+    void anErrorInPlaceOfAnAnswerMayBeARateLimit(String error, Kind kind) throws JsonProcessingException {
+        // When
+        ProviderFailure failure = ProviderFailure.ofError(new ObjectMapper().readTree(error));
+
+        // Then
+        assertThat(failure.kind()).isEqualTo(kind);
+        assertThat(failure.toProblem().getHeaders().containsKey("Retry-After")).isEqualTo(kind == Kind.RATE_LIMITED);
+    }
+
+    @Test
+    void theLogHasAnExcerptAndNoSecret() {
+        // When
+        ProviderFailure failure = ProviderFailure
+                .of(500, null, "<html>\r\n  <body>No: key-1\u0000</body>" + "x".repeat(9_000)).redact("key-1");
+
+        // Then
+        assertThat(failure.describe()).isEqualTo("provider_error (500): <html> <body>No: *** </body>" + "x".repeat(470));
+        assertThat(failure.toProblem().getDetail()).isEqualTo("The model provider failed.");
+    }
+
+    @Test
+    void anErrorThatSaysNothingHasNoExcerpt() {
+        // When
+        ProviderFailure failure = ProviderFailure.ofError(MissingNode.getInstance());
+
+        // Then
+        assertThat(failure.describe()).isEqualTo("provider_broke_off");
+    }
+}
