@@ -316,7 +316,7 @@ $$;
 
 -- Refuses what the user is about to begin where there is no room for so much more.
 create or replace function chatkeep.require_more_room(p_user_id uuid, p_messages bigint, p_bytes bigint) returns void
-    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 declare
     v_stored chatkeep.stored_by_user;

@@ -105,6 +105,7 @@ as $$
 declare
     v_stored chatkeep.stored_by_user;
 begin
+    -- Whoever calls this has plans that scan out of the way: the first call may see an empty table.
     if p_user_id is null or p_sessions = 0 and p_messages = 0 and p_bytes = 0 then
         return;
     end if;
@@ -129,7 +130,7 @@ $$;
 
 -- Counts sessions that a statement has made or deleted, these with all that they said of their messages.
 create or replace function chatkeep.count_stored_sessions() returns trigger
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 declare
     v_change record;

@@ -1,5 +1,6 @@
 package dev.chatkeep.wire;
 
+import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.annotation.Annotation;
 import java.lang.reflect.Type;
@@ -66,7 +67,9 @@ public class PartsWriter implements ServerMessageBodyWriter<Parts> {
                 }, failure -> {
                     // A client that disconnected is no error.
                     if (!response.closed()) {
-                        LOGGER.warn("A response broke off", failure);
+                        if (!(failure instanceof IOException)) {
+                            LOGGER.warn("A response broke off", failure);
+                        }
                         response.reset();
                     }
                     request.close();
@@ -142,8 +145,8 @@ public class PartsWriter implements ServerMessageBodyWriter<Parts> {
                 if (request.version() == HttpVersion.HTTP_2) {
                     request.response().reset();
                 } else {
-                    // Vert.x would wait until what is written has been taken.
-                    ((ConnectionBase) request.connection()).channel().close();
+                    // Past the handler of Vert.x, which would wait until what is written has been taken.
+                    ((ConnectionBase) request.connection()).channelHandlerContext().close();
                 }
             }
         }
