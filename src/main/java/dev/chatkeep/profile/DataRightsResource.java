@@ -98,6 +98,7 @@ public class DataRightsResource {
         SlicedOutput slices = new SlicedOutput();
         byte[] bytes = piece.getBytes(StandardCharsets.UTF_8);
         slices.write(bytes, 0, bytes.length);
+        slices.write('\n');
         return slices.take();
     }
 
