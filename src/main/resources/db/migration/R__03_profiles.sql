@@ -273,6 +273,64 @@ begin
 end
 $$;
 
+-- The quotas of a tier, {sessions, messages, bytes}, as the service says them with each transaction of a user:
+-- chatkeep.quotas, {sessions: {tier: n}, …}. Null is no quota.
+create or replace function chatkeep.quotas_of_tier(p_tier text) returns jsonb
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_quotas constant jsonb := nullif(current_setting('chatkeep.quotas', true), '')::jsonb;
+begin
+    return jsonb_build_object('sessions', v_quotas -> 'sessions' -> p_tier, 'messages', v_quotas -> 'messages' -> p_tier,
+                              'bytes', v_quotas -> 'bytes' -> p_tier);
+end
+$$;
+
+-- Refuses what would be over a quota, of what is stored together with it; figures that do not grow are not looked at. Without
+-- quotas nothing is looked up.
+create or replace function chatkeep.require_room(
+    p_user_id uuid, p_sessions bigint, p_messages bigint, p_bytes bigint,
+    p_more_sessions bigint, p_more_messages bigint, p_more_bytes bigint) returns void
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_quotas jsonb;
+    v_over   record;
+begin
+    if coalesce(current_setting('chatkeep.quotas', true), '') = '' then
+        return;
+    end if;
+    v_quotas := chatkeep.quotas_of_tier((select p.subscription_tier from public.profiles p where p.id = p_user_id));
+    select f.name, (v_quotas ->> f.name)::bigint as quota into v_over
+      from (values (1, 'sessions', p_sessions, p_more_sessions), (2, 'messages', p_messages, p_more_messages),
+                   (3, 'bytes', p_bytes, p_more_bytes)) as f (place, name, stored, more)
+     where f.more > 0 and f.stored > (v_quotas ->> f.name)::bigint
+     order by f.place
+     limit 1;
+    if found then
+        raise sqlstate 'PT413' using message = format(
+            'storage_quota_exceeded: You have stored as many %s as your tier allows (%s).', v_over.name, v_over.quota);
+    end if;
+end
+$$;
+
+-- Refuses what the user is about to begin where there is no room for so much more.
+create or replace function chatkeep.require_more_room(p_user_id uuid, p_messages bigint, p_bytes bigint) returns void
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
+as $$
+declare
+    v_stored chatkeep.stored_by_user;
+begin
+    perform chatkeep.require_caller(p_user_id);
+    if coalesce(current_setting('chatkeep.quotas', true), '') = '' then
+        return;
+    end if;
+    select * into v_stored from chatkeep.stored_by_user s where s.user_id = p_user_id;
+    perform chatkeep.require_room(p_user_id, 0, coalesce(v_stored.messages, 0) + p_messages, coalesce(v_stored.bytes, 0) + p_bytes,
+                                  0, p_messages, p_bytes);
+end
+$$;
+
 -- Changes a tier: {success, old_tier, new_tier, updated_at} or {success: false, error}.
 create or replace function public.update_user_tier(user_uuid uuid, new_tier varchar) returns jsonb
     language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -458,8 +516,12 @@ as $$
                                      from public.get_user_allowed_models(p.id) m),
                'timestamps', jsonb_build_object(
                    'created_at', chatkeep.iso(p.created_at), 'updated_at', chatkeep.iso(p.updated_at),
-                   'last_active', chatkeep.iso(p.last_active)))
+                   'last_active', chatkeep.iso(p.last_active)),
+               'storage', jsonb_build_object(
+                   'sessions', coalesce(k.sessions, 0), 'messages', coalesce(k.messages, 0), 'bytes', coalesce(k.bytes, 0),
+                   'limits', chatkeep.quotas_of_tier(p.subscription_tier)))
       from public.profiles p
+      left join chatkeep.stored_by_user k on k.user_id = p.id
       left join public.user_usage_daily u
         on u.user_id = p.id and u.usage_date = (now() at time zone 'UTC')::date
      where p.id = p_user_id
@@ -503,4 +565,4 @@ grant execute on function public.log_user_activity(uuid, varchar, varchar, text,
     chatkeep.log_system_event(text, text, text, jsonb), public.sync_profile_from_auth(uuid), chatkeep.begin_write(uuid),
     chatkeep.sign_in(), public.update_user_tier(uuid, varchar), public.jsonb_deep_merge(jsonb, jsonb),
     public.update_user_preferences(uuid, varchar, jsonb), chatkeep.json_bytes(jsonb), public.get_user_complete_profile(uuid),
-    chatkeep.user_data(uuid), chatkeep.put_user_data(uuid, jsonb) to authenticated, service_role;
+    chatkeep.quotas_of_tier(text), chatkeep.user_data(uuid), chatkeep.put_user_data(uuid, jsonb) to authenticated, service_role;

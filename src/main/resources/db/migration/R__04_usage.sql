@@ -500,7 +500,8 @@ begin
 end
 $$;
 
--- Where the figures of a user's usage are not the sums of the ledger: no row where all is well. Days that retention has
+-- Where the figures of a user's usage are not the sums of the ledger, or those of what is stored not what there is: no row
+-- where all is well. Days that retention has
 -- closed are left out; the totals of all time still hold them, so they may be more than the ledger, never less.
 create or replace function chatkeep.check_usage(p_user_id uuid)
     returns table (usage_date date, model text, figure text, recorded numeric, charged numeric)
@@ -542,12 +543,48 @@ begin
                                         ('tokens', (p.usage_stats ->> 'total_tokens')::numeric, t.tokens),
                                         ('cost', (p.usage_stats ->> 'total_cost')::numeric, t.cost)) as f (figure, recorded, charged)
              where p.id = p_user_id
+            union all
+            select null, null, f.*
+              from (select count(*) as sessions, sum(s.stored_messages) as messages, sum(s.stored_bytes) as bytes
+                      from public.chat_sessions s where s.user_id = p_user_id) s
+             cross join (select count(*) as messages,
+                                sum(octet_length(m.content) + coalesce(octet_length((m.metadata -> 'tool_calls')::text), 0)) as bytes
+                           from public.chat_messages m where m.user_id = p_user_id) m
+              left join chatkeep.stored_by_user k on k.user_id = p_user_id
+             cross join lateral (values
+                   ('stored_sessions', k.sessions::numeric, s.sessions::numeric), ('stored_messages', k.messages, m.messages),
+                   ('stored_bytes', k.bytes, m.bytes), ('messages_of_sessions', s.messages, m.messages),
+                   ('bytes_of_sessions', s.bytes, m.bytes)) as f (figure, recorded, charged)
         )
         select f.day, f.model, f.figure, coalesce(f.recorded, 0), coalesce(f.charged, 0)
           from figures f
          where coalesce(f.recorded, 0) <> coalesce(f.charged, 0)
            and (f.day is null or f.day >= (select min(u.usage_date) from public.user_usage_daily u where u.user_id = p_user_id))
          order by 1, 2, 3;
+end
+$$;
+
+-- Counts anew what a user has stored. The times of the sessions stay.
+create or replace function chatkeep.repair_stored(p_user_id uuid) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform set_config('chatkeep.first_upload', 'on', true);
+    update public.chat_sessions s
+       set stored_messages = m.messages, stored_bytes = m.bytes
+      from (select o.id, count(m.id)::int as messages,
+                   coalesce(sum(octet_length(m.content) + coalesce(octet_length((m.metadata -> 'tool_calls')::text), 0)), 0) as bytes
+              from public.chat_sessions o
+              left join public.chat_messages m on m.user_id = o.user_id and m.session_id = o.id
+             where o.user_id = p_user_id
+             group by o.id) m
+     where s.user_id = p_user_id and s.id = m.id and (s.stored_messages, s.stored_bytes) <> (m.messages, m.bytes);
+    perform set_config('chatkeep.first_upload', 'off', true);
+    insert into chatkeep.stored_by_user as k (user_id, sessions, messages, bytes)
+    select p_user_id, count(*), coalesce(sum(s.stored_messages), 0), coalesce(sum(s.stored_bytes), 0)
+      from public.chat_sessions s
+     where s.user_id = p_user_id
+    on conflict (user_id) do update set sessions = excluded.sessions, messages = excluded.messages, bytes = excluded.bytes;
 end
 $$;
 
@@ -566,6 +603,7 @@ begin
     if v_wrong = 0 then
         return 0;
     end if;
+    perform chatkeep.repair_stored(p_user_id);
     select min(u.usage_date) into v_first from public.user_usage_daily u where u.user_id = p_user_id;
     delete from chatkeep.usage_by_model b where b.user_id = p_user_id and b.usage_date >= v_first;
     update public.user_usage_daily u

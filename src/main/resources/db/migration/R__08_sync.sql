@@ -210,6 +210,60 @@ exception when data_exception then
 end
 $$;
 
+-- Which conversations of a batch, [{ord, conversation}], would bring the user over a quota: in their order, each beside those
+-- before it that fit. A value that is malformed is found by others.
+create or replace function chatkeep.conversations_without_room(p_user_id uuid, p_batch jsonb) returns int[]
+    language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
+as $$
+declare
+    v_quotas   jsonb;
+    v_stored   chatkeep.stored_by_user;
+    v_change   record;
+    v_sessions bigint := 0;
+    v_messages bigint := 0;
+    v_bytes    bigint := 0;
+    v_full     int[] := '{}';
+begin
+    if coalesce(current_setting('chatkeep.quotas', true), '') = '' then
+        return v_full;
+    end if;
+    v_quotas := chatkeep.quotas_of_tier((select p.subscription_tier from public.profiles p where p.id = p_user_id));
+    select * into v_stored from chatkeep.stored_by_user s where s.user_id = p_user_id;
+    for v_change in
+        select (b.item ->> 'ord')::int as ord,
+               (not exists (select from public.chat_sessions s
+                             where s.user_id = p_user_id and s.id = b.item -> 'conversation' ->> 'id'))::int as sessions,
+               m.messages, m.bytes
+          from jsonb_array_elements(p_batch) as b (item)
+         cross join lateral (
+               select count(*) filter (where o.id is null) as messages,
+                      coalesce(sum(octet_length(n.content) - coalesce(octet_length(o.content), 0)), 0) as bytes
+                 from (select distinct on (r.id) r.id, r.content
+                         from chatkeep.read_messages(1, '', coalesce(nullif(b.item -> 'conversation' -> 'messages', 'null'), '[]')) r
+                        order by r.id, r.position desc) n
+                 left join lateral (select o.id, o.content from public.chat_messages o
+                                     where o.user_id = p_user_id and o.id = n.id limit 1) o on true) m
+         order by 1
+    loop
+        if v_change.sessions > 0
+               and coalesce(v_stored.sessions, 0) + v_sessions + v_change.sessions > (v_quotas ->> 'sessions')::bigint
+            or v_change.messages > 0
+               and coalesce(v_stored.messages, 0) + v_messages + v_change.messages > (v_quotas ->> 'messages')::bigint
+            or v_change.bytes > 0
+               and coalesce(v_stored.bytes, 0) + v_bytes + v_change.bytes > (v_quotas ->> 'bytes')::bigint then
+            v_full := v_full || v_change.ord;
+        else
+            v_sessions := v_sessions + v_change.sessions;
+            v_messages := v_messages + v_change.messages;
+            v_bytes := v_bytes + v_change.bytes;
+        end if;
+    end loop;
+    return v_full;
+exception when data_exception then
+    return '{}';
+end
+$$;
+
 -- Stores a batch as a whole. Where something in it breaks a rule, the conversations at fault are looked for, one by one, and
 -- the others are stored. What is still refused then is halved until it stands alone. What is at fault is reported, and
 -- nothing of it is kept.
@@ -218,16 +272,21 @@ create or replace function chatkeep.sync_isolating(p_user_id uuid, p_batch jsonb
 as $$
 declare
     c_error  constant text := 'A value of it is missing, malformed or out of range.';
+    c_full   constant text := 'There is no room for it: your tier has a quota.';
+    v_error  text := c_error;
     v_size   constant int := jsonb_array_length(p_batch);
     v_faults jsonb;
     v_rest   jsonb;
 begin
     begin
         return chatkeep.sync_batch(p_user_id, p_batch);
-    exception when data_exception or integrity_constraint_violation then
+    exception when data_exception or integrity_constraint_violation or sqlstate 'PT413' then
+        if sqlstate = 'PT413' then
+            v_error := c_full;
+        end if;
         if v_size = 1 then
             return jsonb_build_array(jsonb_build_object(
-                'ord', p_batch -> 0 -> 'ord', 'conversationId', p_batch -> 0 -> 'conversation' -> 'id', 'error', c_error));
+                'ord', p_batch -> 0 -> 'ord', 'conversationId', p_batch -> 0 -> 'conversation' -> 'id', 'error', v_error));
         end if;
     end;
     if p_is_checked then
@@ -256,8 +315,10 @@ create or replace function public.sync_user_conversations(user_uuid uuid, conver
     language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
 declare
+    c_full    constant text := 'There is no room for it: your tier has a quota.';
     v_details jsonb;
     v_batch   jsonb;
+    v_full    int[];
 begin
     perform chatkeep.begin_write(user_uuid);
     if jsonb_typeof(conversations_data) is distinct from 'array' then
@@ -279,6 +340,15 @@ begin
          group by turn
          order by turn
     loop
+        v_full := chatkeep.conversations_without_room(user_uuid, v_batch);
+        if v_full <> '{}' then
+            select v_details || jsonb_agg(jsonb_build_object('ord', b.item -> 'ord', 'conversationId', b.item -> 'conversation' -> 'id',
+                                                             'error', c_full)) filter (where (b.item ->> 'ord')::int = any (v_full)),
+                   jsonb_agg(b.item order by b.ord) filter (where (b.item ->> 'ord')::int <> all (v_full))
+              into v_details, v_batch
+              from jsonb_array_elements(v_batch) with ordinality as b (item, ord);
+            continue when v_batch is null;
+        end if;
         v_details := v_details || chatkeep.sync_isolating(user_uuid, v_batch);
     end loop;
 

@@ -266,6 +266,11 @@ begin
         return jsonb_build_object('refused', v_refusal, 'policies', chatkeep.less_remaining(v_policies, 0));
     end if;
 
+    if v_session is not null then
+        -- The answer is kept even if it is too long for what is left.
+        perform chatkeep.require_more_room(p_user_id, 1, 1);
+    end if;
+
     v_length := coalesce(v_access.context_length, (p_call ->> 'context_length')::int);
     if v_session is null then
         -- Nothing of it has to survive the database: a call that it forgets has not been answered.

@@ -154,6 +154,18 @@ create table chatkeep.counted_sessions (
 );
 comment on table chatkeep.counted_sessions is 'Sessions that usage has counted and that were deleted since';
 
+-- What a user has stored, added up: quotas are compared with it. A user without a row has stored nothing.
+create table chatkeep.stored_by_user (
+    user_id  uuid   not null
+        constraint stored_by_user_pkey primary key
+        constraint stored_by_user_user_id_fkey references public.profiles (id) on delete cascade,
+    sessions bigint not null default 0,
+    messages bigint not null default 0,
+    bytes    bigint not null default 0
+) with (fillfactor = 50); -- it changes with every message: leave room for updates in place
+comment on table chatkeep.stored_by_user is 'Sessions, messages and bytes of messages that a user has stored, kept by the triggers of both tables';
+comment on column chatkeep.stored_by_user.bytes is 'Of content, and of calls of tools, which a model may make as large';
+
 -- Limits do not start again when an account is erased and comes back: until the month ends this is what is left of it.
 create table chatkeep.calls_of_erased (
     account    bytea  not null,
@@ -179,11 +191,12 @@ create index requests_of_erased_idx on chatkeep.requests_of_erased (account, sta
 create index requests_of_erased_started_idx on chatkeep.requests_of_erased (started_at);
 
 revoke all on public.model_access, public.user_usage_daily, chatkeep.catalog_version, chatkeep.usage_by_model, chatkeep.charges,
-    chatkeep.counted_sessions, chatkeep.calls_of_erased, chatkeep.requests_of_erased from public, anon, authenticated;
-grant select on public.model_access, public.user_usage_daily, chatkeep.usage_by_model, chatkeep.charges, chatkeep.counted_sessions
-    to authenticated;
+    chatkeep.counted_sessions, chatkeep.stored_by_user, chatkeep.calls_of_erased, chatkeep.requests_of_erased
+    from public, anon, authenticated;
+grant select on public.model_access, public.user_usage_daily, chatkeep.usage_by_model, chatkeep.charges, chatkeep.counted_sessions,
+    chatkeep.stored_by_user to authenticated;
 grant select, insert, update, delete on public.user_usage_daily, public.model_access to service_role;
-grant select on chatkeep.usage_by_model, chatkeep.charges, chatkeep.counted_sessions to service_role;
+grant select on chatkeep.usage_by_model, chatkeep.charges, chatkeep.counted_sessions, chatkeep.stored_by_user to service_role;
 
 alter table public.model_access enable row level security;
 alter table public.user_usage_daily enable row level security;
@@ -191,6 +204,7 @@ alter table chatkeep.catalog_version enable row level security;
 alter table chatkeep.usage_by_model enable row level security;
 alter table chatkeep.charges enable row level security;
 alter table chatkeep.counted_sessions enable row level security;
+alter table chatkeep.stored_by_user enable row level security;
 alter table chatkeep.calls_of_erased enable row level security;
 alter table chatkeep.requests_of_erased enable row level security;
 
@@ -213,6 +227,11 @@ create policy charges_service_reads on chatkeep.charges
 create policy counted_sessions_owner_reads on chatkeep.counted_sessions
     for select to authenticated using (user_id = (select auth.uid()));
 create policy counted_sessions_service_reads on chatkeep.counted_sessions
+    for select to service_role using (true);
+
+create policy stored_by_user_owner_reads on chatkeep.stored_by_user
+    for select to authenticated using (user_id = (select auth.uid()));
+create policy stored_by_user_service_reads on chatkeep.stored_by_user
     for select to service_role using (true);
 
 -- What these do stands in R__02 and R__04. PostgreSQL gives transition tables to triggers of one event only. A charge that is

@@ -17,6 +17,8 @@ create table public.chat_sessions (
     created_at             timestamptz  not null default now(),
     updated_at             timestamptz  not null default now(),
     last_activity          timestamptz  not null default now(),
+    stored_messages        int          not null default 0,
+    stored_bytes           bigint       not null default 0,
     constraint chat_sessions_pkey primary key (user_id, id),
     -- Responses write times with four digits of the year.
     constraint chat_sessions_times_range
@@ -25,6 +27,8 @@ create table public.chat_sessions (
                and last_activity >= '0001-01-01 00:00:00+00' and last_activity < '10000-01-01 00:00:00+00')
 );
 comment on table public.chat_sessions is 'Conversations; message_count to last_message_timestamp are kept by on_message_change';
+comment on column public.chat_sessions.stored_messages is 'All messages, also those that failed; kept as well, as stored_bytes';
+comment on column public.chat_sessions.stored_bytes is 'Bytes of these messages, as chatkeep.stored_by_user counts them';
 
 create index idx_chat_sessions_user_updated on public.chat_sessions (user_id, updated_at desc);
 create index idx_chat_sessions_user_id on public.chat_sessions (user_id);
@@ -141,6 +145,18 @@ create trigger remember_counted_sessions_deleted
     after delete on public.chat_sessions
     referencing old table as old_rows
     for each statement execute function chatkeep.remember_counted_sessions();
+
+create function chatkeep.count_stored_sessions() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+    as 'begin return null; end';
+create trigger stored_sessions_inserted
+    after insert on public.chat_sessions
+    referencing new table as new_rows
+    for each statement execute function chatkeep.count_stored_sessions();
+create trigger stored_sessions_deleted
+    after delete on public.chat_sessions
+    referencing old table as old_rows
+    for each statement execute function chatkeep.count_stored_sessions();
 
 create function public.update_session_timestamp() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp

@@ -11,6 +11,7 @@ import java.util.UUID;
 import dev.chatkeep.database.Database;
 import dev.chatkeep.profile.ExportFormat;
 import dev.chatkeep.profile.UserExport;
+import dev.chatkeep.wire.PartMemory;
 import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -57,7 +58,7 @@ final class ExportTask extends Task {
         Path part = Files.createTempFile(target.getParent(), ".chatkeep-export", ".part");
         try {
             try (OutputStream output = Files.newOutputStream(part); ProgressBar progress = Progress.ofBytes("Export")) {
-                UserExport.of(database.asServiceFor(user).read(), format.value).subscribe().asStream()
+                UserExport.of(database.asServiceFor(user).read(), PartMemory.UNBOUNDED, format.value).subscribe().asStream()
                         .map(piece -> (piece + "\n").getBytes(StandardCharsets.UTF_8))
                         .forEach(bytes -> write(output, bytes, progress));
             }

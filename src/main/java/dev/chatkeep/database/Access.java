@@ -25,15 +25,15 @@ public final class Access {
     private final Turns turns;
     private final Caller caller;
     private final UUID userId;
-    private final Timeouts timeouts;
+    private final Bounds bounds;
 
     /** @param userId the first parameter of each statement; null if there is none */
-    Access(Pipeline pipeline, Turns turns, Caller caller, UUID userId, Timeouts timeouts) {
+    Access(Pipeline pipeline, Turns turns, Caller caller, UUID userId, Bounds bounds) {
         this.pipeline = pipeline;
         this.turns = turns;
         this.caller = caller;
         this.userId = userId;
-        this.timeouts = timeouts;
+        this.bounds = bounds;
     }
 
     /** The user whose rows the statements concern; null if each statement names its users itself. */
@@ -43,7 +43,7 @@ public final class Access {
 
     /** Statements that only read. */
     public Statements read() {
-        return (sql, parameters) -> pipeline.read(caller, timeouts, sql, tuple(parameters))
+        return (sql, parameters) -> pipeline.read(caller, bounds, sql, tuple(parameters))
                 .onFailure().transform(DatabaseProblems::translate);
     }
 
@@ -51,7 +51,7 @@ public final class Access {
      * Statements that may write. A statement that fails because of another transaction (deadlock, serialization) runs again.
      */
     public Statements write() {
-        return (sql, parameters) -> inTurn(() -> retried(pipeline.write(caller, timeouts, sql, tuple(parameters))));
+        return (sql, parameters) -> inTurn(() -> retried(pipeline.write(caller, bounds, sql, tuple(parameters))));
     }
 
     /** Reads entities in one session and a transaction that may not write. */
@@ -76,7 +76,7 @@ public final class Access {
     }
 
     private Mutiny.SelectionQuery<Object> actAs(Mutiny.SelectionQuery<Object> query) {
-        List<String> values = Settings.values(caller, timeouts);
+        List<String> values = Settings.values(caller, bounds);
         for (int position = 1; position <= values.size(); position++) {
             query.setParameter(position, values.get(position - 1));
         }

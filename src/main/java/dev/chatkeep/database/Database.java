@@ -19,18 +19,24 @@ import io.vertx.sqlclient.Pool;
 @ApplicationScoped
 public class Database {
 
+    /** Quotas are for what users store themselves: an answer that was paid for is kept. */
+    private static final String NO_QUOTAS = "";
+
     private final Pipeline pipeline;
     private final Turns turns;
-    private final Timeouts ofRequests;
-    private final Timeouts ofJobs;
+    private final Bounds ofRequests;
+    private final Bounds ofJobs;
     private final SecurityIdentity identity;
     private final CurrentVertxRequest request;
 
-    public Database(Pool pool, Vertx vertx, DatabaseConfig config, SecurityIdentity identity, CurrentVertxRequest request) {
+    public Database(Pool pool, Vertx vertx, DatabaseConfig config, QuotaConfig quotas, SecurityIdentity identity,
+            CurrentVertxRequest request) {
         this.pipeline = new Pipeline(pool);
         this.turns = new Turns(vertx, config.maxWaitingWritesPerUser(), config.statementTimeout());
-        this.ofRequests = new Timeouts(config.statementTimeout(), config.lockTimeout(), config.idleTransactionTimeout());
-        this.ofJobs = new Timeouts(config.jobStatementTimeout(), config.jobStatementTimeout(), config.idleTransactionTimeout());
+        this.ofRequests = new Bounds(config.statementTimeout(), config.lockTimeout(), config.idleTransactionTimeout(),
+                quotas.json());
+        this.ofJobs = new Bounds(config.jobStatementTimeout(), config.jobStatementTimeout(), config.idleTransactionTimeout(),
+                NO_QUOTAS);
         this.identity = identity;
         this.request = request;
     }
@@ -62,8 +68,8 @@ public class Database {
         return access(Caller.SERVICE, userId, ofJobs);
     }
 
-    private Access access(Caller caller, UUID userId, Timeouts timeouts) {
-        return new Access(pipeline, turns, caller, userId, timeouts);
+    private Access access(Caller caller, UUID userId, Bounds bounds) {
+        return new Access(pipeline, turns, caller, userId, bounds);
     }
 
     private Caller caller() {

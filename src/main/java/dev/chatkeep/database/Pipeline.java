@@ -36,23 +36,23 @@ final class Pipeline {
         this.connections = new Connections(pool);
     }
 
-    Uni<RowSet<Row>> read(Caller caller, Timeouts timeouts, String sql, Tuple parameters) {
-        return run("begin read only", caller, timeouts, false,
+    Uni<RowSet<Row>> read(Caller caller, Bounds bounds, String sql, Tuple parameters) {
+        return run("begin read only", caller, bounds, false,
                 caller == Caller.SERVICE ? sql : ofAccount.computeIfAbsent(sql, OF_ACCOUNT::formatted), parameters);
     }
 
     /** A statement that changes rows cannot be a subquery, so a statement before it checks the account. */
-    Uni<RowSet<Row>> write(Caller caller, Timeouts timeouts, String sql, Tuple parameters) {
-        return run("begin", caller, timeouts, caller != Caller.SERVICE, sql, parameters);
+    Uni<RowSet<Row>> write(Caller caller, Bounds bounds, String sql, Tuple parameters) {
+        return run("begin", caller, bounds, caller != Caller.SERVICE, sql, parameters);
     }
 
-    private Uni<RowSet<Row>> run(String begin, Caller caller, Timeouts timeouts, boolean requireAccount, String sql,
+    private Uni<RowSet<Row>> run(String begin, Caller caller, Bounds bounds, boolean requireAccount, String sql,
             Tuple parameters) {
         return Uni.createFrom().completionStage(() -> connections.take().compose(connection -> {
             List<Future<?>> steps = new ArrayList<>();
             steps.add(connection.query(begin).execute());
             steps.add(connection.preparedQuery(ACT_AS)
-                    .execute(Tuple.from(Settings.values(caller, timeouts))));
+                    .execute(Tuple.from(Settings.values(caller, bounds))));
             if (requireAccount) {
                 steps.add(connection.preparedQuery(REQUIRE_ACCOUNT).execute());
             }

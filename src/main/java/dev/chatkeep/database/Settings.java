@@ -10,7 +10,8 @@ import dev.chatkeep.security.Caller;
 final class Settings {
 
     private static final List<String> NAMES = List.of("role", "request.jwt.claims", "chatkeep.client_address",
-            "chatkeep.user_agent", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout");
+            "chatkeep.user_agent", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout",
+            "chatkeep.quotas");
 
     private Settings() {
     }
@@ -23,8 +24,8 @@ final class Settings {
     }
 
     /** In the order of the parameters. */
-    static List<String> values(Caller caller, Timeouts timeouts) {
-        return List.of(caller.role(), caller.claims(), caller.address(), caller.userAgent(), timeouts.statement(),
-                timeouts.lock(), timeouts.idleTransaction());
+    static List<String> values(Caller caller, Bounds bounds) {
+        return List.of(caller.role(), caller.claims(), caller.address(), caller.userAgent(), bounds.statement(),
+                bounds.lock(), bounds.idleTransaction(), bounds.quotas());
     }
 }

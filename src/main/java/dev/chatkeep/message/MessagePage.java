@@ -9,7 +9,9 @@ import dev.chatkeep.message.MessageResource.Messages;
 import dev.chatkeep.problem.Problem;
 import dev.chatkeep.wire.Cursor;
 import dev.chatkeep.wire.JsonParts;
+import dev.chatkeep.wire.PartMemory;
 import dev.chatkeep.wire.Parts;
+import dev.chatkeep.wire.ResponseMemory;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 
@@ -28,32 +30,41 @@ final class MessagePage {
      * @param cursor that an answer carried, or null; 422 {@code invalid_cursor} where none did
      * @return {@link Messages}, or {@link Parts} of the same where they are many; 404 where there is no such session
      */
-    static Uni<Object> read(Statements reading, String sessionId, int size, String cursor, ObjectMapper json) {
-        MessageReader reader = new MessageReader(reading, sessionId, size, MAX_BYTES);
+    static Uni<Object> read(Statements reading, PartMemory memory, String sessionId, int size, String cursor,
+            ObjectMapper json) {
+        MessageReader reader = new MessageReader(reading, memory, sessionId, size, MAX_BYTES);
         if (cursor != null) {
             reader.after(Cursor.parse(cursor, 2, json));
         }
-        return reader.next().map(messages -> {
+        return reader.first().map(messages -> {
             if (!reader.isKnown()) {
                 throw Problem.notFound("session_not_found", "There is no such session.");
             }
-            return reader.hasMore() ? new Parts(parts(reader, messages, new JsonParts(json)))
-                    : new Messages(messages, reader.count(), reader.nextCursor());
+            if (!reader.hasMore() && !reader.hasLarge()) {
+                return new Messages(messages, reader.count(), reader.nextCursor());
+            }
+            if (!reader.hasLarge()) {
+                memory.takeNow(ResponseMemory.expanded(MessageReader.PART_BYTES));
+            }
+            return new Parts(parts(reader, messages, new JsonParts(json)), memory);
         });
     }
 
-    private static Multi<byte[]> parts(MessageReader reader, List<MessageInput> first, JsonParts json) {
-        byte[] begin = json.write(generator -> {
+    private static Multi<List<byte[]>> parts(MessageReader reader, List<MessageInput> first, JsonParts json) {
+        json.write(generator -> {
             generator.writeStartObject();
             generator.writeArrayFieldStart("messages");
-        }).writeAll(first).take();
-        Multi<byte[]> rest = reader.rest().map(messages -> json.writeAll(messages).take());
-        Multi<byte[]> end = Multi.createFrom().item(() -> json.write(generator -> {
+        }).writeAll(first);
+        // Taken out when it is written: it may be large, and the response goes on for long.
+        Multi<List<byte[]>> begin = Multi.createFrom().item(json::take);
+        Multi<List<byte[]>> rest = reader.hasMore() ? reader.rest().map(messages -> json.writeAll(messages).take())
+                : Multi.createFrom().empty();
+        Multi<List<byte[]>> end = Multi.createFrom().item(() -> json.write(generator -> {
             generator.writeEndArray();
             generator.writeNumberField("count", reader.count());
             generator.writeStringField("next_cursor", reader.nextCursor());
             generator.writeEndObject();
         }).take());
-        return Multi.createBy().concatenating().streams(Multi.createFrom().item(begin), rest, end);
+        return Multi.createBy().concatenating().streams(begin, rest, end);
     }
 }

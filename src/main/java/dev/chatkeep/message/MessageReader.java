@@ -3,9 +3,12 @@ package dev.chatkeep.message;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongFunction;
 
 import dev.chatkeep.database.Statements;
 import dev.chatkeep.wire.Cursor;
+import dev.chatkeep.wire.PartMemory;
+import dev.chatkeep.wire.ResponseMemory;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.sqlclient.Row;
@@ -14,17 +17,19 @@ import io.vertx.sqlclient.RowSet;
 /**
  * Reads the messages of a session in time order, ties in the order of arrival, in parts that are small enough to be held for
  * many
- * readers at once. A part goes on after the last message of the one before, so all parts cost the same.
+ * readers at once. A part goes on after the last message of the one before, so all parts cost the same. A message that is too
+ * large for a part is one by itself, which is read once there is room for it.
  */
 public final class MessageReader {
 
-    /** A part ends before it exceeds either; its first message is never too large. */
+    /** A part ends before it exceeds either, but for a message that is larger itself. */
     public static final int PART_MESSAGES = 500;
-    public static final long PART_BYTES = 256 << 10;
+    public static final long PART_BYTES = ResponseMemory.SMALL_BYTES;
 
     /**
      * {@code $1} user, {@code $2} session, {@code $3} how many messages, {@code $4} how many bytes of content. A message too
-     * many comes without its content, to know that there are more. No row where there is no such session, and one without a
+     * many, or too large, comes without its content, to know that it is there. No row where there is no such session, and one
+     * without a
      * message where it has none.
      */
     private static final String FIRST = part("");
@@ -32,8 +37,14 @@ public final class MessageReader {
     private static final String NEXT = part("and (m.message_timestamp, m.ordinal) > ($5, $6)");
     private static final int BYTES = 13;
     private static final int ORDINAL = 14;
+    private static final int CONTENT = 2;
+
+    /** {@code $1} user, {@code $2} message, {@code $3} the bytes for which there is room. */
+    private static final String LARGE = "select " + MessageInput.COLUMNS
+            + " from public.chat_messages m where m.user_id = $1 and m.id = $2 and octet_length(m.content) <= $3";
 
     private final Statements reading;
+    private final PartMemory memory;
     private final String sessionId;
     private final int most;
     private final long mostBytes;
@@ -43,13 +54,16 @@ public final class MessageReader {
     private long bytes;
     private boolean known;
     private boolean ended;
+    private boolean hasLarge;
 
     /**
+     * @param memory what the parts are held in
      * @param most how many messages there may be in all
      * @param mostBytes of content in all, the first message excepted
      */
-    public MessageReader(Statements reading, String sessionId, int most, long mostBytes) {
+    public MessageReader(Statements reading, PartMemory memory, String sessionId, int most, long mostBytes) {
         this.reading = reading;
+        this.memory = memory;
         this.sessionId = sessionId;
         this.most = most;
         this.mostBytes = mostBytes;
@@ -75,15 +89,59 @@ public final class MessageReader {
                         limit $3) m on m.bytes - octet_length(m.content) <= $4 or m.position = 2
                  where s.user_id = $1 and s.id = $2
                  order by m.message_timestamp, m.ordinal""".formatted(MessageInput.COLUMNS.replace("m.content,",
-                "case when m.bytes <= $4 or m.position = 1 then m.content end,"), after);
+                "case when m.bytes <= $4 then m.content end,"), after);
+    }
+
+    /**
+     * The first part; without messages where there are none, or no such session. It takes no memory unless it is large, and is
+     * refused (429, 503) where there is none: nothing has been sent yet.
+     */
+    Uni<List<MessageInput>> first() {
+        return rows(bytes -> {
+            memory.takeNow(bytes);
+            return Uni.createFrom().voidItem();
+        });
     }
 
     /** The next part; without messages where there are none left, or no such session. */
     Uni<List<MessageInput>> next() {
+        return memory.take(ResponseMemory.expanded(PART_BYTES)).chain(() -> rows(memory::take));
+    }
+
+    private Uni<List<MessageInput>> rows(LongFunction<Uni<Void>> room) {
         int limit = Math.min(PART_MESSAGES, most - count) + 1;
         Uni<RowSet<Row>> rows = lastOrdinal == null ? reading.run(FIRST, sessionId, limit, PART_BYTES)
                 : reading.run(NEXT, sessionId, limit, PART_BYTES, lastTime, lastOrdinal);
-        return rows.map(found -> part(found, limit - 1));
+        return rows.chain(found -> {
+            Row first = found.size() == 0 ? null : found.iterator().next();
+            return first == null || first.getString(0) == null || first.getString(CONTENT) != null
+                    ? Uni.createFrom().item(part(found, limit - 1))
+                    : large(found, room);
+        });
+    }
+
+    /** One message, whose size is known and whose content is not. What has changed meanwhile is looked at again. */
+    private Uni<List<MessageInput>> large(RowSet<Row> rows, LongFunction<Uni<Void>> room) {
+        known = true;
+        Row row = rows.iterator().next();
+        long size = row.getLong(BYTES);
+        if (count > 0 && bytes + size > mostBytes) {
+            bytes = mostBytes;
+            return Uni.createFrom().item(List.of());
+        }
+        String id = row.getString(0);
+        return room.apply(ResponseMemory.expanded(size)).chain(() -> reading.run(LARGE, id, size)).chain(found -> {
+            if (found.size() == 0) {
+                return rows(room);
+            }
+            count++;
+            bytes += size;
+            ended = rows.size() == 1;
+            hasLarge = true;
+            lastTime = row.getOffsetDateTime(3);
+            lastOrdinal = row.getLong(ORDINAL);
+            return Uni.createFrom().item(List.of(MessageInput.of(found.iterator().next(), 0)));
+        });
     }
 
     /** The parts from here on, each when it is asked for; at least one, which may be empty. */
@@ -128,6 +186,11 @@ public final class MessageReader {
     /** Whether another part would hold something that may still be read. */
     boolean hasMore() {
         return !ended && count < most && bytes < mostBytes;
+    }
+
+    /** Whether a message was one that is too large for a part. */
+    boolean hasLarge() {
+        return hasLarge;
     }
 
     int count() {

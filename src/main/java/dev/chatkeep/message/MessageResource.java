@@ -30,9 +30,12 @@ import org.jboss.resteasy.reactive.server.Cancellable;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.chatkeep.database.Access;
 import dev.chatkeep.database.Database;
 import dev.chatkeep.problem.Problem;
 import dev.chatkeep.wire.JsonBody;
+import dev.chatkeep.wire.PartMemory;
+import dev.chatkeep.wire.ResponseMemory;
 import dev.chatkeep.wire.Text;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.quarkus.security.Authenticated;
@@ -61,6 +64,7 @@ public class MessageResource {
     }
 
     @Schema(name = "StoredMessage")
+    @RegisterForReflection // as above
     record Stored(MessageRow message, boolean success) {
     }
 
@@ -80,8 +84,10 @@ public class MessageResource {
     private final Database database;
     private final JsonBody bodies;
     private final ObjectMapper json;
+    private final ResponseMemory memory;
 
-    public MessageResource(Database database, JsonBody bodies, ObjectMapper json) {
+    public MessageResource(Database database, JsonBody bodies, ObjectMapper json, ResponseMemory memory) {
+        this.memory = memory;
         this.database = database;
         this.bodies = bodies;
         this.json = json;
@@ -98,7 +104,9 @@ public class MessageResource {
     public Uni<Object> list(@RestQuery("session_id") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
             @Parameter(description = "Messages a page") @RestQuery @Min(1) @Max(MAX) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
-        return MessagePage.read(database.asCaller().read(), sessionId, limit == null ? MAX : limit, cursor, json);
+        Access access = database.asCaller();
+        return MessagePage.read(access.read(), memory.forUser(access.userId()), sessionId, limit == null ? MAX : limit, cursor,
+                json);
     }
 
     @POST
@@ -112,14 +120,15 @@ public class MessageResource {
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks a field")
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "409", description = "The id belongs to a message of another session")
-    @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
+    @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB, or the quota of the tier is used up")
     @APIResponse(responseCode = "422", description = "A field is not valid")
-    public Uni<Stored> append(byte[] body) {
+    public Uni<Object> append(byte[] body) {
+        PartMemory held = SingleMessage.room(memory, database, body);
         return bodies
                 .read(body, Append.class,
                         request -> new Object[] { request.sessionId(), json.writeValueAsString(request.message()) })
                 .chain(message -> database.asCaller().write().one(MessageRow::of, APPEND, message))
-                .map(stored -> new Stored(stored, true));
+                .map(stored -> SingleMessage.response(stored, held, json));
     }
 
     @GET
@@ -128,10 +137,10 @@ public class MessageResource {
     @APIResponse(responseCode = "200", description = "The message", content = @Content(schema = @Schema(implementation = Stored.class)))
     @APIResponse(responseCode = "404", description = "There is no such message")
     @APIResponse(responseCode = "422", description = "The id is not valid")
-    public Uni<Stored> read(@RestPath @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id) {
-        return database.asCaller().readEntities(userId -> ChatMessage.find(userId, id))
-                .onItem().ifNull().failWith(MessageResource::notFound)
-                .map(message -> new Stored(MessageRow.of(message), true));
+    public Uni<Object> read(@RestPath @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id) {
+        Access access = database.asCaller();
+        return SingleMessage.read(access.read(), memory.forUser(access.userId()), id, json)
+                .onItem().ifNull().failWith(MessageResource::notFound);
     }
 
     @PATCH
@@ -143,17 +152,19 @@ public class MessageResource {
     @APIResponse(responseCode = "200", description = "The message as stored", content = @Content(schema = @Schema(implementation = Stored.class)))
     @APIResponse(responseCode = "400", description = "The body is malformed or has no content")
     @APIResponse(responseCode = "404", description = "There is no such message")
-    @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
+    @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB, or the quota of the tier is used up")
     @APIResponse(responseCode = "422", description = "The id or the content is not valid")
-    public Uni<Stored> change(@RestPath @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id,
+    public Uni<Object> change(@RestPath @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id,
             byte[] body) {
+        PartMemory held = SingleMessage.room(memory, database, body);
         return bodies.read(body, Change.class)
                 .chain(change -> database.asCaller().writeEntities(userId -> ChatMessage.find(userId, id)
                         .onItem().ifNull().failWith(MessageResource::notFound)
                         .chain(message -> {
                             message.content = change.content();
-                            return message.<ChatMessage> flush().map(changed -> new Stored(MessageRow.of(message), true));
-                        })));
+                            return message.<ChatMessage> flush().map(changed -> MessageRow.of(message));
+                        })))
+                .map(stored -> SingleMessage.response(stored, held, json));
     }
 
     @DELETE

@@ -64,6 +64,8 @@ public final class DatabaseProblems {
     private record DatabaseError(String state, String message, String detail, String constraint, boolean isFatal) {
 
         private static final Pattern REFUSAL = Pattern.compile("(\\w+): (.*?)(?: \\(PT\\d{3}\\))?", Pattern.DOTALL);
+        /** Which quota it is stands in the sentence: Hibernate passes nothing else on. */
+        private static final Pattern QUOTA = Pattern.compile("as many (\\w+) as .*\\((\\d+)\\)");
         private static final String HIBERNATE_PREFIX = "ERROR: ";
 
         static Optional<DatabaseError> in(Throwable failure) {
@@ -109,6 +111,11 @@ public final class DatabaseProblems {
                 return Problem.ofFields(status, parts.group(1), RequestProblems.sentence(errors), errors);
             }
             HttpProblem problem = Problem.of(status, parts.group(1), parts.group(2));
+            Matcher quota = QUOTA.matcher(parts.group(2));
+            if (status == Status.REQUEST_ENTITY_TOO_LARGE && quota.find()) {
+                return HttpProblem.builder(problem).with("quota", quota.group(1)).with("limit", Long.valueOf(quota.group(2)))
+                        .build();
+            }
             return status == Status.UNAUTHORIZED ? ProblemMappers.challenged(problem) : problem;
         }
     }

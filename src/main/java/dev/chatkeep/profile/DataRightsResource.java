@@ -1,7 +1,9 @@
 package dev.chatkeep.profile;
 
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.ZoneOffset;
+import java.util.List;
 import java.util.Locale;
 
 import jakarta.validation.constraints.NotNull;
@@ -22,16 +24,21 @@ import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
 import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
-import org.jboss.resteasy.reactive.RestMulti;
 import org.jboss.resteasy.reactive.RestQuery;
+import org.jboss.resteasy.reactive.RestResponse;
+import org.jboss.resteasy.reactive.RestResponse.ResponseBuilder;
 import org.jboss.resteasy.reactive.server.Cancellable;
 
+import dev.chatkeep.database.Access;
 import dev.chatkeep.database.Database;
 import dev.chatkeep.database.Statements;
 import dev.chatkeep.wire.JsonBody;
+import dev.chatkeep.wire.PartMemory;
+import dev.chatkeep.wire.Parts;
+import dev.chatkeep.wire.ResponseMemory;
+import dev.chatkeep.wire.SlicedOutput;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.quarkus.security.Authenticated;
-import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.buffer.Buffer;
 
@@ -53,8 +60,10 @@ public class DataRightsResource {
 
     private final Database database;
     private final JsonBody bodies;
+    private final ResponseMemory memory;
 
-    public DataRightsResource(Database database, JsonBody bodies) {
+    public DataRightsResource(Database database, JsonBody bodies, ResponseMemory memory) {
+        this.memory = memory;
         this.database = database;
         this.bodies = bodies;
     }
@@ -67,19 +76,30 @@ public class DataRightsResource {
     @APIResponse(responseCode = "200", description = "The document", content = {
             @Content(mediaType = "application/json"), @Content(mediaType = "application/x-ndjson") })
     @APIResponse(responseCode = "422", description = "The format is not known")
-    public RestMulti<Buffer> export(
+    public Uni<RestResponse<Parts>> export(
             @Parameter(description = "`json` or `ndjson`") @RestQuery @DefaultValue("json") @Pattern(regexp = "json|ndjson", message = "must be json or ndjson") String format) {
         ExportFormat chosen = ExportFormat.valueOf(format.toUpperCase(Locale.ROOT));
-        Statements reading = database.asCaller().read();
-        Multi<Buffer> pieces = database.asCaller().write().document(RECORD_EXPORT)
-                .onItem().transformToMulti(recorded -> UserExport.of(reading, chosen)).map(Buffer::buffer);
-        return RestMulti.fromMultiData(pieces)
-                .encodeAsJsonArray(false)
+        Access access = database.asCaller();
+        Statements reading = access.read();
+        PartMemory held = memory.forUser(access.userId());
+        return Uni.createFrom().item(() -> {
+            held.takeNow(UserExport.firstBytes());
+            return held;
+        }).chain(() -> access.write().document(RECORD_EXPORT)).map(recorded -> ResponseBuilder
+                .ok(new Parts(UserExport.of(reading, held, chosen).map(DataRightsResource::slices), held))
                 .header(HttpHeaders.CONTENT_TYPE, chosen.mediaType())
                 .header(HttpHeaders.CONTENT_DISPOSITION, "attachment; filename=\"chatkeep-export-"
                         + Instant.now().atZone(ZoneOffset.UTC).toLocalDate() + "." + chosen.extension() + "\"")
                 .header(HttpHeaders.CACHE_CONTROL, "no-store")
-                .build();
+                .build());
+    }
+
+    private static List<byte[]> slices(String piece) {
+        SlicedOutput slices = new SlicedOutput();
+        byte[] bytes = piece.getBytes(StandardCharsets.UTF_8);
+        slices.write(bytes, 0, bytes.length);
+        slices.write('\n');
+        return slices.take();
     }
 
     @DELETE

@@ -22,7 +22,7 @@ final class ProfileResponses {
 
     @Schema(name = "UserData")
     record Data(Today today, AllTime allTime, Summary profile, Preferences preferences, List<AvailableModel> availableModels,
-            Times timestamps) {
+            Times timestamps, Storage storage) {
     }
 
     @Schema(name = "UsageToday")
@@ -59,6 +59,15 @@ final class ProfileResponses {
     @Schema(name = "UserTimes")
     @JsonNaming(SnakeCaseStrategy.class)
     record Times(Instant createdAt, Instant updatedAt, Instant lastActive) {
+    }
+
+    @Schema(name = "Storage")
+    record Storage(long sessions, long messages,
+            @Schema(description = "Content of the messages, and calls of tools in answers") long bytes, Quotas limits) {
+    }
+
+    @Schema(name = "Quotas")
+    record Quotas(@Schema(description = "Of the tier; null is no quota") Long sessions, Long messages, Long bytes) {
     }
 
     @Schema(name = "Synced")

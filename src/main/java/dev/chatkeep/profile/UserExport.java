@@ -5,6 +5,8 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 
 import dev.chatkeep.database.Statements;
+import dev.chatkeep.wire.PartMemory;
+import dev.chatkeep.wire.ResponseMemory;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.sqlclient.Row;
@@ -19,8 +21,11 @@ public final class UserExport {
 
     /** Rows a page. */
     private static final int ROWS = 1_000;
-    /** Bytes of content a page; a message is never too large for one. */
-    private static final long BYTES = 2 << 20;
+    /** Bytes of content a page. A row that is larger is a page by itself, which is read once there is room for it. */
+    private static final long BYTES = 1 << 20;
+    /** What is read is put together as text before it is written. */
+    private static final int COPIES = 2;
+    private static final int TOTAL = 3;
 
     private static final String HEAD = "select jsonb_build_object('exported_at', now(), 'account', chatkeep.account(p.id),"
             + " 'profile', to_jsonb(p))::text from public.profiles p where p.id = $1";
@@ -47,11 +52,14 @@ public final class UserExport {
                   from sessions s, reached r
                  where s.id > r.session_id
                 union all
-                select s.id, m.message_timestamp, m.ordinal, m.id, octet_length(m.content)
+                select s.id, m.message_timestamp, m.ordinal, m.id, m.bytes
                   from sessions s
                  cross join reached r
                  cross join lateral (
-                       select m.message_timestamp, m.ordinal, m.id, m.content
+                       -- Of metadata that are small it is not worth knowing more.
+                       select m.message_timestamp, m.ordinal, m.id,
+                              octet_length(m.content) + case when pg_column_size(m.metadata) < 1000 then 0
+                                                             else octet_length(m.metadata::text) end as bytes
                          from public.chat_messages m
                         where m.user_id = $1 and m.session_id = s.id
                           and (s.id > r.session_id or (m.message_timestamp, m.ordinal) > (r.at, r.ordinal))
@@ -64,8 +72,9 @@ public final class UserExport {
                  order by e.session_id, e.at, e.ordinal
                  limit $3
             )
-            select case when p.ordinal = 0 then 'conversation' else 'message' end, i.item::text,
-                   json_build_array(p.session_id, p.at, p.ordinal)::text
+            select case when p.ordinal = 0 then 'conversation' else 'message' end,
+                   case when p.total <= $4 then i.item::text end,
+                   json_build_array(p.session_id, p.at, p.ordinal)::text, p.total::bigint
               from page p
              cross join lateral (
                    select to_jsonb(s) as item from public.chat_sessions s
@@ -98,12 +107,18 @@ public final class UserExport {
     private UserExport() {
     }
 
+    /** The room that the export takes before it begins. */
+    public static long firstBytes() {
+        return COPIES * ResponseMemory.expanded(BYTES);
+    }
+
     /** One document in pieces, to be joined by line breaks; none where there is no such user. */
-    public static Multi<String> of(Statements reading, ExportFormat format) {
+    public static Multi<String> of(Statements reading, PartMemory memory, ExportFormat format) {
         ExportFormat.Document document = format.open();
         AtomicReference<Position> position = new AtomicReference<>(new Position(0, SECTIONS.get(0).start()));
         Multi<String> sections = Multi.createBy().repeating()
-                .uni(() -> position, reached -> next(reading, reached, document))
+                .uni(() -> position, reached -> memory.take(firstBytes())
+                        .chain(() -> next(reading, memory, reached, document, BYTES)))
                 .whilst(piece -> position.get().section() < SECTIONS.size());
         return reading.run(HEAD).onItem().transformToMulti(rows -> rows.size() == 0 ? Multi.createFrom().empty()
                 : Multi.createBy().concatenating().streams(
@@ -113,30 +128,41 @@ public final class UserExport {
     }
 
     /** Reads a page, and moves on to where it ended. */
-    private static Uni<String> next(Statements reading, AtomicReference<Position> position, ExportFormat.Document document) {
+    private static Uni<String> next(Statements reading, PartMemory memory, AtomicReference<Position> position,
+            ExportFormat.Document document, long bytes) {
         Position reached = position.get();
         Section section = SECTIONS.get(reached.section());
-        Uni<RowSet<Row>> page = section.sql() == CONVERSATIONS ? reading.run(section.sql(), reached.key(), ROWS, BYTES)
-                : reading.run(section.sql(), reached.key(), ROWS);
-        return page.map(rows -> {
-            StringBuilder piece = new StringBuilder();
-            if (reached.key().equals(section.start())) {
-                document.beginList(piece, section.name());
+        return reading.run(section.sql(), reached.key(), ROWS, bytes).chain(rows -> {
+            Row first = rows.size() == 0 ? null : rows.iterator().next();
+            if (first == null || first.getString(1) != null) {
+                return Uni.createFrom().item(page(rows, position, document));
             }
-            String key = null;
-            for (Row row : rows) {
-                document.item(piece, row.getString(0), row.getString(1));
-                key = row.getString(2);
-            }
-            if (key == null) {
-                document.endList(piece);
-                int following = reached.section() + 1;
-                position.set(new Position(following, following < SECTIONS.size() ? SECTIONS.get(following).start() : null));
-            } else {
-                position.set(new Position(reached.section(), key));
-            }
-            return piece.toString();
+            long size = first.getLong(TOTAL);
+            return memory.take(COPIES * ResponseMemory.expanded(size))
+                    .chain(() -> next(reading, memory, position, document, size));
         });
+    }
+
+    private static String page(RowSet<Row> rows, AtomicReference<Position> position, ExportFormat.Document document) {
+        Position reached = position.get();
+        Section section = SECTIONS.get(reached.section());
+        StringBuilder piece = new StringBuilder();
+        if (reached.key().equals(section.start())) {
+            document.beginList(piece, section.name());
+        }
+        String key = null;
+        for (Row row : rows) {
+            document.item(piece, row.getString(0), row.getString(1));
+            key = row.getString(2);
+        }
+        if (key == null) {
+            document.endList(piece);
+            int following = reached.section() + 1;
+            position.set(new Position(following, following < SECTIONS.size() ? SECTIONS.get(following).start() : null));
+        } else {
+            position.set(new Position(reached.section(), key));
+        }
+        return piece.toString();
     }
 
     /** @param key the columns that a page is ordered by and goes on after, with their types */
@@ -148,8 +174,12 @@ public final class UserExport {
                     .append(key[i].substring(key[i].indexOf(' ') + 1));
         }
         String order = String.join(", ", columns);
-        return new Section(name, "select '" + kind + "', to_jsonb(t)::text, json_build_array(" + order + ")::text"
+        return new Section(name, "select '" + kind + "', case when p.total <= $4 then p.item end, p.key, p.total from ("
+                + "select p.*, sum(octet_length(p.item)) over place as total from ("
+                + "select to_jsonb(t)::text as item, json_build_array(" + order + ")::text as key,"
+                + " row_number() over (order by " + order + ") as position"
                 + " from " + table + " t where t.user_id = $1 and (" + order + ") > (" + after + ")"
-                + " order by " + order + " limit $3", start);
+                + " order by " + order + " limit $3) p window place as (order by p.position)) p"
+                + " where p.total <= $4 or p.position = 1 order by p.position", start);
     }
 }

@@ -12,6 +12,7 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
 
 import dev.chatkeep.problem.DatabaseProblems;
 import dev.chatkeep.problem.Problem;
+import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.quarkus.runtime.configuration.MemorySize;
 import io.quarkus.security.identity.SecurityIdentity;
@@ -64,7 +65,8 @@ public class RequestBodies {
         this.bodiesOfUnknownLength = BodyHandler.create(false).setBodyLimit(limitBytes);
     }
 
-    void register(@Observes Router router) {
+    void register(@Observes Router router, MeterRegistry metrics) {
+        metrics.gauge("chatkeep.http.body.memory", budget, BodyBudget::reserved);
         router.route().order(AFTER_CORS).handler(this::limit);
         router.route().order(AFTER_AUTHENTICATION).handler(this::admit);
     }

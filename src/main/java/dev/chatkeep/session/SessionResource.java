@@ -77,6 +77,7 @@ public class SessionResource {
     @APIResponse(responseCode = "201", description = "The session", content = @Content(schema = @Schema(implementation = SessionResponses.One.class)))
     @APIResponse(responseCode = "400", description = "The body is malformed or has no id")
     @APIResponse(responseCode = "409", description = "The id is taken by a session with another title")
+    @APIResponse(responseCode = "413", description = "The quota of the tier is used up")
     @APIResponse(responseCode = "422", description = "A field is not valid")
     public Uni<SessionResponses.One> create(byte[] body) {
         return bodies.read(body, SessionRequests.Create.class)

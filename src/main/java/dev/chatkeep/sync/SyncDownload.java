@@ -1,6 +1,7 @@
 package dev.chatkeep.sync;
 
 import java.io.IOException;
+import java.util.List;
 
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -10,7 +11,9 @@ import dev.chatkeep.message.MessageReader;
 import dev.chatkeep.sync.SyncResponses.Conversation;
 import dev.chatkeep.sync.SyncResponses.Downloaded;
 import dev.chatkeep.wire.JsonParts;
+import dev.chatkeep.wire.PartMemory;
 import dev.chatkeep.wire.Parts;
+import dev.chatkeep.wire.ResponseMemory;
 import dev.chatkeep.wire.Timestamps;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
@@ -22,19 +25,25 @@ final class SyncDownload {
     }
 
     /** @return {@link Downloaded}, or {@link Parts} of the same document if it is large */
-    static Uni<Object> read(Statements reading, ObjectMapper json) {
-        return SyncQueries.newest(reading).map(newest -> newest.hasMessages() ? newest.downloaded()
-                : new Parts(parts(reading, newest.downloaded(), new JsonParts(json))));
+    static Uni<Object> read(Statements reading, PartMemory memory, ObjectMapper json) {
+        return SyncQueries.newest(reading).map(newest -> {
+            if (newest.hasMessages()) {
+                return newest.downloaded();
+            }
+            // A download that has begun waits for room; one for which there is none now does not begin.
+            memory.takeNow(ResponseMemory.expanded(Math.max(newest.largest(), MessageReader.PART_BYTES)));
+            return new Parts(parts(reading, memory, newest.downloaded(), new JsonParts(json)), memory);
+        });
     }
 
-    private static Multi<byte[]> parts(Statements reading, Downloaded downloaded, JsonParts json) {
+    private static Multi<List<byte[]>> parts(Statements reading, PartMemory memory, Downloaded downloaded, JsonParts json) {
         json.write(generator -> {
             generator.writeStartObject();
             generator.writeArrayFieldStart("conversations");
         });
-        Multi<byte[]> conversations = Multi.createFrom().iterable(downloaded.conversations())
-                .onItem().transformToMultiAndConcatenate(conversation -> parts(reading, conversation, json));
-        Multi<byte[]> end = Multi.createFrom().item(() -> json.write(generator -> {
+        Multi<List<byte[]>> conversations = Multi.createFrom().iterable(downloaded.conversations())
+                .onItem().transformToMultiAndConcatenate(conversation -> parts(reading, memory, conversation, json));
+        Multi<List<byte[]>> end = Multi.createFrom().item(() -> json.write(generator -> {
             generator.writeEndArray();
             generator.writeStringField("syncTime", Timestamps.format(downloaded.syncTime()));
             generator.writeEndObject();
@@ -42,9 +51,9 @@ final class SyncDownload {
         return Multi.createBy().concatenating().streams(conversations, end);
     }
 
-    private static Multi<byte[]> parts(Statements reading, Conversation conversation, JsonParts json) {
-        MessageReader reader = new MessageReader(reading, conversation.id(), Integer.MAX_VALUE, Long.MAX_VALUE);
-        Multi<byte[]> messages = reader.rest().map(part -> json.writeAll(part).take());
+    private static Multi<List<byte[]>> parts(Statements reading, PartMemory memory, Conversation conversation, JsonParts json) {
+        MessageReader reader = new MessageReader(reading, memory, conversation.id(), Integer.MAX_VALUE, Long.MAX_VALUE);
+        Multi<List<byte[]>> messages = reader.rest().map(part -> json.writeAll(part).take());
         return Multi.createBy().concatenating().streams(
                 Multi.createFrom().item(() -> json.write(generator -> writeHead(generator, conversation)).take()),
                 messages,

@@ -26,7 +26,8 @@ final class SyncQueries {
     private static final long SMALL_MESSAGES = 2 * MessageReader.PART_MESSAGES;
 
     private static final int IS_SMALL = 12;
-    private static final int MESSAGE = 13;
+    private static final int LARGEST = 13;
+    private static final int MESSAGE = 14;
 
     /**
      * {@code $1} user, {@code $2} maximum bytes of content, {@code $3} and {@code $4} the bytes and the messages up to which
@@ -43,32 +44,41 @@ final class SyncQueries {
                  order by s.updated_at desc, s.last_message_timestamp desc nulls last, s.id desc
                  limit %d
             ), sized as (
-                select s.*, sum(c.bytes) over (order by s.position) as bytes, sum(c.messages) over () as messages
+                select s.*, sum(c.bytes) over (order by s.position) as bytes, sum(c.messages) over () as messages,
+                       max(c.largest) over (order by s.position) as largest
                   from newest s
                  cross join lateral (
-                       select coalesce(sum(octet_length(m.content)), 0) as bytes, count(*) as messages
+                       select coalesce(sum(octet_length(m.content)), 0) as bytes, count(*) as messages,
+                              coalesce(max(octet_length(m.content)), 0)::bigint as largest
                          from public.chat_messages m
                         where m.user_id = $1 and m.session_id = s.id) c
             ), chosen as (
                 select s.*, max(s.bytes) over () <= $3 and s.messages <= $4 as is_small from sized s where s.bytes <= $2
             )
             select now(), s.id, s.title, s.user_id, s.created_at, s.updated_at, s.message_count, s.total_tokens,
-                   s.last_model, s.last_message_preview, s.last_message_timestamp, s.is_active, s.is_small, %s
+                   s.last_model, s.last_message_preview, s.last_message_timestamp, s.is_active, s.is_small,
+                   max(s.largest) over () as largest, %s
               from (select) as always
               left join chosen s on true
               left join public.chat_messages m on s.is_small and m.user_id = $1 and m.session_id = s.id
              order by s.position, m.message_timestamp, m.ordinal""".formatted(NEWEST, MessageInput.COLUMNS);
 
-    /** @param hasMessages whether the messages of the conversations were read */
-    record Newest(Downloaded downloaded, boolean hasMessages) {
+    /**
+     * @param hasMessages whether the messages of the conversations were read
+     * @param largest the bytes of the largest message
+     */
+    record Newest(Downloaded downloaded, boolean hasMessages, long largest) {
     }
 
     private SyncQueries() {
     }
 
     static Uni<Newest> newest(Statements reading) {
-        return reading.run(DOWNLOAD, MAX_BYTES, SMALL_BYTES, SMALL_MESSAGES).map(rows -> new Newest(downloaded(rows),
-                !Boolean.FALSE.equals(rows.iterator().next().getBoolean(IS_SMALL))));
+        return reading.run(DOWNLOAD, MAX_BYTES, SMALL_BYTES, SMALL_MESSAGES).map(rows -> {
+            Row first = rows.iterator().next();
+            boolean hasMessages = !Boolean.FALSE.equals(first.getBoolean(IS_SMALL));
+            return new Newest(downloaded(rows), hasMessages, hasMessages ? 0 : first.getLong(LARGEST));
+        });
     }
 
     private static Downloaded downloaded(RowSet<Row> rows) {

@@ -20,7 +20,9 @@ import org.jboss.resteasy.reactive.server.Cancellable;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.chatkeep.database.Access;
 import dev.chatkeep.database.Database;
+import dev.chatkeep.wire.ResponseMemory;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
 
@@ -34,8 +36,10 @@ public class SyncResource {
     private final Database database;
     private final SyncUpload upload;
     private final ObjectMapper json;
+    private final ResponseMemory memory;
 
-    public SyncResource(Database database, SyncUpload upload, ObjectMapper json) {
+    public SyncResource(Database database, SyncUpload upload, ObjectMapper json, ResponseMemory memory) {
+        this.memory = memory;
         this.database = database;
         this.upload = upload;
         this.json = json;
@@ -47,7 +51,8 @@ public class SyncResource {
             + " the list of sessions names them, and their messages can be read one by one.")
     @APIResponse(responseCode = "200", description = "The conversations", content = @Content(schema = @Schema(implementation = SyncResponses.Downloaded.class)))
     public Uni<Object> download() {
-        return SyncDownload.read(database.asCaller().read(), json);
+        Access access = database.asCaller();
+        return SyncDownload.read(access.read(), memory.forUser(access.userId()), json);
     }
 
     @POST

@@ -1,6 +1,5 @@
 package dev.chatkeep.wire;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
@@ -17,7 +16,7 @@ public final class JsonParts {
         void to(JsonGenerator generator) throws IOException;
     }
 
-    private final ByteArrayOutputStream written = new ByteArrayOutputStream();
+    private final SlicedOutput written = new SlicedOutput();
     private final JsonGenerator generator;
 
     public JsonParts(ObjectMapper json) {
@@ -47,10 +46,8 @@ public final class JsonParts {
     }
 
     /** Returns what was written since the last call. */
-    public byte[] take() {
+    public List<byte[]> take() {
         write(JsonGenerator::flush);
-        byte[] part = written.toByteArray();
-        written.reset();
-        return part;
+        return written.take();
     }
 }

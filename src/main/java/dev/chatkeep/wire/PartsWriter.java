@@ -1,8 +1,14 @@
 package dev.chatkeep.wire;
 
+import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.annotation.Annotation;
 import java.lang.reflect.Type;
+import java.time.Duration;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 
 import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.MultivaluedMap;
@@ -16,6 +22,10 @@ import org.jboss.resteasy.reactive.server.spi.ServerMessageBodyWriter;
 import org.jboss.resteasy.reactive.server.spi.ServerRequestContext;
 
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpVersion;
+import io.vertx.core.net.impl.ConnectionBase;
+import io.vertx.ext.web.RoutingContext;
 
 /** Writes {@link Parts}. A resource that needs them for large responses only can return its record otherwise. */
 @Provider
@@ -37,15 +47,29 @@ public class PartsWriter implements ServerMessageBodyWriter<Parts> {
     public void writeResponse(Parts parts, Type genericType, ServerRequestContext context) {
         ServerHttpResponse response = context.serverResponse();
         ResteasyReactiveRequestContext request = (ResteasyReactiveRequestContext) context;
+        PartMemory memory = parts.memory();
         request.suspend();
         response.setChunked(true);
+        Patience patience = new Patience(request.unwrap(RoutingContext.class), memory.patience());
+        // What is being written, or waits for room, fails by this.
+        response.addCloseHandler(memory::end);
         parts.pieces()
-                .onItem().transformToUniAndConcatenate(piece -> Uni.createFrom().completionStage(() -> response.write(piece)))
+                .onItem().transformToUniAndConcatenate(slices -> {
+                    memory.hold(SlicedOutput.bytes(slices));
+                    return Uni.createFrom().completionStage(() -> write(slices, response, patience))
+                            .invoke(() -> memory.hold(0));
+                })
+                .onTermination().invoke(() -> {
+                    patience.end();
+                    memory.end();
+                })
                 .subscribe().with(written -> {
                 }, failure -> {
                     // A client that disconnected is no error.
                     if (!response.closed()) {
-                        LOGGER.warn("A response broke off", failure);
+                        if (!(failure instanceof IOException)) {
+                            LOGGER.warn("A response broke off", failure);
+                        }
                         response.reset();
                     }
                     request.close();
@@ -53,6 +77,79 @@ public class PartsWriter implements ServerMessageBodyWriter<Parts> {
                     response.end();
                     request.resume();
                 });
+    }
+
+    /** Slice by slice: what is written is copied until the client has taken it. */
+    private static CompletionStage<Void> write(List<byte[]> slices, ServerHttpResponse response, Patience patience) {
+        CompletableFuture<Void> taken = new CompletableFuture<>();
+        write(slices.iterator(), response, patience, taken);
+        return taken;
+    }
+
+    private static void write(Iterator<byte[]> slices, ServerHttpResponse response, Patience patience,
+            CompletableFuture<Void> taken) {
+        try {
+            while (slices.hasNext()) {
+                patience.begin();
+                CompletableFuture<Void> slice = response.write(slices.next()).toCompletableFuture();
+                if (!slice.isDone() || slice.isCompletedExceptionally()) {
+                    slice.whenComplete((done, failure) -> {
+                        if (failure == null) {
+                            write(slices, response, patience, taken);
+                        } else {
+                            taken.completeExceptionally(failure);
+                        }
+                    });
+                    return;
+                }
+            }
+            patience.pause();
+            taken.complete(null);
+        } catch (RuntimeException e) {
+            taken.completeExceptionally(e);
+        }
+    }
+
+    /** Closes the connection of a client that takes nothing for too long. */
+    private static final class Patience {
+
+        private final RoutingContext exchange;
+        private final long nanos;
+        private final long timer;
+        private volatile boolean waits;
+        private volatile long since;
+
+        Patience(RoutingContext exchange, Duration patience) {
+            this.exchange = exchange;
+            this.nanos = patience.toNanos();
+            this.timer = exchange.vertx().setPeriodic(Math.max(patience.toMillis() / 4, 1), ignored -> check());
+        }
+
+        void begin() {
+            since = System.nanoTime();
+            waits = true;
+        }
+
+        void pause() {
+            waits = false;
+        }
+
+        void end() {
+            exchange.vertx().cancelTimer(timer);
+        }
+
+        private void check() {
+            if (waits && System.nanoTime() - since >= nanos) {
+                end();
+                HttpServerRequest request = exchange.request();
+                if (request.version() == HttpVersion.HTTP_2) {
+                    request.response().reset();
+                } else {
+                    // Past the handler of Vert.x, which would wait until what is written has been taken.
+                    ((ConnectionBase) request.connection()).channelHandlerContext().close();
+                }
+            }
+        }
     }
 
     @Override

@@ -345,7 +345,7 @@ class DatabaseTest {
     void aStatementThatWaitsTooLongForALockIsStopped() throws Exception {
         // Given
         Access impatient = new Access(new Pipeline(pool), null, dev.chatkeep.security.Caller.SERVICE, null,
-                new Timeouts(PATIENCE, Duration.ofMillis(50), PATIENCE));
+                new Bounds(PATIENCE, Duration.ofMillis(50), PATIENCE, ""));
 
         // When
         Throwable failure;
@@ -390,7 +390,7 @@ class DatabaseTest {
 
     private Access impatient() {
         return new Access(new Pipeline(pool), null, dev.chatkeep.security.Caller.SERVICE, null,
-                new Timeouts(Duration.ofMillis(50), PATIENCE, PATIENCE));
+                new Bounds(Duration.ofMillis(50), PATIENCE, PATIENCE, ""));
     }
 
     private static Caller userWithMessage() {

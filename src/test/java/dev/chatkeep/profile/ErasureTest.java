@@ -57,7 +57,8 @@ class ErasureTest extends SqlTest {
 
         // Then
         assertThat(before).contains("profiles", "user_activity_log", "chat_sessions", "chat_messages", "user_usage_daily",
-                "chatkeep.usage_by_model", "chatkeep.counted_sessions", "chatkeep.charges", "auth.users");
+                "chatkeep.usage_by_model", "chatkeep.counted_sessions", "chatkeep.stored_by_user", "chatkeep.charges",
+                "auth.users");
         assertThat(mentions(id.toString())).isEmpty();
     }
 

@@ -54,7 +54,9 @@ class UserResourceIT {
                                    "models_used": {}, "sessions_created": 0, "active_minutes": 0},
                          "profile": {"email": "%s", "full_name": "User %s", "avatar_url": null, "subscription_tier": "free", "credits": 0},
                          "preferences": {"ui": {}, "session": {}, "model": {"default_model": null, "temperature": 0.70,
-                                         "system_prompt": null, "allowed_models": null}}}""",
+                                         "system_prompt": null, "allowed_models": null}},
+                         "storage": {"sessions": 0, "messages": 0, "bytes": 0,
+                                     "limits": {"sessions": null, "messages": null, "bytes": null}}}""",
                         Tokens.email(caller.id()), caller.id()));
         assertThat(Json.without(body.path("allTime"), "last_reset")).isEqualTo(Json.of("""
                 {"total_messages": 0, "total_tokens": 0, "sessions_created": 0}"""));

@@ -116,7 +116,13 @@ class FunctionRightsTest {
                 "select chatkeep.charge_questions('%1$s', '{m1}')",
                 "select chatkeep.booking_day(now())",
                 "select chatkeep.unpriced_tokens(null)",
-                "select chatkeep.change_session_stats('%1$s', 's1', 1, 1, null, null, null, null)",
+                "select chatkeep.change_session_stats('%1$s', 's1', 1, 1, null, null, null, null, 1, 1)",
+                "select chatkeep.change_stored('%1$s', 1, 1, 1)",
+                "select chatkeep.count_stored_sessions()",
+                "select chatkeep.repair_stored('%1$s')",
+                "select chatkeep.require_room('%1$s', 1, 1, 1, 1, 1, 1)",
+                "select chatkeep.require_more_room('%1$s', 1, 1)",
+                "select chatkeep.conversations_without_room('%1$s', '[]')",
                 "select chatkeep.model_json(null)",
                 "select chatkeep.catalog_changed()",
                 "select chatkeep.write_log('%1$s', 'tested', null, null, '{}')",
@@ -184,7 +190,8 @@ class FunctionRightsTest {
     private static final Set<String> OTHERS = Set.of("claims", "caller_role", "is_service", "is_admin", "require_caller",
             "require_admin", "require_account", "actor", "iso", "tier_rank", "open_models", "schema_version",
             "missing_migrations", "json_bytes",
-            "clean_json", "sign_in", "user_data", "begin_write", "create_session", "append_message", "completion");
+            "clean_json", "sign_in", "user_data", "quotas_of_tier", "begin_write", "create_session", "append_message",
+            "completion");
 
     @ParameterizedTest
     @MethodSource("functionsOfAUser")

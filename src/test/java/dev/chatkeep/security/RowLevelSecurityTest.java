@@ -66,6 +66,7 @@ class RowLevelSecurityTest {
             "public.user_usage_daily, user_id",
             "chatkeep.charges, user_id",
             "chatkeep.counted_sessions, user_id",
+            "chatkeep.stored_by_user, user_id",
             "chatkeep.usage_by_model, user_id",
             "chatkeep.completions, user_id",
             "chatkeep.completion_parts, user_id",
@@ -90,7 +91,8 @@ class RowLevelSecurityTest {
 
         // Then
         assertThat(tables).containsExactlyInAnyOrder("user_activity_log", "chat_sessions", "chat_messages", "user_usage_daily",
-                "api_user_summary", "chatkeep.charges", "chatkeep.counted_sessions", "chatkeep.usage_by_model",
+                "api_user_summary", "chatkeep.charges", "chatkeep.counted_sessions", "chatkeep.stored_by_user",
+                "chatkeep.usage_by_model",
                 "chatkeep.completions",
                 "chatkeep.completion_parts");
     }
@@ -164,7 +166,8 @@ class RowLevelSecurityTest {
     @ParameterizedTest
     @ValueSource(strings = {
             "public.profiles", "public.user_activity_log", "public.chat_sessions", "public.chat_messages",
-            "public.user_usage_daily", "chatkeep.charges", "chatkeep.counted_sessions", "chatkeep.usage_by_model",
+            "public.user_usage_daily", "chatkeep.charges", "chatkeep.counted_sessions", "chatkeep.stored_by_user",
+            "chatkeep.usage_by_model",
             "chatkeep.completions", "chatkeep.completion_parts", "public.api_user_summary" })
     void withoutClaimsThereIsNothingToSee(String table) {
         // Given

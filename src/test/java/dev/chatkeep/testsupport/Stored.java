@@ -18,7 +18,7 @@ public final class Stored {
                          'resource_id', l.resource_id, 'details', l.details) order by l.timestamp, l.action), '[]')
                   from public.user_activity_log l where l.user_id = u.id),
               'sessions', (
-                select coalesce(jsonb_agg(to_jsonb(s) - '{user_id,created_at,updated_at,last_activity}'::text[]
+                select coalesce(jsonb_agg(to_jsonb(s) - '{user_id,created_at,updated_at,last_activity,stored_messages,stored_bytes}'::text[]
                          || jsonb_build_object('last_message_timestamp',
                               to_char(s.last_message_timestamp at time zone 'UTC', %1$s)) order by s.id), '[]')
                   from public.chat_sessions s where s.user_id = u.id),
@@ -37,7 +37,8 @@ public final class Stored {
                                                   where o.user_id = u.id group by key) a))
                   from public.user_usage_daily d where d.user_id = u.id having count(*) > 0))::text
               from (select ?::uuid as id) u
-            """.formatted(TIME);
+            """
+            .formatted(TIME);
 
     private static final String VERSIONS = """
             select string_agg(name || ' ' || id || ' ' || version, ', ' order by name, id)
