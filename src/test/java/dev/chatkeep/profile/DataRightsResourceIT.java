@@ -123,7 +123,7 @@ class DataRightsResourceIT {
         List<String> stored = new ArrayList<>();
         for (Map<String, Object> row : Sql
                 .rows("select id from public.chat_messages where user_id = ? order by message_timestamp,"
-                        + " id", caller.id())) {
+                        + " ordinal", caller.id())) {
             stored.add((String) row.get("id"));
         }
         assertThat(stored).hasSameElementsAs(ids);
