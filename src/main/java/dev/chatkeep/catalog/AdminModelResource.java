@@ -4,6 +4,7 @@ import java.math.BigDecimal;
 import java.util.List;
 import java.util.UUID;
 
+import jakarta.annotation.Nullable;
 import jakarta.annotation.security.RolesAllowed;
 import jakarta.validation.constraints.DecimalMax;
 import jakarta.validation.constraints.DecimalMin;
@@ -65,7 +66,7 @@ public class AdminModelResource {
             + " from chatkeep.admin_change_model($1, $2::text::jsonb) m";
     private static final String DEACTIVATED = "{\"is_active\": false}";
 
-    @Schema(name = "NewModelAccess")
+    @Schema(name = "NewModelAccess", additionalProperties = Schema.False.class)
     @JsonNaming(SnakeCaseStrategy.class)
     @RegisterForReflection // read by StrictJson
     record NewModel(
@@ -74,27 +75,27 @@ public class AdminModelResource {
             @Schema(defaultValue = "true") Boolean isActive,
             @Schema(examples = "0.0000005") @DecimalMin("0") @DecimalMax("1000") BigDecimal inputCostPerToken,
             @Schema(examples = "0.0000015") @DecimalMin("0") @DecimalMax("1000") BigDecimal outputCostPerToken,
-            @Schema(description = "Answers per day; null is unlimited") @Min(0) Integer dailyLimit,
-            @Schema(description = "Answers per month; null is unlimited") @Min(0) Integer monthlyLimit,
-            @Schema(examples = "DeepSeek R1") @Text(max = 255) String modelName,
-            @Text(maxBytes = 16_384) String modelDescription,
+            @Schema(description = "Answers per day; null is unlimited") @Min(0) @Nullable Integer dailyLimit,
+            @Schema(description = "Answers per month; null is unlimited") @Min(0) @Nullable Integer monthlyLimit,
+            @Schema(examples = "DeepSeek R1") @Text(max = 255) @Nullable String modelName,
+            @Text(maxBytes = 16_384) @Nullable String modelDescription,
             @Size(max = 100) List<@NotNull @Text(min = 1, max = 100) String> modelTags,
-            @Schema(description = "Tokens; null is unknown") @Min(1) Integer contextLength) {
+            @Schema(description = "Tokens; null is unknown") @Min(1) @Nullable Integer contextLength) {
     }
 
-    @Schema(name = "ModelAccessChange")
+    @Schema(name = "ModelAccessChange", minProperties = 1, additionalProperties = Schema.False.class)
     @JsonNaming(SnakeCaseStrategy.class)
     @RegisterForReflection // read by StrictJson
     record ModelChange(
             Boolean isActive,
             @DecimalMin("0") @DecimalMax("1000") BigDecimal inputCostPerToken,
             @DecimalMin("0") @DecimalMax("1000") BigDecimal outputCostPerToken,
-            @Schema(description = "Null is unlimited") @Min(0) Integer dailyLimit,
-            @Schema(description = "Null is unlimited") @Min(0) Integer monthlyLimit,
-            @Text(max = 255) String modelName,
-            @Text(maxBytes = 16_384) String modelDescription,
+            @Schema(description = "Null is unlimited") @Min(0) @Nullable Integer dailyLimit,
+            @Schema(description = "Null is unlimited") @Min(0) @Nullable Integer monthlyLimit,
+            @Text(max = 255) @Nullable String modelName,
+            @Text(maxBytes = 16_384) @Nullable String modelDescription,
             @Size(max = 100) List<@NotNull @Text(min = 1, max = 100) String> modelTags,
-            @Schema(description = "Null is unknown") @Min(1) Integer contextLength) {
+            @Schema(description = "Null is unknown") @Min(1) @Nullable Integer contextLength) {
     }
 
     private final Database database;
@@ -111,7 +112,7 @@ public class AdminModelResource {
     }
 
     @GET
-    @Operation(summary = "List model access", description = "Sorted by model, in pages.")
+    @Operation(operationId = "listModelAccess", summary = "List model access", description = "Sorted by model, in pages.")
     @APIResponse(responseCode = "200", description = "A page of rows")
     @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
@@ -131,7 +132,7 @@ public class AdminModelResource {
     @Consumes(MediaType.APPLICATION_JSON)
     @ResponseStatus(201)
     @Cancellable(false)
-    @Operation(summary = "Open a model for a tier", description = "And for all tiers above it.")
+    @Operation(operationId = "createModelAccess", summary = "Open a model for a tier", description = "And for all tiers above it.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = NewModel.class)))
     @APIResponse(responseCode = "201", description = "The row", content = @Content(schema = @Schema(implementation = AdminModel.class)))
     @APIResponse(responseCode = "400", description = "The body is malformed or has no model or tier")
@@ -146,7 +147,7 @@ public class AdminModelResource {
     @Path("/{id}")
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
-    @Operation(summary = "Change prices, limits or descriptions", description = "What the body does not name stays as it is."
+    @Operation(operationId = "updateModelAccess", summary = "Change prices, limits or descriptions", description = "What the body does not name stays as it is."
             + " Usage that has been recorded keeps its cost.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = ModelChange.class)))
     @APIResponse(responseCode = "200", description = "The row")
@@ -164,7 +165,7 @@ public class AdminModelResource {
     @DELETE
     @Path("/{id}")
     @Cancellable(false)
-    @Operation(summary = "Deactivate a model for a tier", description = "The row stays, with its prices; `PATCH` with"
+    @Operation(operationId = "deactivateModelAccess", summary = "Deactivate a model for a tier", description = "The row stays, with its prices; `PATCH` with"
             + " `is_active` opens it again.")
     @APIResponse(responseCode = "200", description = "The row")
     @APIResponse(responseCode = "403", description = "The caller is not an administrator")
@@ -177,7 +178,7 @@ public class AdminModelResource {
     @Path("/catalog")
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
-    @Operation(summary = "Import a provider's catalogue", description = "In the shape of OpenRouter's `GET /api/v1/models`:"
+    @Operation(operationId = "importCatalog", summary = "Import a provider's catalogue", description = "In the shape of OpenRouter's `GET /api/v1/models`:"
             + " `{\"data\": [{id, name, description, context_length, pricing{prompt, completion}, …}]}`. Models that are new to"
             + " the tier are added; prices, names, descriptions, tags and context lengths of the others follow the catalogue,"
             + " limits and `is_active` stay. A model that cannot be imported is reported and the others are stored.")

@@ -40,7 +40,7 @@ public class ModelResource {
     }
 
     @GET
-    @Operation(summary = "List the models", description = "Those that the caller's tier opens, the default first, with prices"
+    @Operation(operationId = "listModels", summary = "List the models", description = "Those that the caller's tier opens, the default first, with prices"
             + " and what is left of their limits.")
     @APIResponse(responseCode = "200", description = "The models")
     public Uni<ModelResponses.Many> list() {
@@ -54,7 +54,7 @@ public class ModelResource {
 
     @GET
     @Path("/{id: .+}/access")
-    @Operation(summary = "Ask whether the caller may use a model", description = "Slashes and colons of the id may be"
+    @Operation(operationId = "getModelAccess", summary = "Ask whether the caller may use a model", description = "Slashes and colons of the id may be"
             + " percent-encoded in the path.")
     @APIResponse(responseCode = "200", description = "Whether the caller may use it, and if not, why")
     @APIResponse(responseCode = "422", description = "The id is not valid")

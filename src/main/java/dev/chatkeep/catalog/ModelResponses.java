@@ -5,6 +5,8 @@ import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
 
+import jakarta.annotation.Nullable;
+
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
@@ -28,10 +30,10 @@ final class ModelResponses {
     @Schema(name = "Model")
     @JsonNaming(SnakeCaseStrategy.class)
     record Model(@Schema(examples = "deepseek/deepseek-r1-0528:free") String id,
-            @Schema(examples = "DeepSeek R1") String name, String description, List<String> tags,
+            @Schema(examples = "DeepSeek R1") @Nullable String name, @Nullable String description, List<String> tags,
             @Schema(description = "The tier that opens it") String tier,
             @Schema(examples = "0.0000005") BigDecimal inputCostPerToken, BigDecimal outputCostPerToken,
-            @Schema(description = "Tokens; null is unknown") Integer contextLength,
+            @Schema(description = "Tokens; null is unknown") @Nullable Integer contextLength,
             @JsonProperty("is_default") boolean isDefault, Limits limits) {
 
         /** Columns of models_of_user, in the order that {@link #of} reads. */
@@ -47,7 +49,7 @@ final class ModelResponses {
     }
 
     @Schema(name = "ModelLimits", description = "Answers per day and per month (UTC); null is unlimited")
-    record Limits(Limit daily, Limit monthly) {
+    record Limits(@Nullable Limit daily, @Nullable Limit monthly) {
 
         static final String COLUMNS = "m.daily_limit, m.daily_used, m.day_ends, m.monthly_limit, m.monthly_used, m.month_ends";
 
@@ -72,8 +74,8 @@ final class ModelResponses {
     @JsonNaming(SnakeCaseStrategy.class)
     record Access(String modelId, boolean allowed,
             @Schema(description = "Why the model is not allowed", enumeration = {
-                    "unknown_model", "tier" }) String reason,
-            @Schema(description = "The lowest tier that opens it") String requiredTier, Limits limits){
+                    "unknown_model", "tier" }) @Nullable String reason,
+            @Schema(description = "The lowest tier that opens it") @Nullable String requiredTier, @Nullable Limits limits){
 
         /** @param row of access_to_model: allowed, required tier, and the columns of {@link Limits} */
         static Access of(String modelId, Row row) {
@@ -88,8 +90,10 @@ final class ModelResponses {
     @JsonNaming(SnakeCaseStrategy.class)
     record AdminModel(UUID id, String modelId, String tier, @JsonProperty("is_active") boolean isActive,
             BigDecimal inputCostPerToken,
-            BigDecimal outputCostPerToken, Integer dailyLimit, Integer monthlyLimit, String modelName,
-            String modelDescription, List<String> modelTags, Integer contextLength, Instant createdAt, Instant updatedAt) {
+            BigDecimal outputCostPerToken, @Nullable Integer dailyLimit, @Nullable Integer monthlyLimit,
+            @Nullable String modelName,
+            @Nullable String modelDescription, List<String> modelTags, @Nullable Integer contextLength, Instant createdAt,
+            Instant updatedAt) {
 
         /** Columns of model_access, in the order that {@link #of} reads. */
         static final String COLUMNS = "m.id, m.model_id, m.tier, m.is_active, trim_scale(m.input_cost_per_token),"
@@ -106,6 +110,7 @@ final class ModelResponses {
 
     @Schema(name = "AdminModelList")
     @JsonNaming(SnakeCaseStrategy.class)
-    record AdminModels(List<AdminModel> models, int count, @Schema(description = "Null on the last page") String nextCursor) {
+    record AdminModels(List<AdminModel> models, int count,
+            @Schema(description = "Null on the last page") @Nullable String nextCursor) {
     }
 }

@@ -4,9 +4,11 @@ import java.math.BigDecimal;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.stream.StreamSupport;
 
+import jakarta.annotation.Nullable;
 import jakarta.annotation.security.RolesAllowed;
 import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
@@ -18,7 +20,6 @@ import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
 
 import org.eclipse.microprofile.openapi.annotations.Operation;
-import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
@@ -28,6 +29,7 @@ import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.RestQuery;
 import org.jboss.resteasy.reactive.server.Cancellable;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
@@ -59,11 +61,30 @@ public class AdminResource {
             + " t.model, t.messages_received, t.total_tokens, t.users, t.estimated_cost"
             + " from chatkeep.admin_overview($1, $2) o left join chatkeep.admin_top_models($1, $2) t on true";
 
-    @Schema(name = "Cleanup")
+    @Schema(name = "DatabaseHealth")
+    @JsonNaming(SnakeCaseStrategy.class)
+    record DatabaseHealth(List<TableHealth> tables, List<IndexHealth> indexes,
+            @Schema(description = "The number of `users`, `sessions`, `messages` and `tokens`") Map<String, Long> totals,
+            Instant analyzedAt, @JsonProperty("active_users_7_days") long activeUsers7Days, long databaseSizeBytes) {
+    }
+
+    @Schema(name = "TableHealth")
+    @JsonNaming(SnakeCaseStrategy.class)
+    record TableHealth(String table, long liveRows, long deadRows, @Nullable Long indexScans, long sequentialScans,
+            long totalSizeBytes,
+            @Nullable Instant lastVacuum, @Nullable Instant lastAnalyze) {
+    }
+
+    @Schema(name = "IndexHealth")
+    @JsonNaming(SnakeCaseStrategy.class)
+    record IndexHealth(String index, String table, long scans, long sizeBytes) {
+    }
+
+    @Schema(name = "Cleanup", additionalProperties = Schema.False.class)
     @JsonNaming(SnakeCaseStrategy.class)
     @RegisterForReflection // read by StrictJson
     record Cleanup(
-            @Schema(description = "`chatkeep.retention.days` by default", examples = "90") @Min(1) @Max(36_500) Integer daysToKeep) {
+            @Schema(description = "`chatkeep.retention.days` by default", examples = "90") @Min(1) @Max(36_500) @Nullable Integer daysToKeep) {
     }
 
     @Schema(name = "CleanedUp")
@@ -130,9 +151,9 @@ public class AdminResource {
 
     @GET
     @Path("/health")
-    @Operation(summary = "Read the health of the database", description = "Sizes, rows and index use, as the database function"
+    @Operation(operationId = "getDatabaseHealth", summary = "Read the health of the database", description = "Sizes, rows and index use, as the database function"
             + " `analyze_database_health` returns them.")
-    @APIResponse(responseCode = "200", description = "The figures", content = @Content(schema = @Schema(type = SchemaType.OBJECT)))
+    @APIResponse(responseCode = "200", description = "The figures", content = @Content(schema = @Schema(implementation = DatabaseHealth.class)))
     @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     public Uni<Buffer> health() {
         return database.asAdministrator().read().document(HEALTH);
@@ -140,7 +161,7 @@ public class AdminResource {
 
     @GET
     @Path("/stats")
-    @Operation(summary = "Read the daily figures of the system", description = "The retention job writes them once a day.")
+    @Operation(operationId = "listSystemStats", summary = "Read the daily figures of the system", description = "The retention job writes them once a day.")
     @APIResponse(responseCode = "200", description = "The series")
     @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "422", description = "The range is not valid")
@@ -153,7 +174,7 @@ public class AdminResource {
 
     @GET
     @Path("/overview")
-    @Operation(summary = "Read what all users did in a range of days")
+    @Operation(operationId = "getOverview", summary = "Read what all users did in a range of days")
     @APIResponse(responseCode = "200", description = "The figures")
     @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "422", description = "The range is not valid")
@@ -168,7 +189,7 @@ public class AdminResource {
     @Path("/maintenance/cleanup")
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
-    @Operation(summary = "Run the retention now", description = "The response comes when everything is deleted, which may take"
+    @Operation(operationId = "runCleanup", summary = "Run the retention now", description = "The response comes when everything is deleted, which may take"
             + " minutes. The run continues if the client disconnects.")
     @RequestBody(content = @Content(schema = @Schema(implementation = Cleanup.class)))
     @APIResponse(responseCode = "200", description = "What was deleted", content = @Content(schema = @Schema(implementation = CleanedUp.class)))

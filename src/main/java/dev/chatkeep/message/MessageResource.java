@@ -2,6 +2,7 @@ package dev.chatkeep.message;
 
 import java.util.List;
 
+import jakarta.annotation.Nullable;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
@@ -60,7 +61,7 @@ public class MessageResource {
     @Schema(name = "MessageList")
     @RegisterForReflection // An answer may be it or its parts
     record Messages(List<MessageInput> messages, int count,
-            @Schema(description = "Null unless there are more messages") @JsonProperty("next_cursor") String nextCursor) {
+            @Schema(description = "Null unless there are more messages") @JsonProperty("next_cursor") @Nullable String nextCursor) {
     }
 
     @Schema(name = "StoredMessage")
@@ -94,7 +95,8 @@ public class MessageResource {
     }
 
     @GET
-    @Operation(summary = "Read a session", description = "Its messages in time order; complete up to " + MAX
+    @Operation(operationId = "listMessages", summary = "Read a session", description = "Its messages in time order; complete up to "
+            + MAX
             + " messages and 64 MiB of content, beyond that and with `limit` in pages, each of which names the cursor of the"
             + " next.")
     @APIResponse(responseCode = "200", description = "The messages", content = @Content(schema = @Schema(implementation = Messages.class)))
@@ -113,7 +115,7 @@ public class MessageResource {
     @Consumes(MediaType.APPLICATION_JSON)
     @ResponseStatus(201)
     @Cancellable(false)
-    @Operation(summary = "Store a message", description = "The same message again changes and counts nothing; other content"
+    @Operation(operationId = "storeMessage", summary = "Store a message", description = "The same message again changes and counts nothing; other content"
             + " under the same id corrects the message.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = Append.class)))
     @APIResponse(responseCode = "201", description = "The message as stored", content = @Content(schema = @Schema(implementation = Stored.class)))
@@ -133,7 +135,7 @@ public class MessageResource {
 
     @GET
     @Path("/{id}")
-    @Operation(summary = "Read a message", description = "As it is stored, in whichever session of the caller.")
+    @Operation(operationId = "getMessage", summary = "Read a message", description = "As it is stored, in whichever session of the caller.")
     @APIResponse(responseCode = "200", description = "The message", content = @Content(schema = @Schema(implementation = Stored.class)))
     @APIResponse(responseCode = "404", description = "There is no such message")
     @APIResponse(responseCode = "422", description = "The id is not valid")
@@ -147,7 +149,7 @@ public class MessageResource {
     @Path("/{id}")
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
-    @Operation(summary = "Change the content of a message", description = "What was counted for it stays as it is.")
+    @Operation(operationId = "updateMessage", summary = "Change the content of a message", description = "What was counted for it stays as it is.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = Change.class)))
     @APIResponse(responseCode = "200", description = "The message as stored", content = @Content(schema = @Schema(implementation = Stored.class)))
     @APIResponse(responseCode = "400", description = "The body is malformed or has no content")
@@ -170,7 +172,7 @@ public class MessageResource {
     @DELETE
     @Path("/{id}")
     @Cancellable(false)
-    @Operation(summary = "Delete a message", description = "What was used stays counted.")
+    @Operation(operationId = "deleteMessage", summary = "Delete a message", description = "What was used stays counted.")
     @APIResponse(responseCode = "200", description = "The message is gone")
     @APIResponse(responseCode = "404", description = "There is no such message")
     @APIResponse(responseCode = "422", description = "The id is not valid")

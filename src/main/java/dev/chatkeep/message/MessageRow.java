@@ -3,6 +3,8 @@ package dev.chatkeep.message;
 import java.time.Instant;
 import java.util.UUID;
 
+import jakarta.annotation.Nullable;
+
 import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
@@ -23,16 +25,16 @@ public record MessageRow(
         String sessionId,
         String role,
         String content,
-        String model,
-        Integer totalTokens,
-        Integer inputTokens,
-        Integer outputTokens,
-        String userMessageId,
-        String contentType,
-        @Schema(description = "Milliseconds") Integer elapsedMs,
-        String completionId,
+        @Nullable String model,
+        @Nullable Integer totalTokens,
+        @Nullable Integer inputTokens,
+        @Nullable Integer outputTokens,
+        @Nullable String userMessageId,
+        @Nullable String contentType,
+        @Schema(description = "Milliseconds") @Nullable Integer elapsedMs,
+        @Nullable String completionId,
         Instant messageTimestamp,
-        String errorMessage,
+        @Nullable String errorMessage,
         @JsonProperty("is_streaming") boolean isStreaming,
         @Schema(type = SchemaType.OBJECT, additionalProperties = Object.class) @JsonRawValue String metadata) {
 

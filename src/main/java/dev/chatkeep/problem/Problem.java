@@ -2,11 +2,15 @@ package dev.chatkeep.problem;
 
 import java.util.List;
 
+import jakarta.annotation.Nullable;
 import jakarta.ws.rs.core.HttpHeaders;
 import jakarta.ws.rs.core.Response.Status;
 import jakarta.ws.rs.core.Response.StatusType;
 
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
 
 import io.quarkiverse.resteasy.problem.HttpProblem;
 
@@ -15,15 +19,19 @@ import io.quarkiverse.resteasy.problem.HttpProblem;
  * {@code code}, a stable word for programs, and {@code error}, the same sentence as {@code detail} under the name that existing
  * front ends read.
  */
+@JsonInclude(JsonInclude.Include.NON_NULL) // and as they are written
 @Schema(name = "Problem", description = "An error (RFC 9457). `code` is stable, `error` and `detail` are one sentence for people.")
 public record Problem(
         @Schema(examples = "404") int status,
         @Schema(examples = "Not Found") String title,
         @Schema(examples = "There is no such session.") String detail,
-        @Schema(examples = "/api/chat/messages") String instance,
+        @Schema(examples = "/api/chat/messages") @Nullable String instance,
         @Schema(examples = "session_not_found") String code,
         @Schema(examples = "There is no such session.") String error,
-        @Schema(description = "What is wrong with which field; only where fields are wrong") List<FieldError> errors) {
+        @Schema(description = "What is wrong with which field; only where fields are wrong") @Nullable List<FieldError> errors,
+        @Schema(description = "Of the call that answers the same already") @JsonProperty("stream_id") @Nullable String streamId,
+        @Schema(description = "The quota that is used up", examples = "messages") @Nullable String quota,
+        @Schema(description = "How much of it the tier has") @Nullable Long limit) {
 
     public static final StatusType UNPROCESSABLE_CONTENT = UnprocessableContent.STATUS;
 

@@ -59,7 +59,7 @@ public class AdminUserResource {
     private static final String CHANGE = "select " + AdminUserResponses.User.COLUMNS + ", c.old_tier, c.old_credits"
             + " from chatkeep.admin_change_user($1, $2, $3) c cross join lateral (select (c.account).*) u";
 
-    @Schema(name = "UserChange")
+    @Schema(name = "UserChange", minProperties = 1, additionalProperties = Schema.False.class)
     @JsonNaming(SnakeCaseStrategy.class)
     @RegisterForReflection // read by StrictJson
     record UserChange(@Schema(examples = "pro") @Tier String subscriptionTier,
@@ -77,7 +77,7 @@ public class AdminUserResource {
     }
 
     @GET
-    @Operation(summary = "List users", description = "Sorted by e-mail address, in pages.")
+    @Operation(operationId = "listUsers", summary = "List users", description = "Sorted by e-mail address, in pages.")
     @APIResponse(responseCode = "200", description = "A page of users")
     @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
@@ -97,7 +97,7 @@ public class AdminUserResource {
 
     @GET
     @Path("/{id}")
-    @Operation(summary = "Read one user's profile and usage")
+    @Operation(operationId = "getUser", summary = "Read one user's profile and usage")
     @APIResponse(responseCode = "200", description = "The user")
     @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
@@ -109,7 +109,7 @@ public class AdminUserResource {
 
     @GET
     @Path("/{id}/usage")
-    @Operation(summary = "Read one user's usage of each day", description = "As `GET /api/usage/daily`.")
+    @Operation(operationId = "getUserUsage", summary = "Read one user's usage of each day", description = "As `GET /api/usage/daily`.")
     @APIResponse(responseCode = "200", description = "The days")
     @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
@@ -123,7 +123,7 @@ public class AdminUserResource {
     @Path("/{id}")
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
-    @Operation(summary = "Change a user's tier or credits")
+    @Operation(operationId = "updateUser", summary = "Change a user's tier or credits")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = UserChange.class)))
     @APIResponse(responseCode = "200", description = "The user as it is now, and what it was")
     @APIResponse(responseCode = "400", description = "The body is missing or malformed")

@@ -4,7 +4,8 @@ import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
 
-import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
+import jakarta.annotation.Nullable;
+
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 import com.fasterxml.jackson.annotation.JsonRawValue;
@@ -23,13 +24,14 @@ final class AdminUserResponses {
 
     @Schema(name = "AdminUserList")
     @JsonNaming(SnakeCaseStrategy.class)
-    record Users(List<User> users, int count, @Schema(description = "Null on the last page") String nextCursor) {
+    record Users(List<User> users, int count, @Schema(description = "Null on the last page") @Nullable String nextCursor) {
     }
 
     @Schema(name = "AdminUser")
     @JsonNaming(SnakeCaseStrategy.class)
-    record User(UUID id, @Schema(examples = "ada@example.org") String email, String fullName, String avatarUrl,
-            String subscriptionTier, int credits, Instant createdAt, Instant updatedAt, Instant lastActive) {
+    record User(UUID id, @Schema(examples = "ada@example.org") @Nullable String email, @Nullable String fullName,
+            @Nullable String avatarUrl,
+            String subscriptionTier, int credits, Instant createdAt, Instant updatedAt, @Nullable Instant lastActive) {
 
         /** Columns of profiles, in the order that {@link #of} reads. */
         static final String COLUMNS = "u.id, u.email, u.full_name, u.avatar_url, u.subscription_tier, u.credits,"
@@ -43,7 +45,7 @@ final class AdminUserResponses {
 
     @Schema(name = "AdminUserWithUsage")
     record UserWithUsage(
-            @Schema(description = "As `GET /api/user/profile`", type = SchemaType.OBJECT, additionalProperties = Object.class) @JsonRawValue String profile,
+            @Schema(description = "As `GET /api/user/profile`", implementation = ProfileResponses.Complete.class) @JsonRawValue String profile,
             @Schema(description = "As `GET /api/usage/summary`") UsageResponses.Summary usage) {
     }
 

@@ -18,6 +18,7 @@ import jakarta.ws.rs.core.HttpHeaders;
 import jakarta.ws.rs.core.MediaType;
 
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.headers.Header;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
@@ -70,11 +71,12 @@ public class DataRightsResource {
 
     @GET
     @Path("/export")
-    @Operation(summary = "Download everything", description = "Everything that is stored about the caller, as one JSON document"
+    @Operation(operationId = "exportUserData", summary = "Download everything", description = "Everything that is stored about the caller, as one JSON document"
             + " or as lines (`format=ndjson`), a line an item with its `type`. It is streamed: a download that breaks off is"
             + " not complete, and the connection says so.")
     @APIResponse(responseCode = "200", description = "The document", content = {
-            @Content(mediaType = "application/json"), @Content(mediaType = "application/x-ndjson") })
+            @Content(mediaType = "application/json", schema = @Schema(implementation = ProfileResponses.Export.class)),
+            @Content(mediaType = "application/x-ndjson", schema = @Schema(implementation = ProfileResponses.ExportLine.class)) }, headers = @Header(name = HttpHeaders.CONTENT_DISPOSITION, description = "A file name with the day", schema = @Schema(implementation = String.class)))
     @APIResponse(responseCode = "422", description = "The format is not known")
     public Uni<RestResponse<Parts>> export(
             @Parameter(description = "`json` or `ndjson`") @RestQuery @DefaultValue("json") @Pattern(regexp = "json|ndjson", message = "must be json or ndjson") String format) {
@@ -105,7 +107,7 @@ public class DataRightsResource {
     @DELETE
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
-    @Operation(summary = "Erase the account", description = "Deletes the profile and everything else about the caller, for"
+    @Operation(operationId = "eraseAccount", summary = "Erase the account", description = "Deletes the profile and everything else about the caller, for"
             + " good. Tokens that were issued before are refused from then on (401 `account_erased`); who signs in again"
             + " starts afresh.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = Erasure.class)))

@@ -2,9 +2,12 @@ package dev.chatkeep.profile;
 
 import java.math.BigDecimal;
 import java.time.Instant;
+import java.time.LocalDate;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+
+import jakarta.annotation.Nullable;
 
 import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
@@ -32,14 +35,14 @@ final class ProfileResponses {
             @Schema(description = "Distinct minutes with activity") long activeMinutes) {
     }
 
-    @Schema(name = "UsageOfAllTime")
+    @Schema(name = "UserTotals")
     @JsonNaming(SnakeCaseStrategy.class)
-    record AllTime(long totalMessages, long totalTokens, long sessionsCreated, Instant lastReset) {
+    record AllTime(long totalMessages, long totalTokens, long sessionsCreated, @Nullable Instant lastReset) {
     }
 
     @Schema(name = "ProfileSummary")
     @JsonNaming(SnakeCaseStrategy.class)
-    record Summary(String email, String fullName, String avatarUrl,
+    record Summary(@Nullable String email, @Nullable String fullName, @Nullable String avatarUrl,
             @Schema(enumeration = {
                     "free", "pro", "enterprise", "admin" }) String subscriptionTier,
             int credits){
@@ -51,14 +54,47 @@ final class ProfileResponses {
 
     @Schema(name = "AvailableModel")
     @JsonNaming(SnakeCaseStrategy.class)
-    record AvailableModel(String modelId, String modelName, String modelDescription, List<String> modelTags,
+    record AvailableModel(String modelId, @Nullable String modelName, @Nullable String modelDescription, List<String> modelTags,
             BigDecimal inputCostPerToken, BigDecimal outputCostPerToken,
-            @Schema(description = "Answers per day; null is unlimited") Integer dailyLimit, Integer monthlyLimit) {
+            @Schema(description = "Answers per day; null is unlimited") @Nullable Integer dailyLimit,
+            @Nullable Integer monthlyLimit) {
     }
 
     @Schema(name = "UserTimes")
     @JsonNaming(SnakeCaseStrategy.class)
-    record Times(Instant createdAt, Instant updatedAt, Instant lastActive) {
+    record Times(Instant createdAt, Instant updatedAt, @Nullable Instant lastActive) {
+    }
+
+    @Schema(name = "CompleteProfile")
+    @JsonNaming(SnakeCaseStrategy.class)
+    record Complete(UUID id, @Nullable String email, @Nullable String fullName, @Nullable String avatarUrl,
+            @Schema(enumeration = {
+                    "free", "pro", "enterprise", "admin" }) String subscriptionTier,
+            int credits, Preferences preferences, List<AvailableModel> availableModels, UsageStats usageStats,
+            Times timestamps){
+    }
+
+    @Schema(name = "UsageStats")
+    record UsageStats(@Schema(description = "Null without usage today") @Nullable StoredDay today, AllTime total,
+            @Schema(description = "The newest days with usage") List<StoredDay> recent) {
+    }
+
+    @Schema(name = "StoredUsageDay")
+    @JsonNaming(SnakeCaseStrategy.class)
+    record StoredDay(LocalDate usageDate, Map<String, Long> modelsUsed, long messagesSent, long messagesReceived,
+            long inputTokens,
+            long outputTokens, long totalTokens, long sessionsCreated, long activeMinutes, BigDecimal estimatedCost,
+            Instant createdAt, Instant updatedAt) {
+    }
+
+    @Schema(name = "Export", description = "Everything that is stored about a user, list by list; rows have the columns of their tables", additionalProperties = Schema.True.class)
+    @JsonNaming(SnakeCaseStrategy.class)
+    record Export(Map<String, Object> profile, List<Map<String, Object>> conversations, List<Map<String, Object>> activityLog,
+            List<Map<String, Object>> usage) {
+    }
+
+    @Schema(name = "ExportLine", description = "A line: what it is, and the item", additionalProperties = Schema.True.class)
+    record ExportLine(@Schema(examples = "message") String type) {
     }
 
     @Schema(name = "Storage")
@@ -67,7 +103,8 @@ final class ProfileResponses {
     }
 
     @Schema(name = "Quotas")
-    record Quotas(@Schema(description = "Of the tier; null is no quota") Long sessions, Long messages, Long bytes) {
+    record Quotas(@Schema(description = "Of the tier; null is no quota") @Nullable Long sessions, @Nullable Long messages,
+            @Nullable Long bytes) {
     }
 
     @Schema(name = "Synced")
@@ -77,16 +114,16 @@ final class ProfileResponses {
 
     @Schema(name = "ActivityList")
     record Activities(List<Activity> activities, int count,
-            @Schema(description = "Null on the last page") @JsonProperty("next_cursor") String nextCursor) {
+            @Schema(description = "Null on the last page") @JsonProperty("next_cursor") @Nullable String nextCursor) {
     }
 
     @Schema(name = "Activity")
     @JsonNaming(SnakeCaseStrategy.class)
     record Activity(UUID id, @Schema(examples = "preferences_updated") String action,
-            @Schema(examples = "profile") String resourceType, String resourceId,
+            @Schema(examples = "profile") String resourceType, @Nullable String resourceId,
             @Schema(type = SchemaType.OBJECT, additionalProperties = Object.class) @JsonRawValue String details,
             Instant timestamp,
-            @Schema(examples = "203.0.113.7") String ipAddress, String userAgent) {
+            @Schema(examples = "203.0.113.7") @Nullable String ipAddress, @Nullable String userAgent) {
     }
 
     @Schema(name = "Erased")

@@ -3,6 +3,8 @@ package dev.chatkeep.profile;
 import java.time.Instant;
 import java.util.UUID;
 
+import jakarta.annotation.Nullable;
+
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
@@ -13,15 +15,15 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 @Schema(name = "Profile")
 record ProfileView(
         UUID id,
-        @Schema(examples = "ada@example.org") String email,
-        @Schema(examples = "Ada Lovelace") String fullName,
-        String avatarUrl,
+        @Schema(examples = "ada@example.org") @Nullable String email,
+        @Schema(examples = "Ada Lovelace") @Nullable String fullName,
+        @Nullable String avatarUrl,
         @Schema(enumeration = {
                 "free", "pro", "enterprise", "admin" }) String subscriptionTier,
         int credits,
         Instant createdAt,
         Instant updatedAt,
-        Instant lastActive){
+        @Nullable Instant lastActive){
 
     static ProfileView of(Profile profile) {
         return new ProfileView(profile.id, profile.email, profile.fullName, profile.avatarUrl, profile.subscriptionTier,

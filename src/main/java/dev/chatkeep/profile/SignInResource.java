@@ -30,7 +30,7 @@ public class SignInResource {
 
     @POST
     @Cancellable(false)
-    @Operation(summary = "Sign in", description = "Creates or refreshes the user from the verified claims `email`,"
+    @Operation(operationId = "signIn", summary = "Sign in", description = "Creates or refreshes the user from the verified claims `email`,"
             + " `user_metadata.full_name` and `user_metadata.avatar_url`. With Supabase Auth there is no need to call it; with"
             + " any other issuer a user who never called it is created by their first write.")
     @APIResponse(responseCode = "200", description = "The caller's profile")

@@ -3,6 +3,7 @@ package dev.chatkeep.profile;
 import java.math.BigDecimal;
 import java.util.List;
 
+import jakarta.annotation.Nullable;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.DecimalMax;
 import jakarta.validation.constraints.DecimalMin;
@@ -19,7 +20,7 @@ import dev.chatkeep.wire.Text;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 
 /** Sections of preferences that are merged into the stored ones. */
-@Schema(name = "UserDataChange")
+@Schema(name = "UserDataChange", minProperties = 1, additionalProperties = Schema.False.class)
 @RegisterForReflection // read by StrictJson
 record UserDataChange(
         @Schema(implementation = Object.class, examples = "{\"theme\": \"dark\"}") ObjectNode ui,
@@ -28,13 +29,13 @@ record UserDataChange(
 
     static final int SECTION_BYTES = 16_384;
 
-    @Schema(name = "ModelPreferences")
+    @Schema(name = "ModelPreferences", additionalProperties = Schema.False.class)
     @JsonNaming(SnakeCaseStrategy.class)
     @RegisterForReflection // as above
     record ModelPreferences(
-            @Schema(description = "A model that the caller's tier opens; null clears it", examples = "deepseek/deepseek-r1-0528:free") @Text(min = 1, max = 100) String defaultModel,
+            @Schema(description = "A model that the caller's tier opens; null clears it", examples = "deepseek/deepseek-r1-0528:free") @Text(min = 1, max = 100) @Nullable String defaultModel,
             @Schema(description = "0 to 2, kept to two decimals", examples = "0.7") @DecimalMin("0") @DecimalMax("2") BigDecimal temperature,
-            @Schema(examples = "Answer in short sentences.") @Text(maxBytes = SECTION_BYTES) String systemPrompt,
-            @Schema(description = "The models that a front end offers this user; null is all") @Size(max = 1000) List<@NotNull @Text(min = 1, max = 100) String> allowedModels) {
+            @Schema(examples = "Answer in short sentences.") @Text(maxBytes = SECTION_BYTES) @Nullable String systemPrompt,
+            @Schema(description = "The models that a front end offers this user; null is all") @Size(max = 1000) @Nullable List<@NotNull @Text(min = 1, max = 100) String> allowedModels) {
     }
 }

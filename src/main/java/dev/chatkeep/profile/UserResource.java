@@ -11,7 +11,6 @@ import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
 
 import org.eclipse.microprofile.openapi.annotations.Operation;
-import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
@@ -59,7 +58,7 @@ public class UserResource {
 
     @GET
     @Path("/data")
-    @Operation(summary = "Read what a front end starts with", description = "Today's usage, the totals of all time, the"
+    @Operation(operationId = "getUserData", summary = "Read what a front end starts with", description = "Today's usage, the totals of all time, the"
             + " profile, the preferences and the models that the tier opens.")
     @APIResponse(responseCode = "200", description = "The caller's data", content = @Content(schema = @Schema(implementation = ProfileResponses.Data.class)))
     public Uni<Buffer> data() {
@@ -72,7 +71,7 @@ public class UserResource {
     @Path("/data")
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
-    @Operation(summary = "Change preferences", description = "Each section is merged into what is stored: objects key by key,"
+    @Operation(operationId = "updatePreferences", summary = "Change preferences", description = "Each section is merged into what is stored: objects key by key,"
             + " anything else replaces. Devices that change other keys at the same time keep each other's changes. A section"
             + " has at most 16 KiB. Unknown fields are refused.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = UserDataChange.class)))
@@ -94,9 +93,9 @@ public class UserResource {
 
     @GET
     @Path("/profile")
-    @Operation(summary = "Read the complete profile", description = "The profile with preferences, models and usage, as the"
+    @Operation(operationId = "getProfile", summary = "Read the complete profile", description = "The profile with preferences, models and usage, as the"
             + " database function `get_user_complete_profile` returns it.")
-    @APIResponse(responseCode = "200", description = "The complete profile", content = @Content(schema = @Schema(type = SchemaType.OBJECT)))
+    @APIResponse(responseCode = "200", description = "The complete profile", content = @Content(schema = @Schema(implementation = ProfileResponses.Complete.class)))
     public Uni<Buffer> profile() {
         Uni<Buffer> first = database.asCaller().write().document(CHANGE, NO_CHANGE);
         Uni<Buffer> profile = database.asCaller().read().document(PROFILE);
@@ -106,7 +105,7 @@ public class UserResource {
     @POST
     @Path("/sync")
     @Cancellable(false)
-    @Operation(summary = "Refresh the profile", description = "Updates e-mail address, name and picture to what the"
+    @Operation(operationId = "refreshProfile", summary = "Refresh the profile", description = "Updates e-mail address, name and picture to what the"
             + " authentication service has stored for the user.")
     @APIResponse(responseCode = "200", description = "What changed", content = @Content(schema = @Schema(implementation = ProfileResponses.Synced.class)))
     @APIResponse(responseCode = "403", description = "The issuer no longer knows the user")
@@ -116,7 +115,7 @@ public class UserResource {
 
     @GET
     @Path("/activity")
-    @Operation(summary = "List the caller's activity", description = "Newest first, in pages.")
+    @Operation(operationId = "listActivity", summary = "List the caller's activity", description = "Newest first, in pages.")
     @APIResponse(responseCode = "200", description = "A page of the log")
     @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
     public Uni<ProfileResponses.Activities> activity(

@@ -57,7 +57,8 @@ public class SessionResource {
 
     @GET
     @Path("/sessions")
-    @Operation(summary = "List the sessions", description = "Newest `updated_at` first. Complete up to " + MAX
+    @Operation(operationId = "listSessions", summary = "List the sessions", description = "Newest `updated_at` first. Complete up to "
+            + MAX
             + " sessions; with `limit` in pages of that size, each with the cursor of the next.")
     @APIResponse(responseCode = "200", description = "The sessions")
     @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
@@ -72,7 +73,7 @@ public class SessionResource {
     @Consumes(MediaType.APPLICATION_JSON)
     @ResponseStatus(201)
     @Cancellable(false)
-    @Operation(summary = "Create a session", description = "Repeating the request returns the same session.")
+    @Operation(operationId = "createSession", summary = "Create a session", description = "Repeating the request returns the same session.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = SessionRequests.Create.class)))
     @APIResponse(responseCode = "201", description = "The session", content = @Content(schema = @Schema(implementation = SessionResponses.One.class)))
     @APIResponse(responseCode = "400", description = "The body is malformed or has no id")
@@ -89,7 +90,7 @@ public class SessionResource {
     @Path("/sessions")
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
-    @Operation(summary = "Change the title of a session")
+    @Operation(operationId = "renameSession", summary = "Change the title of a session")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = SessionRequests.Rename.class)))
     @APIResponse(responseCode = "200", description = "The session")
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks the id or the title")
@@ -116,7 +117,7 @@ public class SessionResource {
     @Path("/session")
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
-    @Operation(summary = "Change the title of a session", description = "`PATCH /api/chat/sessions` under its older name.")
+    @Operation(operationId = "renameSessionByPost", summary = "Change the title of a session", description = "`PATCH /api/chat/sessions` under its older name.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = SessionRequests.Rename.class)))
     @APIResponse(responseCode = "200", description = "The session")
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks the id or the title")
@@ -129,7 +130,7 @@ public class SessionResource {
     @DELETE
     @Path("/sessions")
     @Cancellable(false)
-    @Operation(summary = "Delete a session", description = "Its messages go with it. What was used stays counted.")
+    @Operation(operationId = "deleteSession", summary = "Delete a session", description = "Its messages go with it. What was used stays counted.")
     @APIResponse(responseCode = "200", description = "The session is gone")
     @APIResponse(responseCode = "400", description = "The id is missing")
     @APIResponse(responseCode = "404", description = "There is no such session")
@@ -147,7 +148,7 @@ public class SessionResource {
     @DELETE
     @Path("/clear-all")
     @Cancellable(false)
-    @Operation(summary = "Delete all sessions", description = "Their messages go with them. What was used stays counted.")
+    @Operation(operationId = "deleteAllSessions", summary = "Delete all sessions", description = "Their messages go with them. What was used stays counted.")
     @APIResponse(responseCode = "200", description = "The sessions are gone")
     public Uni<SessionResponses.Cleared> clearAll() {
         return database.asCaller().writeEntities(userId -> ChatSession.deleteAll(userId))

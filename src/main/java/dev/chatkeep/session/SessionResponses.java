@@ -2,6 +2,8 @@ package dev.chatkeep.session;
 
 import java.util.List;
 
+import jakarta.annotation.Nullable;
+
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
@@ -18,7 +20,7 @@ final class SessionResponses {
 
     @Schema(name = "SessionList")
     record Many(List<SessionView> sessions, int count,
-            @Schema(description = "Null on the last page") @JsonProperty("next_cursor") String nextCursor) {
+            @Schema(description = "Null on the last page") @JsonProperty("next_cursor") @Nullable String nextCursor) {
     }
 
     @Schema(name = "Deleted")

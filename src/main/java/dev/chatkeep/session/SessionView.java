@@ -3,6 +3,8 @@ package dev.chatkeep.session;
 import java.time.Instant;
 import java.util.UUID;
 
+import jakarta.annotation.Nullable;
+
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
@@ -21,9 +23,9 @@ public record SessionView(
         @Schema(examples = "A week in Lisbon") String title,
         @Schema(description = "Messages that did not fail") int messageCount,
         long totalTokens,
-        @Schema(examples = "openai/gpt-4o-mini") String lastModel,
-        @Schema(description = "The first 200 characters of the newest message") String lastMessagePreview,
-        Instant lastMessageTimestamp,
+        @Schema(examples = "openai/gpt-4o-mini") @Nullable String lastModel,
+        @Schema(description = "The first 200 characters of the newest message") @Nullable String lastMessagePreview,
+        @Nullable Instant lastMessageTimestamp,
         @JsonProperty("is_active") boolean isActive,
         Instant createdAt,
         Instant updatedAt,

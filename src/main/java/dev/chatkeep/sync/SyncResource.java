@@ -46,7 +46,8 @@ public class SyncResource {
     }
 
     @GET
-    @Operation(summary = "Download the newest conversations", description = "The " + SyncQueries.NEWEST
+    @Operation(operationId = "downloadConversations", summary = "Download the newest conversations", description = "The "
+            + SyncQueries.NEWEST
             + " newest, each with all its messages in time order. Those that would exceed 64 MiB of content are left out:"
             + " the list of sessions names them, and their messages can be read one by one.")
     @APIResponse(responseCode = "200", description = "The conversations", content = @Content(schema = @Schema(implementation = SyncResponses.Downloaded.class)))
@@ -58,7 +59,7 @@ public class SyncResource {
     @POST
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
-    @Operation(summary = "Upload conversations", description = "New messages are stored, changed ones corrected, the same"
+    @Operation(operationId = "uploadConversations", summary = "Upload conversations", description = "New messages are stored, changed ones corrected, the same"
             + " ones left alone, so an upload can be sent again. A conversation that is new keeps its times; one that did"
             + " not change is not touched. A bad conversation is reported in `details` and the others are stored.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = SyncUpload.Request.class)))

@@ -3,6 +3,8 @@ package dev.chatkeep.sync;
 import java.time.Instant;
 import java.util.List;
 
+import jakarta.annotation.Nullable;
+
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
@@ -17,11 +19,11 @@ public final class SyncResponses {
     private SyncResponses() {
     }
 
-    @Schema(name = "SyncResult")
+    @Schema(name = "SyncUpload")
     record Uploaded(boolean success, Results results, Instant syncTime) {
     }
 
-    @Schema(name = "SyncResults")
+    @Schema(name = "SyncReport")
     @RegisterForReflection(targets = { Results.class, Detail.class }) // Jackson reads them from the result of PostgreSQL
     public record Results(int synced, int errors, @Schema(description = "In the order of the upload") List<Detail> details) {
     }
@@ -29,8 +31,9 @@ public final class SyncResponses {
     /** Either {@code status} and {@code messageCount}, or {@code error}. */
     @Schema(name = "SyncDetail")
     @JsonInclude(JsonInclude.Include.NON_NULL)
-    public record Detail(String conversationId, @Schema(examples = "synced") String status, Integer messageCount,
-            String error) {
+    public record Detail(@Nullable String conversationId, @Schema(examples = "synced") @Nullable String status,
+            @Nullable Integer messageCount,
+            @Nullable String error) {
     }
 
     @Schema(name = "SyncDownload")
@@ -40,7 +43,8 @@ public final class SyncResponses {
 
     @Schema(name = "Conversation")
     record Conversation(String id, String title, String userId, List<MessageInput> messages, Instant createdAt,
-            Instant updatedAt, int messageCount, long totalTokens, String lastModel, String lastMessagePreview,
-            Instant lastMessageTimestamp, @JsonProperty("isActive") boolean isActive) {
+            Instant updatedAt, int messageCount, long totalTokens, @Nullable String lastModel,
+            @Nullable String lastMessagePreview,
+            @Nullable Instant lastMessageTimestamp, @JsonProperty("isActive") boolean isActive) {
     }
 }

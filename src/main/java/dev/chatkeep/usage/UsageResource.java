@@ -33,7 +33,7 @@ public class UsageResource {
 
     @GET
     @Path("/daily")
-    @Operation(summary = "Read the usage of each day", description = "Every day of the range, also those without usage, and"
+    @Operation(operationId = "getDailyUsage", summary = "Read the usage of each day", description = "Every day of the range, also those without usage, and"
             + " their sum. Days older than the retention are zero.")
     @APIResponse(responseCode = "200", description = "The days")
     @APIResponse(responseCode = "422", description = "The range is not valid")
@@ -44,7 +44,7 @@ public class UsageResource {
 
     @GET
     @Path("/models")
-    @Operation(summary = "Read the usage of each model", description = "The most expensive first. Costs are those at the time"
+    @Operation(operationId = "getUsageByModel", summary = "Read the usage of each model", description = "The most expensive first. Costs are those at the time"
             + " when an answer was recorded.")
     @APIResponse(responseCode = "200", description = "The models")
     @APIResponse(responseCode = "422", description = "The range is not valid")
@@ -55,7 +55,7 @@ public class UsageResource {
 
     @GET
     @Path("/summary")
-    @Operation(summary = "Read the usage of today, 7 days, 30 days and all time")
+    @Operation(operationId = "getUsageSummary", summary = "Read the usage of today, 7 days, 30 days and all time")
     @APIResponse(responseCode = "200", description = "The figures")
     public Uni<UsageResponses.Summary> summary() {
         return UsageQueries.summary(database.asCaller().read());

@@ -68,7 +68,7 @@ public final class UsageResponses {
     record Models(LocalDate from, LocalDate to, List<OfModel> models) {
     }
 
-    @Schema(name = "UsageOfAllTimes")
+    @Schema(name = "UsageOfAllTime")
     @JsonNaming(SnakeCaseStrategy.class)
     record AllTime(long totalMessages, long totalTokens, long sessionsCreated, BigDecimal estimatedCost, Instant since) {
     }

@@ -4,7 +4,6 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.UUID;
 
-import io.restassured.RestAssured;
 import io.restassured.http.ContentType;
 import io.restassured.response.Response;
 import io.restassured.specification.RequestSpecification;
@@ -35,7 +34,7 @@ public record Administrator(UUID id, String token) {
     }
 
     public RequestSpecification request() {
-        return RestAssured.given().auth().oauth2(token).contentType(ContentType.JSON);
+        return Service.OF_QUARKUS.given().auth().oauth2(token).contentType(ContentType.JSON);
     }
 
     public Response change(Caller user, String body) {

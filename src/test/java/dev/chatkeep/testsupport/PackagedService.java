@@ -62,7 +62,7 @@ public final class PackagedService implements Service, AutoCloseable {
 
     @Override
     public RequestSpecification given() {
-        return to(port);
+        return to(port).filter(Contract.SERVED);
     }
 
     /** A request to its port for health and metrics. */

@@ -15,7 +15,7 @@ public interface Service {
 
         @Override
         public RequestSpecification given() {
-            return RestAssured.given();
+            return RestAssured.given().filter(Contract.SERVED);
         }
     };
 

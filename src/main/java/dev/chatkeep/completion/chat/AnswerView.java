@@ -2,6 +2,8 @@ package dev.chatkeep.completion.chat;
 
 import java.math.BigDecimal;
 
+import jakarta.annotation.Nullable;
+
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
@@ -21,17 +23,17 @@ import io.quarkus.runtime.annotations.RegisterForReflection;
 record AnswerView(
         @Schema(examples = "Start in Alfama, early in the morning.") String response,
         Usage usage,
-        @Schema(description = "The id of the question", examples = "msg_1752735003369_o159ep4bq") String requestId,
-        @Schema(examples = "2026-09-01T08:00:01.530Z") String timestamp,
+        @Schema(description = "The id of the question", examples = "msg_1752735003369_o159ep4bq") @Nullable String requestId,
+        @Schema(examples = "2026-09-01T08:00:01.530Z", format = "date-time") String timestamp,
         @Schema(description = "Seconds", examples = "1.53") BigDecimal elapsedTime,
         @Schema(enumeration = {
-                "text", "markdown" }) @JsonProperty("contentType") String contentType,
-        @Schema(description = "The provider's id of the answer", examples = "gen-CXosyTZmtJ4QuHqGzAb7qf") @JsonProperty("id") String completionId,
+                "text", "markdown" }) @JsonProperty("contentType") @Nullable String contentType,
+        @Schema(description = "The provider's id of the answer", examples = "gen-CXosyTZmtJ4QuHqGzAb7qf") @JsonProperty("id") @Nullable String completionId,
         @Schema(examples = "openai/gpt-4o-mini") String model,
         @Schema(description = "What `GET /api/chat/streams/{id}` knows it by") String streamId,
-        @Schema(description = "The session that it is stored in") String sessionId,
-        @Schema(description = "The message that it is stored as") String messageId,
-        @Schema(description = "Why the model does not answer; without any other text it is the response, too") String refusal){
+        @Schema(description = "The session that it is stored in") @Nullable String sessionId,
+        @Schema(description = "The message that it is stored as") @Nullable String messageId,
+        @Schema(description = "Why the model does not answer; without any other text it is the response, too") @Nullable String refusal){
 
     static AnswerView of(Answered answer) {
         return new AnswerView(answer.text(), answer.usage(), answer.questionId(), answer.timestamp(),

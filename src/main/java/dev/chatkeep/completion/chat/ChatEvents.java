@@ -2,6 +2,8 @@ package dev.chatkeep.completion.chat;
 
 import jakarta.enterprise.context.ApplicationScoped;
 
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
 import dev.chatkeep.completion.CompletionFailure;
 import dev.chatkeep.completion.CompletionResult;
 import dev.chatkeep.completion.CompletionResult.Answered;
@@ -18,6 +20,7 @@ import io.vertx.core.buffer.Buffer;
 @ApplicationScoped
 class ChatEvents {
 
+    @Schema(name = "ChatDelta", description = "The data of `delta`: the next piece of the text")
     @RegisterForReflection // written by hand
     record Delta(String content) {
     }

@@ -29,10 +29,11 @@ import io.quarkus.runtime.annotations.RegisterForReflection;
 @Schema(name = "ChatRequest")
 @RegisterForReflection // Jackson reads it from the body, not as the parameter of a resource
 record ChatRequest(
-        @Schema(description = "The question: text, or a message with an id of its own", examples = "What should I see in Lisbon?", implementation = String.class) JsonNode message,
+        @Schema(description = "The question: text, or a message with an id of its own. Left out where the last of `messages` is the user's", examples = "What should I see in Lisbon?", anyOf = {
+                String.class, RequestMessage.class }) JsonNode message,
         @Schema(description = "The user's default model if it is left out", examples = "openai/gpt-4o-mini") @Text(min = 1, max = 100) String model,
         @Schema(description = "What the model is to see; with a session and without this, it is the stored session") @Size(max = 50_000) List<@NotNull @Valid RequestMessage> messages,
-        @Schema(description = "Where question and answer are stored; `conversationId` is the same. Without it nothing is stored", examples = "conv_1752734987703_j9spjufk8") @JsonProperty("sessionId") @JsonAlias( {
+        @Schema(description = "Where question and answer are stored; `conversationId` is the same. Without it nothing is stored", examples = "conv_1752734987703_j9spjufk8") @JsonProperty("sessionId") @JsonAlias({
                 "conversationId", "session_id" }) @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
         @Schema(description = "The answer as server-sent events; `Accept: text/event-stream` does the same") Boolean stream,
         @Schema(description = "Instead of the user's own") @Text(maxBytes = 65_536) String systemPrompt,
@@ -43,13 +44,13 @@ record ChatRequest(
         @Schema(hidden = true) JsonNode tools){
 
     /** A message as clients hold it. What else they hold about it is ignored. */
-    @Schema(name = "SaidMessage")
+    @Schema(name = "ContextMessage")
     @RegisterForReflection // as above
     record RequestMessage(
             @Text(min = 1, max = Text.ID_LENGTH) String id,
             @Schema(enumeration = {
-                    "user", "assistant",
-                    "system" }) @NotNull @Pattern(regexp = "user|assistant|system|tool", message = "must be user, assistant, system or tool") String role,
+                    "user", "assistant", "system",
+                    "tool" }) @NotNull @Pattern(regexp = "user|assistant|system|tool", message = "must be user, assistant, system or tool") String role,
             @NotNull @Text(maxBytes = MessageInput.CONTENT_BYTES) String content, @Timestamp String timestamp,
             @Schema(description = "It failed, so the model does not get to see it") Boolean error){
 

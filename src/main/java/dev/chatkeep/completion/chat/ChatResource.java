@@ -13,8 +13,8 @@ import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response.Status;
 
 import org.eclipse.microprofile.openapi.annotations.Operation;
-import org.eclipse.microprofile.openapi.annotations.headers.Header;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.ExampleObject;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
 import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
@@ -50,10 +50,14 @@ import io.vertx.core.buffer.Buffer;
 public class ChatResource {
 
     private static final String EVENTS = MediaType.SERVER_SENT_EVENTS;
+    private static final String STREAM_EXAMPLE = "id: msg_0d6b:5\nevent: delta\ndata: {\"content\":\"Start\"}\n\n"
+            + "id: msg_0d6b:5\nevent: done\ndata: {\"response\":\"Start\",\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":1,"
+            + "\"total_tokens\":8},\"timestamp\":\"2026-09-01T08:00:01.530Z\",\"elapsed_time\":1.53,\"model\":\"openai/gpt-4o-mini\","
+            + "\"stream_id\":\"msg_0d6b\"}\n\n";
     /** The id of an event, or only its second half. */
     private static final Pattern LAST_EVENT = Pattern.compile("(?:.*:)?(\\d{1,9})");
 
-    @Schema(name = "ChatAnswered")
+    @Schema(name = "ChatResponse")
     @RegisterForReflection // written by hand
     record ChatResponse(AnswerView data, String timestamp) {
     }
@@ -73,18 +77,18 @@ public class ChatResource {
 
     @POST
     @Consumes(MediaType.APPLICATION_JSON)
-    @Operation(summary = "Ask a model", description = "The whole answer at once, or as server-sent events: `delta` with"
+    @Operation(operationId = "createAnswer", summary = "Ask a model", description = "The whole answer at once, or as server-sent events: `delta` with"
             + " `{\"content\": \"…\"}` as the text comes, then one `done` with the same object as `data` has in the whole"
             + " answer, or `error` with a problem document. With a session both messages are stored in it, the question"
             + " before the model is called. A client that goes away in the middle leaves what had come, marked as"
             + " interrupted. A question has one call at a time: the same question, asked again while it is being answered, is"
             + " answered by that call.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = ChatRequest.class)))
-    @APIResponse(responseCode = "200", description = "The answer", headers = {
-            @Header(name = StreamingResponse.STREAM_ID, description = "What `GET /api/chat/streams/{id}` knows the answer by", schema = @Schema(implementation = String.class)),
-            @Header(name = "RateLimit", description = "What is left of the limits", schema = @Schema(implementation = String.class)) }, content = {
-                    @Content(mediaType = "application/json", schema = @Schema(implementation = ChatResponse.class)),
-                    @Content(mediaType = "text/event-stream") })
+    @APIResponse(responseCode = "200", description = "The answer", content = {
+            @Content(mediaType = "application/json", schema = @Schema(implementation = ChatResponse.class)),
+            @Content(mediaType = "text/event-stream", schema = @Schema(description = "The data of each event; `event` names it", oneOf = {
+                    ChatEvents.Delta.class, AnswerView.class,
+                    Problem.class }), examples = @ExampleObject(name = "stream", value = STREAM_EXAMPLE)) })
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks the question, or the provider rejects it")
     @APIResponse(responseCode = "403", description = "The tier does not open the model")
     @APIResponse(responseCode = "409", description = "The id of the question belongs to a message of another session, or another instance is answering the same request; `stream_id` says which stream that is")
@@ -141,10 +145,12 @@ public class ChatResource {
 
     @GET
     @Path("/streams/{id}")
-    @Operation(summary = "Follow an answer again", description = "What a client missed of an answer, and then what is to come."
+    @Operation(operationId = "followAnswer", summary = "Follow an answer again", description = "What a client missed of an answer, and then what is to come."
             + " On the instance that receives the answer it goes on live; on any other it is there once it is complete. An"
             + " answer that is stored in no session can be had for a minute.")
-    @APIResponse(responseCode = "200", description = "ServerSentEvents as those of `POST /api/chat`", content = @Content(mediaType = "text/event-stream"))
+    @APIResponse(responseCode = "200", description = "ServerSentEvents as those of `POST /api/chat`", content = @Content(mediaType = "text/event-stream", schema = @Schema(description = "The data of each event; `event` names it", oneOf = {
+            ChatEvents.Delta.class, AnswerView.class,
+            Problem.class }), examples = @ExampleObject(name = "stream", value = STREAM_EXAMPLE)))
     @APIResponse(responseCode = "404", description = "There is no such stream")
     @APIResponse(responseCode = "409", description = "Another instance is receiving the answer; `Retry-After` says when to ask again")
     @APIResponse(responseCode = "422", description = "The last event is none of this stream")

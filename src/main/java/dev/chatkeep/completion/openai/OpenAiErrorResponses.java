@@ -16,7 +16,7 @@ import io.quarkus.smallrye.openapi.OpenApiFilter;
 public class OpenAiErrorResponses implements OASFilter {
 
     private static final Content ERROR = OASFactory.createContent().addMediaType("application/json",
-            OASFactory.createMediaType().schema(OASFactory.createSchema().ref("#/components/schemas/OpenAiErrorAnswer")));
+            OASFactory.createMediaType().schema(OASFactory.createSchema().ref("#/components/schemas/OpenAiErrorResponse")));
 
     @Override
     public void filterOpenAPI(OpenAPI document) {

@@ -2,6 +2,7 @@ package dev.chatkeep.completion.openai;
 
 import java.util.List;
 
+import jakarta.annotation.Nullable;
 import jakarta.ws.rs.container.ContainerRequestContext;
 import jakarta.ws.rs.container.ContainerResponseContext;
 import jakarta.ws.rs.container.ContainerResponseFilter;
@@ -23,7 +24,7 @@ public class OpenAiErrors implements ContainerResponseFilter {
 
     static final String PATHS = "/v1/";
 
-    @Schema(name = "OpenAiErrorAnswer")
+    @Schema(name = "OpenAiErrorResponse")
     @RegisterForReflection // written by a filter, which says nothing of its type
     record OpenAiErrorResponse(OpenAiError error) {
     }
@@ -34,8 +35,8 @@ public class OpenAiErrors implements ContainerResponseFilter {
     @RegisterForReflection // as above
     record OpenAiError(@Schema(examples = "Your tier does not open this model.") String message,
             @Schema(examples = "permission_error") String type,
-            @Schema(description = "The field that is wrong") String param,
-            @Schema(examples = "model_not_allowed") String code) {
+            @Schema(description = "The field that is wrong") @Nullable String param,
+            @Schema(examples = "model_not_allowed") @Nullable String code) {
     }
 
     static OpenAiErrorResponse of(HttpProblem problem) {

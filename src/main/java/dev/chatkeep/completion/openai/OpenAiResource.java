@@ -3,6 +3,7 @@ package dev.chatkeep.completion.openai;
 import java.util.List;
 import java.util.Map;
 
+import jakarta.annotation.Nullable;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.POST;
@@ -12,6 +13,7 @@ import jakarta.ws.rs.core.MediaType;
 
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.ExampleObject;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
 import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
@@ -21,11 +23,11 @@ import org.jboss.resteasy.reactive.RestHeader;
 import org.jboss.resteasy.reactive.RestMulti;
 import org.jboss.resteasy.reactive.RestPath;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.chatkeep.completion.Completions;
-import dev.chatkeep.completion.Usage;
 import dev.chatkeep.completion.openai.OpenAiErrors.OpenAiErrorResponse;
 import dev.chatkeep.completion.stream.ServerSentEvents;
 import dev.chatkeep.completion.stream.StreamingResponse;
@@ -44,6 +46,8 @@ import io.vertx.sqlclient.Row;
 public class OpenAiResource {
 
     private static final String SESSION_ID = "X-Session-Id";
+    private static final String STREAM_EXAMPLE = "data: {\"id\":\"gen-1\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,"
+            + "\"model\":\"openai/gpt-4o-mini\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Start\"}}]}\n\ndata: [DONE]\n\n";
 
     /** A user who is not known yet has the lowest tier. */
     private static final String LIST = "select m.model_id, floor(extract(epoch from m.created_at))::bigint"
@@ -56,9 +60,17 @@ public class OpenAiResource {
             Boolean stream, @Schema(description = "`session_id` is taken out of it") Map<String, Object> metadata) {
     }
 
-    @Schema(name = "ChatCompletion", description = "As the provider sends it")
-    record ChatCompletionResponse(String id, String object, long created, String model, List<Map<String, Object>> choices,
-            Usage usage) {
+    @Schema(name = "ChatCompletion", description = "As the provider sends it", additionalProperties = Schema.True.class)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    record ChatCompletionResponse(@Nullable String id, @Nullable String object, @Nullable Long created, @Nullable String model,
+            @Nullable List<Map<String, Object>> choices, @Nullable Map<String, Object> usage) {
+    }
+
+    @Schema(name = "ChatCompletionChunk", description = "A piece of a streamed completion, as the provider sends it; one with `error` ends the stream", additionalProperties = Schema.True.class)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    record ChatCompletionChunk(@Nullable String id, @Schema(examples = "chat.completion.chunk") @Nullable String object,
+            @Nullable Long created, @Nullable String model, @Nullable List<Map<String, Object>> choices,
+            @Nullable Map<String, Object> usage, @Nullable OpenAiErrors.OpenAiError error) {
     }
 
     @Schema(name = "OpenAiModelList")
@@ -94,13 +106,13 @@ public class OpenAiResource {
     @POST
     @Path("/chat/completions")
     @Consumes(MediaType.APPLICATION_JSON)
-    @Operation(summary = "Create a chat completion", description = "OpenAI's `POST /v1/chat/completions`, streamed or not: what"
+    @Operation(operationId = "createChatCompletion", summary = "Create a chat completion", description = "OpenAI's `POST /v1/chat/completions`, streamed or not: what"
             + " is asked goes to the provider as it is, and its answer comes back as it is. With `metadata.session_id` or the"
             + " header `X-Session-Id` the last question and the answer are stored in that session.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = ChatCompletionRequest.class)))
     @APIResponse(responseCode = "200", description = "The completion, or its chunks", content = {
             @Content(mediaType = "application/json", schema = @Schema(implementation = ChatCompletionResponse.class)),
-            @Content(mediaType = "text/event-stream") })
+            @Content(mediaType = "text/event-stream", schema = @Schema(implementation = ChatCompletionChunk.class), examples = @ExampleObject(name = "stream", value = STREAM_EXAMPLE)) })
     @APIResponse(responseCode = "400", description = "The body is malformed, or the provider rejects it")
     @APIResponse(responseCode = "403", description = "The tier does not open the model")
     @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
@@ -127,7 +139,7 @@ public class OpenAiResource {
     @GET
     @Path("/models")
     @Produces(MediaType.APPLICATION_JSON)
-    @Operation(summary = "List the models", description = "OpenAI's `GET /v1/models`: those that the caller's tier opens.")
+    @Operation(operationId = "listOpenAiModels", summary = "List the models", description = "OpenAI's `GET /v1/models`: those that the caller's tier opens.")
     @APIResponse(responseCode = "200", description = "The models", content = @Content(schema = @Schema(implementation = ModelListResponse.class)))
     public Uni<ModelListResponse> models() {
         return database.asCaller().read().list(ModelView::of, LIST, (String) null)
@@ -137,7 +149,7 @@ public class OpenAiResource {
     @GET
     @Path("/models/{id: .+}")
     @Produces(MediaType.APPLICATION_JSON)
-    @Operation(summary = "Get a model", description = "OpenAI's `GET /v1/models/{model}`.")
+    @Operation(operationId = "getOpenAiModel", summary = "Get a model", description = "OpenAI's `GET /v1/models/{model}`.")
     @APIResponse(responseCode = "200", description = "The model", content = @Content(schema = @Schema(implementation = ModelView.class)))
     @APIResponse(responseCode = "404", description = "The caller's tier opens no such model", content = @Content(schema = @Schema(implementation = OpenAiErrorResponse.class)))
     public Uni<ModelView> model(@Parameter(example = "openai/gpt-4o-mini") @RestPath @Text(min = 1, max = 100) String id) {
