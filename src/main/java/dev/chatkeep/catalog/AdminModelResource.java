@@ -72,14 +72,14 @@ public class AdminModelResource {
     record NewModel(
             @Schema(examples = "deepseek/deepseek-r1-0528:free") @NotNull @Text(min = 1, max = 100) String modelId,
             @Schema(description = "The lowest tier that it is open to", examples = "free") @NotNull @Tier String tier,
-            @Schema(defaultValue = "true") Boolean isActive,
-            @Schema(examples = "0.0000005") @DecimalMin("0") @DecimalMax("1000") BigDecimal inputCostPerToken,
-            @Schema(examples = "0.0000015") @DecimalMin("0") @DecimalMax("1000") BigDecimal outputCostPerToken,
+            @Schema(defaultValue = "true") @Nullable Boolean isActive,
+            @Schema(examples = "0.0000005") @DecimalMin("0") @DecimalMax("1000") @Nullable BigDecimal inputCostPerToken,
+            @Schema(examples = "0.0000015") @DecimalMin("0") @DecimalMax("1000") @Nullable BigDecimal outputCostPerToken,
             @Schema(description = "Answers per day; null is unlimited") @Min(0) @Nullable Integer dailyLimit,
             @Schema(description = "Answers per month; null is unlimited") @Min(0) @Nullable Integer monthlyLimit,
             @Schema(examples = "DeepSeek R1") @Text(max = 255) @Nullable String modelName,
             @Text(maxBytes = 16_384) @Nullable String modelDescription,
-            @Size(max = 100) List<@NotNull @Text(min = 1, max = 100) String> modelTags,
+            @Size(max = 100) @Nullable List<@NotNull @Text(min = 1, max = 100) String> modelTags,
             @Schema(description = "Tokens; null is unknown") @Min(1) @Nullable Integer contextLength) {
     }
 

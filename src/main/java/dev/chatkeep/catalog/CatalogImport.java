@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 
+import jakarta.annotation.Nullable;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.validation.Validator;
 import jakarta.validation.constraints.DecimalMax;
@@ -93,7 +94,7 @@ class CatalogImport {
 
     @Schema(name = "CatalogRefused")
     @JsonNaming(SnakeCaseStrategy.class)
-    record Refused(String modelId, String error) {
+    record Refused(@Nullable String modelId, String error) {
     }
 
     /** @param rows the valid rows, as JSON */

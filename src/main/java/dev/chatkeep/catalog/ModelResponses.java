@@ -13,6 +13,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
+import dev.chatkeep.wire.Tier;
 import dev.chatkeep.wire.Timestamps;
 import io.vertx.sqlclient.Row;
 
@@ -24,14 +25,14 @@ final class ModelResponses {
 
     @Schema(name = "ModelList")
     @JsonNaming(SnakeCaseStrategy.class)
-    record Many(List<Model> models, int count, String subscriptionTier) {
+    record Many(List<Model> models, int count, @Tier String subscriptionTier) {
     }
 
     @Schema(name = "Model")
     @JsonNaming(SnakeCaseStrategy.class)
     record Model(@Schema(examples = "deepseek/deepseek-r1-0528:free") String id,
             @Schema(examples = "DeepSeek R1") @Nullable String name, @Nullable String description, List<String> tags,
-            @Schema(description = "The tier that opens it") String tier,
+            @Schema(description = "The tier that opens it") @Tier String tier,
             @Schema(examples = "0.0000005") BigDecimal inputCostPerToken, BigDecimal outputCostPerToken,
             @Schema(description = "Tokens; null is unknown") @Nullable Integer contextLength,
             @JsonProperty("is_default") boolean isDefault, Limits limits) {
@@ -75,7 +76,8 @@ final class ModelResponses {
     record Access(String modelId, boolean allowed,
             @Schema(description = "Why the model is not allowed", enumeration = {
                     "unknown_model", "tier" }) @Nullable String reason,
-            @Schema(description = "The lowest tier that opens it") @Nullable String requiredTier, @Nullable Limits limits){
+            @Schema(description = "The lowest tier that opens it") @Nullable @Tier String requiredTier,
+            @Nullable Limits limits){
 
         /** @param row of access_to_model: allowed, required tier, and the columns of {@link Limits} */
         static Access of(String modelId, Row row) {
@@ -88,7 +90,7 @@ final class ModelResponses {
 
     @Schema(name = "AdminModel")
     @JsonNaming(SnakeCaseStrategy.class)
-    record AdminModel(UUID id, String modelId, String tier, @JsonProperty("is_active") boolean isActive,
+    record AdminModel(UUID id, String modelId, @Tier String tier, @JsonProperty("is_active") boolean isActive,
             BigDecimal inputCostPerToken,
             BigDecimal outputCostPerToken, @Nullable Integer dailyLimit, @Nullable Integer monthlyLimit,
             @Nullable String modelName,

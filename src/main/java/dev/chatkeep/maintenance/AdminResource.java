@@ -104,9 +104,9 @@ public class AdminResource {
 
     @Schema(name = "SystemStatsOfDay")
     @JsonNaming(SnakeCaseStrategy.class)
-    record StatsOfDay(@Schema(hidden = true) UUID id, LocalDate statDate, long totalUsers, long activeUsersToday,
+    record StatsOfDay(UUID id, LocalDate statDate, long totalUsers, long activeUsersToday,
             long newUsersToday, long totalConversations, long totalMessages, long totalTokens, BigDecimal databaseSizeMb,
-            @Schema(hidden = true) Instant createdAt) {
+            Instant createdAt) {
 
         static StatsOfDay of(Row row) {
             return new StatsOfDay(row.getUUID(0), row.getLocalDate(1), row.getLong(2), row.getLong(3), row.getLong(4),

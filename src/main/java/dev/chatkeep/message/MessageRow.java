@@ -23,20 +23,21 @@ public record MessageRow(
         String id,
         UUID userId,
         String sessionId,
-        String role,
+        @Schema(enumeration = {
+                "user", "assistant", "system", "tool" }) String role,
         String content,
         @Nullable String model,
         @Nullable Integer totalTokens,
         @Nullable Integer inputTokens,
         @Nullable Integer outputTokens,
         @Nullable String userMessageId,
-        @Nullable String contentType,
+        @Schema(enumeration = { "text", "markdown" }) @Nullable String contentType,
         @Schema(description = "Milliseconds") @Nullable Integer elapsedMs,
         @Nullable String completionId,
         Instant messageTimestamp,
         @Nullable String errorMessage,
         @JsonProperty("is_streaming") boolean isStreaming,
-        @Schema(type = SchemaType.OBJECT, additionalProperties = Object.class) @JsonRawValue String metadata) {
+        @Schema(type = SchemaType.OBJECT, additionalProperties = Object.class) @JsonRawValue String metadata){
 
     /** Of chat_messages, as {@link #of} reads them. */
     static final String COLUMNS = "m.id, m.user_id, m.session_id, m.role, m.content, m.model, m.total_tokens,"

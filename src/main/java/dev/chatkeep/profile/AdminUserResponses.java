@@ -13,6 +13,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
 import dev.chatkeep.usage.UsageResponses;
+import dev.chatkeep.wire.Tier;
 import dev.chatkeep.wire.Timestamps;
 import io.vertx.sqlclient.Row;
 
@@ -31,7 +32,7 @@ final class AdminUserResponses {
     @JsonNaming(SnakeCaseStrategy.class)
     record User(UUID id, @Schema(examples = "ada@example.org") @Nullable String email, @Nullable String fullName,
             @Nullable String avatarUrl,
-            String subscriptionTier, int credits, Instant createdAt, Instant updatedAt, @Nullable Instant lastActive) {
+            @Tier String subscriptionTier, int credits, Instant createdAt, Instant updatedAt, @Nullable Instant lastActive) {
 
         /** Columns of profiles, in the order that {@link #of} reads. */
         static final String COLUMNS = "u.id, u.email, u.full_name, u.avatar_url, u.subscription_tier, u.credits,"
@@ -51,6 +52,6 @@ final class AdminUserResponses {
 
     @Schema(name = "AdminUserChanged")
     @JsonNaming(SnakeCaseStrategy.class)
-    record UserChanged(boolean success, User user, @Schema(examples = "free") String oldTier, int oldCredits) {
+    record UserChanged(boolean success, User user, @Schema(examples = "free") @Tier String oldTier, int oldCredits) {
     }
 }

@@ -12,10 +12,13 @@ import jakarta.annotation.Nullable;
 import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonRawValue;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+import dev.chatkeep.wire.Tier;
 
 /** The responses about the user, for the OpenAPI document only: PostgreSQL creates the JSON. */
 final class ProfileResponses {
@@ -43,9 +46,8 @@ final class ProfileResponses {
     @Schema(name = "ProfileSummary")
     @JsonNaming(SnakeCaseStrategy.class)
     record Summary(@Nullable String email, @Nullable String fullName, @Nullable String avatarUrl,
-            @Schema(enumeration = {
-                    "free", "pro", "enterprise", "admin" }) String subscriptionTier,
-            int credits){
+            @Tier String subscriptionTier,
+            int credits) {
     }
 
     @Schema(name = "Preferences")
@@ -68,15 +70,21 @@ final class ProfileResponses {
     @Schema(name = "CompleteProfile")
     @JsonNaming(SnakeCaseStrategy.class)
     record Complete(UUID id, @Nullable String email, @Nullable String fullName, @Nullable String avatarUrl,
-            @Schema(enumeration = {
-                    "free", "pro", "enterprise", "admin" }) String subscriptionTier,
+            @Tier String subscriptionTier,
             int credits, Preferences preferences, List<AvailableModel> availableModels, UsageStats usageStats,
-            Times timestamps){
+            Times timestamps) {
     }
 
     @Schema(name = "UsageStats")
-    record UsageStats(@Schema(description = "Null without usage today") @Nullable StoredDay today, AllTime total,
+    record UsageStats(@Schema(description = "Null without usage today") @Nullable StoredDay today, StoredTotals total,
             @Schema(description = "The newest days with usage") List<StoredDay> recent) {
+    }
+
+    @Schema(name = "StoredTotals")
+    @JsonNaming(SnakeCaseStrategy.class)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    record StoredTotals(long totalMessages, long totalTokens, long sessionsCreated, Instant lastReset,
+            @Nullable BigDecimal totalCost) {
     }
 
     @Schema(name = "StoredUsageDay")
@@ -120,7 +128,7 @@ final class ProfileResponses {
     @Schema(name = "Activity")
     @JsonNaming(SnakeCaseStrategy.class)
     record Activity(UUID id, @Schema(examples = "preferences_updated") String action,
-            @Schema(examples = "profile") String resourceType, @Nullable String resourceId,
+            @Schema(examples = "profile") @Nullable String resourceType, @Nullable String resourceId,
             @Schema(type = SchemaType.OBJECT, additionalProperties = Object.class) @JsonRawValue String details,
             Instant timestamp,
             @Schema(examples = "203.0.113.7") @Nullable String ipAddress, @Nullable String userAgent) {

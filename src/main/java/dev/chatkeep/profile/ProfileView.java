@@ -10,6 +10,8 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
+import dev.chatkeep.wire.Tier;
+
 /** The profile of the caller. */
 @JsonNaming(SnakeCaseStrategy.class)
 @Schema(name = "Profile")
@@ -18,12 +20,11 @@ record ProfileView(
         @Schema(examples = "ada@example.org") @Nullable String email,
         @Schema(examples = "Ada Lovelace") @Nullable String fullName,
         @Nullable String avatarUrl,
-        @Schema(enumeration = {
-                "free", "pro", "enterprise", "admin" }) String subscriptionTier,
+        @Tier String subscriptionTier,
         int credits,
         Instant createdAt,
         Instant updatedAt,
-        @Nullable Instant lastActive){
+        @Nullable Instant lastActive) {
 
     static ProfileView of(Profile profile) {
         return new ProfileView(profile.id, profile.email, profile.fullName, profile.avatarUrl, profile.subscriptionTier,

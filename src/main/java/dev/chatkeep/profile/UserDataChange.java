@@ -10,6 +10,7 @@ import jakarta.validation.constraints.DecimalMin;
 import jakarta.validation.constraints.NotNull;
 import jakarta.validation.constraints.Size;
 
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
@@ -23,8 +24,8 @@ import io.quarkus.runtime.annotations.RegisterForReflection;
 @Schema(name = "UserDataChange", minProperties = 1, additionalProperties = Schema.False.class)
 @RegisterForReflection // read by StrictJson
 record UserDataChange(
-        @Schema(implementation = Object.class, examples = "{\"theme\": \"dark\"}") ObjectNode ui,
-        @Schema(implementation = Object.class, examples = "{\"sort\": \"newest\"}") ObjectNode session,
+        @Schema(type = SchemaType.OBJECT, additionalProperties = Object.class, examples = "{\"theme\": \"dark\"}") ObjectNode ui,
+        @Schema(type = SchemaType.OBJECT, additionalProperties = Object.class, examples = "{\"sort\": \"newest\"}") ObjectNode session,
         @Valid ModelPreferences model) {
 
     static final int SECTION_BYTES = 16_384;

@@ -117,7 +117,7 @@ public class SessionResource {
     @Path("/session")
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
-    @Operation(operationId = "renameSessionByPost", summary = "Change the title of a session", description = "`PATCH /api/chat/sessions` under its older name.")
+    @Operation(operationId = "renameSessionByPost", deprecated = true, summary = "Change the title of a session", description = "`PATCH /api/chat/sessions` under its older name.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = SessionRequests.Rename.class)))
     @APIResponse(responseCode = "200", description = "The session")
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks the id or the title")

@@ -5,6 +5,8 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.util.List;
 
+import jakarta.annotation.Nullable;
+
 import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
@@ -70,7 +72,8 @@ public final class UsageResponses {
 
     @Schema(name = "UsageOfAllTime")
     @JsonNaming(SnakeCaseStrategy.class)
-    record AllTime(long totalMessages, long totalTokens, long sessionsCreated, BigDecimal estimatedCost, Instant since) {
+    record AllTime(long totalMessages, long totalTokens, long sessionsCreated, BigDecimal estimatedCost,
+            @Nullable Instant since) {
     }
 
     @Schema(name = "UsageSummary")

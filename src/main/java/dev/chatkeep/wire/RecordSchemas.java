@@ -29,6 +29,7 @@ import org.jboss.jandex.FieldInfo;
 import org.jboss.jandex.IndexView;
 import org.jboss.jandex.MethodInfo;
 import org.jboss.jandex.MethodParameterInfo;
+import org.jboss.jandex.RecordComponentInfo;
 import org.jboss.jandex.Type;
 import org.jboss.resteasy.reactive.RestHeader;
 import org.jboss.resteasy.reactive.RestPath;
@@ -36,8 +37,10 @@ import org.jboss.resteasy.reactive.RestQuery;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import io.quarkus.smallrye.openapi.OpenApiFilter;
 
@@ -58,6 +61,8 @@ public class RecordSchemas implements OASFilter {
     private static final Pattern WORDS = Pattern.compile("\\w+(\\|\\w+)*");
     /** Named types that say no more than their format does. */
     private static final Map<String, String> FORMATS = Map.of("Instant", "date-time", "LocalDate", "date", "UUID", "uuid");
+    /** What can be of any type, which members say themselves. */
+    private static final List<String> TREES = List.of("JsonNode", "JsonNodeType", "ObjectNode");
     private static final List<DotName> PARAMETERS = List.of(name(RestQuery.class), name(RestPath.class),
             name(RestHeader.class));
 
@@ -74,6 +79,7 @@ public class RecordSchemas implements OASFilter {
     @Override
     public void filterOpenAPI(OpenAPI document) {
         Map<String, Schema> schemas = document.getComponents().getSchemas();
+        schemas.values().forEach(RecordSchemas::writeFormats);
         Map<String, ClassInfo> records = records();
         Set<String> requested = reachable(schemas, bodies(document));
         Set<String> responded = reachable(schemas, responses(document));
@@ -82,8 +88,8 @@ public class RecordSchemas implements OASFilter {
                 complete(schema, records.get(name), requested.contains(name), responded.contains(name));
             }
         });
-        schemas.values().forEach(this::writeFormats);
         FORMATS.keySet().forEach(document.getComponents()::removeSchema);
+        TREES.forEach(document.getComponents()::removeSchema);
         Map<String, MethodInfo> methods = methods();
         document.getPaths().getPathItems().values().forEach(path -> path.getOperations().values()
                 .forEach(operation -> complete(operation, methods.get(operation.getOperationId()))));
@@ -180,15 +186,18 @@ public class RecordSchemas implements OASFilter {
         boolean strict = Boolean.FALSE.equals(schema.getAdditionalPropertiesBoolean());
         Map<String, Schema> properties = new LinkedHashMap<>();
         List<String> required = new ArrayList<>();
-        for (FieldInfo member : record.fields()) {
+        List<String> wasRequired = schema.getRequired() == null ? List.of() : schema.getRequired();
+        for (RecordComponentInfo component : record.recordComponentsInDeclarationOrder()) {
+            FieldInfo member = record.field(component.name());
             String wireName = wireName(member, snakeCase);
             Schema property = schema.getProperties().get(wireName);
             if (property == null) {
                 continue; // hidden
             }
+            writeTree(property, member.type());
             boolean primitive = member.type().kind() == Type.Kind.PRIMITIVE;
             boolean mayBeNull = member.hasAnnotation(name(Nullable.class));
-            boolean isRequired = requested ? isNotNull(member)
+            boolean isRequired = requested ? isNotNull(member) || wasRequired.contains(wireName)
                     : primitive || !(leavesOutNulls && mayBeNull);
             if (isRequired) {
                 required.add(wireName);
@@ -200,6 +209,17 @@ public class RecordSchemas implements OASFilter {
         }
         schema.setProperties(properties);
         schema.setRequired(required.isEmpty() ? null : required);
+    }
+
+    /** A member that is kept as the tree that it is sent as. */
+    private static void writeTree(Schema property, Type type) {
+        if (type.name().equals(name(ObjectNode.class))) {
+            property.setRef(null);
+            property.setType(new ArrayList<>(List.of(SchemaType.OBJECT)));
+        } else if (type.name().equals(name(JsonNode.class))) {
+            property.setRef(null);
+            property.setType(null);
+        }
     }
 
     private static boolean leavesOutNulls(ClassInfo record) {
@@ -265,6 +285,9 @@ public class RecordSchemas implements OASFilter {
     }
 
     private static Schema nullable(Schema schema) {
+        if (schema.getAnyOf() != null) {
+            return schema.addAnyOf(OASFactory.createSchema().addType(SchemaType.NULL));
+        }
         if (schema.getRef() != null) {
             return OASFactory.createSchema().description(schema.getDescription())
                     .addAnyOf(OASFactory.createSchema().ref(schema.getRef()))
@@ -281,7 +304,7 @@ public class RecordSchemas implements OASFilter {
         return schema;
     }
 
-    private void writeFormats(Schema schema) {
+    private static void writeFormats(Schema schema) {
         if (schema.getRef() != null && FORMATS.containsKey(schema.getRef().substring(REF.length()))) {
             String format = FORMATS.get(schema.getRef().substring(REF.length()));
             schema.setRef(null);
@@ -289,12 +312,12 @@ public class RecordSchemas implements OASFilter {
             schema.setFormat(format);
         }
         if (schema.getProperties() != null) {
-            schema.getProperties().values().forEach(this::writeFormats);
+            schema.getProperties().values().forEach(RecordSchemas::writeFormats);
         }
         if (schema.getItems() != null) {
             writeFormats(schema.getItems());
         }
-        alternatives(schema).forEach(each -> each.forEach(this::writeFormats));
+        alternatives(schema).forEach(each -> each.forEach(RecordSchemas::writeFormats));
     }
 
     private void complete(Operation operation, MethodInfo method) {

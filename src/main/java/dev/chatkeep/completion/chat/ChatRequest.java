@@ -30,7 +30,7 @@ import io.quarkus.runtime.annotations.RegisterForReflection;
 @RegisterForReflection // Jackson reads it from the body, not as the parameter of a resource
 record ChatRequest(
         @Schema(description = "The question: text, or a message with an id of its own. Left out where the last of `messages` is the user's", examples = "What should I see in Lisbon?", anyOf = {
-                String.class, RequestMessage.class }) JsonNode message,
+                String.class, Question.class }) JsonNode message,
         @Schema(description = "The user's default model if it is left out", examples = "openai/gpt-4o-mini") @Text(min = 1, max = 100) String model,
         @Schema(description = "What the model is to see; with a session and without this, it is the stored session") @Size(max = 50_000) List<@NotNull @Valid RequestMessage> messages,
         @Schema(description = "Where question and answer are stored; `conversationId` is the same. Without it nothing is stored", examples = "conv_1752734987703_j9spjufk8") @JsonProperty("sessionId") @JsonAlias({
@@ -42,6 +42,11 @@ record ChatRequest(
         // Not used here. Clients of OpenAI's API send them, and get to know of what they send wrong.
         @Schema(hidden = true) JsonNode streamOptions, @Schema(hidden = true) JsonNode metadata,
         @Schema(hidden = true) JsonNode tools){
+
+    /** A question with an id of its own, for the OpenAPI document: it is read as a {@link RequestMessage}. */
+    @Schema(name = "Question")
+    record Question(@Text(min = 1, max = Text.ID_LENGTH) String id, @NotNull String content, @Timestamp String timestamp) {
+    }
 
     /** A message as clients hold it. What else they hold about it is ignored. */
     @Schema(name = "ContextMessage")

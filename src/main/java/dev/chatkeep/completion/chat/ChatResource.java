@@ -92,6 +92,7 @@ public class ChatResource {
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks the question, or the provider rejects it")
     @APIResponse(responseCode = "403", description = "The tier does not open the model")
     @APIResponse(responseCode = "409", description = "The id of the question belongs to a message of another session, or another instance is answering the same request; `stream_id` says which stream that is")
+    @APIResponse(responseCode = "404", description = "The provider does not know the model")
     @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
     @APIResponse(responseCode = "422", description = "A field is not valid, or the `Idempotency-Key` belongs to another request")
     @APIResponse(responseCode = "429", description = "A limit is used up; `Retry-After` says when to try again")

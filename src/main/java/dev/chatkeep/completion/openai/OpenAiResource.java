@@ -115,6 +115,7 @@ public class OpenAiResource {
             @Content(mediaType = "text/event-stream", schema = @Schema(implementation = ChatCompletionChunk.class), examples = @ExampleObject(name = "stream", value = STREAM_EXAMPLE)) })
     @APIResponse(responseCode = "400", description = "The body is malformed, or the provider rejects it")
     @APIResponse(responseCode = "403", description = "The tier does not open the model")
+    @APIResponse(responseCode = "404", description = "The provider does not know the model")
     @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
     @APIResponse(responseCode = "422", description = "A field is not valid")
     @APIResponse(responseCode = "429", description = "A limit is used up; `Retry-After` says when to try again")
