@@ -371,7 +371,8 @@ class LedgerTest extends SqlTest {
         assertThat(noted("r1", "cost")).isEqualTo(new BigDecimal(told));
         assertThat(noted("r1", "question_cost")).isEqualTo(BigDecimal.ZERO);
         assertThat(noted("q1", "cost")).isEqualTo(BigDecimal.ZERO);
-        assertThat(user.<Boolean> column("select metadata -> 'unit_cost' is null from public.chat_messages")).containsOnly(true);
+        assertThat(user.<Boolean> column("select metadata -> 'unit_cost' is null from public.chat_messages"))
+                .containsOnly(true);
         assertThat(user.<BigDecimal> column("select trim_scale(cost) from chatkeep.usage_by_model"))
                 .containsExactly(new BigDecimal(told));
         assertThat(booked()).isEqualTo(new Booked(1, 1, 10, 7,
