@@ -180,8 +180,8 @@ public class AdminModelResource {
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
     @Operation(summary = "Import a provider's catalogue", description = "In the shape of OpenRouter's `GET /api/v1/models`:"
-            + " `{\"data\": [{id, name, description, context_length, pricing{prompt, completion, input_cache_read}, …}]}`. Models that are new to"
-            + " the tier are added; prices, names, descriptions, tags and context lengths of the others follow the catalogue,"
+            + " `{\"data\": [{id, name, description, context_length, pricing{prompt, completion, input_cache_read}, …}]}`."
+            + " Models that are new to the tier are added; prices, names, descriptions, tags and context lengths of the others follow the catalogue,"
             + " limits and `is_active` stay. A model that cannot be imported is reported and the others are stored.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = CatalogImport.Catalog.class)))
     @APIResponse(responseCode = "200", description = "The result of the import")

@@ -96,8 +96,8 @@ final class ModelResponses {
 
         /** Columns of model_access, in the order that {@link #of} reads. */
         static final String COLUMNS = "m.id, m.model_id, m.tier, m.is_active, trim_scale(m.input_cost_per_token),"
-                + " trim_scale(m.output_cost_per_token), trim_scale(m.cached_input_cost_per_token), m.daily_limit, m.monthly_limit, m.model_name, m.model_description,"
-                + " m.model_tags, m.context_length, m.created_at, m.updated_at";
+                + " trim_scale(m.output_cost_per_token), trim_scale(m.cached_input_cost_per_token), m.daily_limit,"
+                + " m.monthly_limit, m.model_name, m.model_description, m.model_tags, m.context_length, m.created_at, m.updated_at";
 
         static AdminModel of(Row row) {
             return new AdminModel(row.getUUID(0), row.getString(1), row.getString(2), row.getBoolean(3),
