@@ -126,6 +126,22 @@ begin
 end
 $$;
 
+-- What a provider says that a call cost: a number of a size and of as many decimals as can be, or null.
+create or replace function chatkeep.storable_cost(p_value jsonb) returns numeric
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_most          constant numeric := 1000000;
+    c_most_decimals constant int := 40;
+    v_cost          numeric;
+begin
+    if jsonb_typeof(p_value) = 'number' then
+        v_cost := trim_scale(p_value::numeric);
+    end if;
+    return case when v_cost between 0 and c_most and scale(v_cost) <= c_most_decimals then v_cost end;
+end
+$$;
+
 -- JSON without what PostgreSQL does not hold in texts: NUL and halves of surrogate pairs are left out.
 create or replace function chatkeep.clean_json(p_json text) returns jsonb
     language plpgsql immutable set search_path = pg_catalog, pg_temp

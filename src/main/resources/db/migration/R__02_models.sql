@@ -122,6 +122,7 @@ begin
                'tags', m.model_tags, 'tier', m.tier,
                'input_cost_per_token', trim_scale(m.input_cost_per_token),
                'output_cost_per_token', trim_scale(m.output_cost_per_token),
+               'cached_input_cost_per_token', trim_scale(m.cached_input_cost_per_token),
                'context_length', m.context_length, 'daily_limit', m.daily_limit, 'monthly_limit', m.monthly_limit)
                order by m.model_id), '[]')
       into v_models

@@ -314,23 +314,42 @@ begin
 end
 $$;
 
--- What a message notes of its charge; nothing where its model has no price.
+-- What of a charge is the answer's own: all of what the provider said that the call cost, as it does not say more. The rest
+-- is that of the question.
+create or replace function chatkeep.answer_cost(p_charge chatkeep.charges) returns numeric
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return coalesce(p_charge.told_cost, p_charge.output_tokens * coalesce(p_charge.output_cost, 0));
+end
+$$;
+
+-- What a message notes of its charge; no cost where its model has no price. Of a call it is the cost of the question as well,
+-- so that both are what the ledger has.
 create or replace function chatkeep.cost_note(p_charge chatkeep.charges) returns jsonb
     language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_is_answer constant boolean := p_charge.messages_received > 0;
-    v_unit_cost constant numeric := case when v_is_answer then p_charge.output_cost else p_charge.input_cost end;
-    v_note      jsonb := '{}';
+    v_is_answer   constant boolean := p_charge.messages_received > 0;
+    v_is_call     constant boolean := p_charge.stream_id is not null;
+    v_answer_cost constant numeric := chatkeep.answer_cost(p_charge);
+    v_unit_cost   constant numeric := case when v_is_answer then p_charge.output_cost else p_charge.input_cost end;
+    v_note        jsonb := '{}';
 begin
-    if v_unit_cost is not null then
-        v_note := jsonb_build_object('unit_cost', v_unit_cost, 'cost', trim_scale(
-            v_unit_cost * case when v_is_answer then p_charge.output_tokens else p_charge.input_tokens end));
-        if v_is_answer and p_charge.question_id is not null then
+    if p_charge.told_cost is null and v_unit_cost is not null then
+        v_note := jsonb_build_object('unit_cost', v_unit_cost);
+        if v_is_answer and not v_is_call and p_charge.question_id is not null then
             v_note := v_note || jsonb_build_object('question_unit_cost', p_charge.input_cost);
         end if;
     end if;
-    return case when p_charge.stream_id is null then v_note else v_note || jsonb_build_object('stream_id', p_charge.stream_id) end;
+    if p_charge.told_cost is not null or v_unit_cost is not null then
+        v_note := v_note || jsonb_build_object(
+            'cost', trim_scale(case when v_is_answer then v_answer_cost else p_charge.cost end));
+        if v_is_answer and v_is_call then
+            v_note := v_note || jsonb_build_object('question_cost', trim_scale(p_charge.cost - v_answer_cost));
+        end if;
+    end if;
+    return case when v_is_call then v_note || jsonb_build_object('stream_id', p_charge.stream_id) else v_note end;
 end
 $$;
 
@@ -624,10 +643,11 @@ begin
     )
     insert into chatkeep.charges (
         user_id, message_id, stream_id, question_id, usage_date, model, messages_sent, messages_received, input_tokens,
-        output_tokens, question_tokens, reasoning_tokens, cached_tokens, input_cost, output_cost, charged_at, is_report)
+        output_tokens, question_tokens, reasoning_tokens, cached_tokens, input_cost, output_cost, cached_input_cost, told_cost,
+        charged_at, is_report)
     select b.user_id, b.message_id, b.stream_id, b.question_id, b.usage_date, b.model, b.messages_sent, b.messages_received,
            b.input_tokens, b.output_tokens, b.question_tokens, b.reasoning_tokens, b.cached_tokens, b.input_cost, b.output_cost,
-           b.charged_at, b.is_report
+           b.cached_input_cost, b.told_cost, b.charged_at, b.is_report
       from booked b;
     return v_wrong;
 end

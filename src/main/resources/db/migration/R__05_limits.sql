@@ -65,8 +65,9 @@ $$;
 -- The models that a user may call, the default first, with their limits and what is used of them.
 create or replace function chatkeep.models_of_user(p_user_id uuid)
     returns table (id text, name text, description text, tags text[], tier text, input_cost_per_token numeric,
-                   output_cost_per_token numeric, context_length int, is_default boolean, daily_limit int, daily_used bigint,
-                   day_ends timestamptz, monthly_limit int, monthly_used bigint, month_ends timestamptz)
+                   output_cost_per_token numeric, cached_input_cost_per_token numeric, context_length int, is_default boolean,
+                   daily_limit int, daily_used bigint, day_ends timestamptz, monthly_limit int, monthly_used bigint,
+                   month_ends timestamptz)
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -78,14 +79,15 @@ begin
     select p.subscription_tier, p.default_model into v_tier, v_default from public.profiles p where p.id = p_user_id;
     return query
         select m.id, m.name, m.description, m.tags, m.tier, m.input_cost_per_token, m.output_cost_per_token,
-               m.context_length, m.id = coalesce(v_default, ''), m.daily_limit, coalesce(u.daily, 0),
+               m.cached_input_cost_per_token, m.context_length, m.id = coalesce(v_default, ''), m.daily_limit, coalesce(u.daily, 0),
                (date_trunc('day', v_utc) + interval '1 day') at time zone 'UTC', m.monthly_limit, coalesce(u.monthly, 0),
                (date_trunc('month', v_utc) + interval '1 month') at time zone 'UTC'
           from rows from (jsonb_to_recordset(chatkeep.models_of_tier(coalesce(v_tier, 'free'))) as (
                    id text, name text, description text, tags text[], tier text, input_cost_per_token numeric,
-                   output_cost_per_token numeric, context_length int, daily_limit int, monthly_limit int)) with ordinality
-                   as m (id, name, description, tags, tier, input_cost_per_token, output_cost_per_token, context_length,
-                         daily_limit, monthly_limit, position)
+                   output_cost_per_token numeric, cached_input_cost_per_token numeric, context_length int, daily_limit int,
+                   monthly_limit int)) with ordinality
+                   as m (id, name, description, tags, tier, input_cost_per_token, output_cost_per_token,
+                         cached_input_cost_per_token, context_length, daily_limit, monthly_limit, position)
           left join chatkeep.answers_used(p_user_id) u on u.model = m.id
          order by m.id is distinct from v_default, m.position;
 end

@@ -283,11 +283,11 @@ begin
         end if;
     end if;
     insert into chatkeep.completions (
-        user_id, id, session_id, question_id, model, started_at, lease_until, input_cost, output_cost, prompt_tokens,
-        request_hash)
+        user_id, id, session_id, question_id, model, started_at, lease_until, input_cost, output_cost,
+        cached_input_cost, prompt_tokens, request_hash)
     values (p_user_id, p_call ->> 'id', v_session, v_question, v_model, v_now,
             v_now + make_interval(secs => least(greatest((p_call ->> 'lease_seconds')::int, 1), c_most_seconds)),
-            v_access.input_cost_per_token, v_access.output_cost_per_token,
+            v_access.input_cost_per_token, v_access.output_cost_per_token, v_access.cached_input_cost_per_token,
             greatest((p_call ->> 'prompt_tokens')::int, 0, (
                 select ceil(coalesce(sum(octet_length(m.value ->> 'content')), 0) / 4.0)::int from jsonb_array_elements(v_context) m)),
             p_call ->> 'request_hash');
@@ -301,8 +301,9 @@ $$;
 -- Charges a call with what it took, in the row of the message that is or would be its answer; and its question, which
 -- counts as sent and has no tokens of its own any more: those of a question are those of the calls that it was asked with.
 -- The charge of another call is never replaced: clients can give an answer the id of one that is still running.
+-- p_figures: {reasoning_tokens?, cached_tokens?, told_cost?}.
 create or replace function chatkeep.charge_call(
-    p_user_id uuid, p_call chatkeep.completions, p_message_id text, p_input_tokens int, p_output_tokens int, p_metadata jsonb)
+    p_user_id uuid, p_call chatkeep.completions, p_message_id text, p_input_tokens int, p_output_tokens int, p_figures jsonb)
     returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -322,16 +323,19 @@ begin
     end if;
     insert into chatkeep.charges as c (
         user_id, message_id, stream_id, question_id, usage_date, model, messages_received, input_tokens, output_tokens,
-        reasoning_tokens, cached_tokens, input_cost, output_cost)
+        reasoning_tokens, cached_tokens, input_cost, output_cost, cached_input_cost, told_cost)
     values (p_user_id, p_message_id, p_call.id, p_call.question_id, chatkeep.booking_day(now()), p_call.model, 1, p_input_tokens,
-            p_output_tokens, coalesce(chatkeep.storable_count(p_metadata -> 'reasoning_tokens'), 0),
-            coalesce(chatkeep.storable_count(p_metadata -> 'cached_tokens'), 0), p_call.input_cost, p_call.output_cost)
+            p_output_tokens, coalesce((p_figures ->> 'reasoning_tokens')::int, 0),
+            least(coalesce((p_figures ->> 'cached_tokens')::int, 0), p_input_tokens), p_call.input_cost, p_call.output_cost,
+            p_call.cached_input_cost, (p_figures ->> 'told_cost')::numeric)
     on conflict (user_id, message_id) do update
         set stream_id = excluded.stream_id, question_id = excluded.question_id, model = excluded.model, messages_sent = 0,
             messages_received = 1, input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
             question_tokens = 0, reasoning_tokens = excluded.reasoning_tokens, cached_tokens = excluded.cached_tokens,
-            input_cost = excluded.input_cost, output_cost = excluded.output_cost
-        where c.stream_id is null or (c.input_tokens, c.output_tokens) <> (excluded.input_tokens, excluded.output_tokens);
+            input_cost = excluded.input_cost, output_cost = excluded.output_cost,
+            cached_input_cost = excluded.cached_input_cost, told_cost = excluded.told_cost
+        where c.stream_id is null or (c.input_tokens, c.output_tokens, c.cached_tokens, c.told_cost)
+              is distinct from (excluded.input_tokens, excluded.output_tokens, excluded.cached_tokens, excluded.told_cost);
     if p_call.question_id is not null then
         insert into chatkeep.charges as c (user_id, message_id, stream_id, usage_date, model, messages_sent)
         values (p_user_id, p_call.question_id, p_call.id, chatkeep.booking_day(now()), p_call.model, 1)
@@ -345,25 +349,29 @@ begin
 end
 $$;
 
--- Writes into a stored question what the calls that it was asked with took. p_more is what this call took more than it
--- had before.
-create or replace function chatkeep.settle_question(p_user_id uuid, p_call chatkeep.completions, p_input_tokens int, p_more int)
-    returns void
+-- Writes into a stored question what the calls that it was asked with took: to what others took comes what this one takes
+-- now (p_charge) more than before (p_before).
+create or replace function chatkeep.settle_question(
+    p_user_id uuid, p_call chatkeep.completions, p_before chatkeep.charges, p_charge chatkeep.charges) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_cost        constant numeric := p_charge.cost - chatkeep.answer_cost(p_charge);
+    v_more_cost   constant numeric := v_cost - coalesce(p_before.cost - chatkeep.answer_cost(p_before), 0);
+    v_more_tokens constant bigint := p_charge.input_tokens - coalesce(p_before.input_tokens, 0);
 begin
     update public.chat_messages m
        set input_tokens = t.tokens, total_tokens = t.tokens, model = coalesce(m.model, p_call.model),
-           metadata = m.metadata || jsonb_build_object(
-               'stream_id', p_call.id, 'unit_cost', p_call.input_cost,
-               'cost', trim_scale(t.cost_before + (t.tokens - t.tokens_before) * p_call.input_cost))
-      from (select q.id, case when q.metadata ? 'stream_id' then coalesce(q.input_tokens, 0) else 0 end as tokens_before,
-                   case when q.metadata ? 'stream_id' then least(coalesce(q.input_tokens, 0)::bigint + p_more, 2147483647)::int
-                        else p_input_tokens end as tokens,
-                   case when q.metadata ? 'stream_id' then coalesce((q.metadata ->> 'cost')::numeric, 0) else 0 end as cost_before
+           metadata = m.metadata - 'unit_cost' || jsonb_build_object('stream_id', p_call.id, 'cost', trim_scale(t.cost))
+               || case when p_charge.told_cost is null then jsonb_build_object('unit_cost', p_charge.input_cost) else '{}' end
+      from (select q.id,
+                   case when q.metadata ? 'stream_id' then least(coalesce(q.input_tokens, 0) + v_more_tokens, 2147483647)
+                        else p_charge.input_tokens end::int as tokens,
+                   case when q.metadata ? 'stream_id' then coalesce((q.metadata ->> 'cost')::numeric, 0) + v_more_cost
+                        else v_cost end as cost
               from public.chat_messages q
              where q.user_id = p_user_id and q.id = p_call.question_id and q.role = 'user' and q.error_message is null
-               and (p_more <> 0 or not q.metadata ? 'stream_id')) t
+               and (v_more_tokens <> 0 or v_more_cost <> 0 or not q.metadata ? 'stream_id')) t
      where m.user_id = p_user_id and m.id = t.id;
 end
 $$;
@@ -395,13 +403,14 @@ $$;
 
 -- Stores the answer of a call, or what there is of it, unless its session is gone; returns its id and time.
 create or replace function chatkeep.store_answer(
-    p_user_id uuid, p_call chatkeep.completions, p_message_id text, p_result jsonb, p_input_tokens int, p_output_tokens int)
+    p_user_id uuid, p_call chatkeep.completions, p_message_id text, p_result jsonb, p_charge chatkeep.charges)
     returns table (id text, message_timestamp timestamptz)
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
     v_counts  constant boolean := p_result ->> 'state' in ('complete', 'interrupted');
+    v_tokens  constant int := case when v_counts then p_charge.output_tokens end;
     v_session constant text := coalesce(p_call.session_id, (select m.session_id from public.chat_messages m
                                                              where m.user_id = p_user_id and m.id = p_message_id));
     v_asked   constant timestamptz := (select m.message_timestamp from public.chat_messages m
@@ -414,14 +423,11 @@ begin
         user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
         content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata)
     select p_user_id, p_message_id, s.id, 'assistant', p_result ->> 'content', p_call.model,
-           case when v_counts then p_output_tokens end, null, case when v_counts then p_output_tokens end, p_call.question_id,
+           v_tokens, null, v_tokens, p_call.question_id,
            p_result ->> 'content_type', (p_result ->> 'elapsed_ms')::int, p_result ->> 'completion_id',
            chatkeep.storable_time(greatest(clock_timestamp(), v_asked + interval '1 millisecond')), p_result ->> 'error',
-           (p_result -> 'metadata') || jsonb_build_object('stream_id', p_call.id)
-               || case when v_counts then jsonb_build_object(
-                           'unit_cost', p_call.output_cost, 'cost', trim_scale(p_output_tokens * p_call.output_cost),
-                           'question_cost', trim_scale(p_input_tokens * p_call.input_cost))
-                       else '{}' end
+           (p_result -> 'metadata')
+               || case when v_counts then chatkeep.cost_note(p_charge) else jsonb_build_object('stream_id', p_call.id) end
       from public.chat_sessions s
      where s.user_id = p_user_id and s.id = v_session
     on conflict (user_id, id) do update
@@ -465,7 +471,11 @@ begin
         'elapsed_ms', chatkeep.storable_count(p_result -> 'elapsed_ms'),
         'completion_id', left(p_result ->> 'completion_id', 255),
         'input_tokens', chatkeep.storable_count(p_result -> 'input_tokens'),
-        'output_tokens', chatkeep.storable_count(p_result -> 'output_tokens'));
+        'output_tokens', chatkeep.storable_count(p_result -> 'output_tokens'),
+        'reasoning_tokens', chatkeep.storable_count(p_result -> 'metadata' -> 'reasoning_tokens'),
+        'cached_tokens', chatkeep.storable_count(p_result -> 'metadata' -> 'cached_tokens'),
+        'told_cost', case when p_result -> 'trust_cost' = 'true'
+                          then chatkeep.storable_cost(p_result -> 'metadata' -> 'provider_cost') end);
 end
 $$;
 
@@ -477,30 +487,39 @@ as $$
 declare
     v_state  constant text := p_result ->> 'state';
     v_counts constant boolean := v_state in ('complete', 'interrupted');
+    v_before chatkeep.charges;
     v_charge chatkeep.charges;
-    v_input  int;
-    v_output int;
+    v_input  constant int := (p_result ->> 'input_tokens')::int;
     v_id     text;
     v_stored record;
 begin
-    select * into v_charge from chatkeep.charges c
+    select * into v_before from chatkeep.charges c
      where c.user_id = p_user_id and c.stream_id = p_call.id and c.messages_received > 0;
-    v_input := least(greatest(case when v_counts then (p_result ->> 'input_tokens')::int end, v_charge.input_tokens, 0), 2147483647);
-    v_output := least(greatest(case when v_counts then (p_result ->> 'output_tokens')::int end, v_charge.output_tokens, 0), 2147483647);
-    v_id := coalesce(p_call.message_id, v_charge.message_id);
+    v_charge := v_before;
+    v_id := coalesce(p_call.message_id, v_before.message_id);
     if v_id is null and v_counts and p_with_answer then
         v_id := chatkeep.uploaded_answer(p_user_id, p_call, p_result ->> 'completion_id', p_result ->> 'content');
     end if;
     v_id := coalesce(v_id, p_call.id);
 
     if v_counts then
-        perform chatkeep.charge_call(p_user_id, p_call, v_id, v_input, v_output, p_result -> 'metadata');
+        perform chatkeep.charge_call(
+            p_user_id, p_call, v_id, greatest(v_input, v_before.input_tokens, 0)::int,
+            greatest((p_result ->> 'output_tokens')::int, v_before.output_tokens, 0)::int,
+            -- Cached are tokens of the input that counts, as it was told with them.
+            jsonb_build_object(
+                'reasoning_tokens', p_result -> 'reasoning_tokens',
+                'cached_tokens', case when v_before.input_tokens > coalesce(v_input, 0) then to_jsonb(v_before.cached_tokens)
+                                      else p_result -> 'cached_tokens' end,
+                'told_cost', greatest((p_result ->> 'told_cost')::numeric, v_before.told_cost)));
+        select * into v_charge from chatkeep.charges c
+         where c.user_id = p_user_id and c.stream_id = p_call.id and c.messages_received > 0;
         if p_call.question_id is not null and p_with_answer then
-            perform chatkeep.settle_question(p_user_id, p_call, v_input, (v_input - coalesce(v_charge.input_tokens, 0))::int);
+            perform chatkeep.settle_question(p_user_id, p_call, v_before, v_charge);
         end if;
     end if;
     if v_state <> 'released' and p_with_answer then
-        select * into v_stored from chatkeep.store_answer(p_user_id, p_call, v_id, p_result, v_input, v_output);
+        select * into v_stored from chatkeep.store_answer(p_user_id, p_call, v_id, p_result, v_charge);
     else
         select null::text as id, null::timestamptz as message_timestamp into v_stored;
     end if;
@@ -513,7 +532,7 @@ begin
     return jsonb_build_object(
         'message_id', v_stored.id, 'session_id', p_call.session_id, 'question_id', p_call.question_id,
         'timestamp', chatkeep.iso(coalesce(v_stored.message_timestamp, clock_timestamp())),
-        'cost', trim_scale(v_input * p_call.input_cost + v_output * p_call.output_cost));
+        'cost', trim_scale(coalesce(v_charge.cost, 0)));
 end
 $$;
 
@@ -531,7 +550,8 @@ $$;
 -- figures: usage gets the difference to what it has counted already, and a correction can only bring more.
 --
 -- p_result: {id, state, completion_id, content, content_type, elapsed_ms, input_tokens, output_tokens, error, metadata,
--- recovery}. A failed call is stored with its error and counted by limits alone, as messages with an error are; of one
+-- trust_cost, recovery}. metadata may hold cached_tokens, reasoning_tokens and provider_cost; with trust_cost the last is what
+-- the call costs. A failed call is stored with its error and counted by limits alone, as messages with an error are; of one
 -- that is released nothing remains. recovery: settle only what nobody runs any more.
 --
 -- No data keeps a call from being settled: what is too long is cut; where the answer cannot be stored all the same, the

@@ -108,6 +108,7 @@ as $$
     select to_jsonb(p_model) || jsonb_build_object(
                'input_cost_per_token', trim_scale(p_model.input_cost_per_token),
                'output_cost_per_token', trim_scale(p_model.output_cost_per_token),
+               'cached_input_cost_per_token', trim_scale(p_model.cached_input_cost_per_token),
                'created_at', chatkeep.iso(p_model.created_at), 'updated_at', chatkeep.iso(p_model.updated_at))
 $$;
 
@@ -138,11 +139,11 @@ declare
 begin
     perform chatkeep.require_admin();
     insert into public.model_access (
-        model_id, tier, is_active, input_cost_per_token, output_cost_per_token, daily_limit, monthly_limit, model_name,
-        model_description, model_tags, context_length)
+        model_id, tier, is_active, input_cost_per_token, output_cost_per_token, cached_input_cost_per_token, daily_limit,
+        monthly_limit, model_name, model_description, model_tags, context_length)
     select v.model_id, v.tier, coalesce(v.is_active, true), coalesce(v.input_cost_per_token, 0),
-           coalesce(v.output_cost_per_token, 0), v.daily_limit, v.monthly_limit, v.model_name, v.model_description,
-           coalesce(v.model_tags, '{}'), v.context_length
+           coalesce(v.output_cost_per_token, 0), v.cached_input_cost_per_token, v.daily_limit, v.monthly_limit, v.model_name,
+           v.model_description, coalesce(v.model_tags, '{}'), v.context_length
       from jsonb_populate_record(null::public.model_access, p_values) v
     on conflict (model_id, tier) do nothing
     returning * into v_model;
@@ -173,7 +174,8 @@ begin
     end if;
     update public.model_access m
        set is_active = v_new.is_active, input_cost_per_token = v_new.input_cost_per_token,
-           output_cost_per_token = v_new.output_cost_per_token, daily_limit = v_new.daily_limit,
+           output_cost_per_token = v_new.output_cost_per_token,
+           cached_input_cost_per_token = v_new.cached_input_cost_per_token, daily_limit = v_new.daily_limit,
            monthly_limit = v_new.monthly_limit, model_name = v_new.model_name,
            model_description = v_new.model_description, model_tags = v_new.model_tags,
            context_length = v_new.context_length, updated_at = now()
@@ -201,22 +203,23 @@ begin
         select * from jsonb_populate_recordset(null::public.model_access, p_models)
     ), stored as (
         insert into public.model_access as m (
-            model_id, tier, input_cost_per_token, output_cost_per_token, model_name, model_description, model_tags,
-            context_length)
-        select l.model_id, p_tier, l.input_cost_per_token, l.output_cost_per_token, l.model_name, l.model_description,
-               l.model_tags, l.context_length
+            model_id, tier, input_cost_per_token, output_cost_per_token, cached_input_cost_per_token, model_name,
+            model_description, model_tags, context_length)
+        select l.model_id, p_tier, l.input_cost_per_token, l.output_cost_per_token, l.cached_input_cost_per_token, l.model_name,
+               l.model_description, l.model_tags, l.context_length
           from listed l
          order by l.model_id
         on conflict (model_id, tier) do update
             set input_cost_per_token = excluded.input_cost_per_token,
                 output_cost_per_token = excluded.output_cost_per_token,
+                cached_input_cost_per_token = excluded.cached_input_cost_per_token,
                 model_name = excluded.model_name, model_description = excluded.model_description,
                 model_tags = excluded.model_tags, context_length = excluded.context_length, updated_at = now()
-            where (m.input_cost_per_token, m.output_cost_per_token, m.model_name, m.model_description, m.model_tags,
-                   m.context_length)
+            where (m.input_cost_per_token, m.output_cost_per_token, m.cached_input_cost_per_token, m.model_name,
+                   m.model_description, m.model_tags, m.context_length)
                   is distinct from
-                  (excluded.input_cost_per_token, excluded.output_cost_per_token, excluded.model_name,
-                   excluded.model_description, excluded.model_tags, excluded.context_length)
+                  (excluded.input_cost_per_token, excluded.output_cost_per_token, excluded.cached_input_cost_per_token,
+                   excluded.model_name, excluded.model_description, excluded.model_tags, excluded.context_length)
         returning m.xmax = 0 as is_new
     )
     select count(*) filter (where s.is_new), count(*) filter (where not s.is_new), (select count(*) from listed) - count(*)

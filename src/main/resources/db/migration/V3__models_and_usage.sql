@@ -11,6 +11,8 @@ create table public.model_access (
         constraint model_access_input_cost_positive check (input_cost_per_token >= 0),
     output_cost_per_token numeric(20, 12) not null default 0
         constraint model_access_output_cost_positive check (output_cost_per_token >= 0),
+    cached_input_cost_per_token numeric(20, 12)
+        constraint model_access_cached_input_cost_positive check (cached_input_cost_per_token >= 0),
     daily_limit           int
         constraint model_access_daily_limit_positive check (daily_limit >= 0),
     monthly_limit         int
@@ -25,6 +27,8 @@ create table public.model_access (
     constraint model_access_model_id_tier_key unique (model_id, tier)
 );
 comment on table public.model_access is 'The lowest tier that opens a model, its prices and limits; a tier sees all tiers below it';
+comment on column public.model_access.cached_input_cost_per_token is
+    'Of an input token that comes from the provider''s cache; null is the price of any other input token';
 comment on column public.model_access.context_length is 'Tokens that question and answer may have together; null is unknown';
 comment on column public.model_access.daily_limit is 'Answers a user may have a day; null is unlimited';
 
@@ -108,8 +112,13 @@ create table chatkeep.charges (
     cached_tokens     bigint  not null default 0,
     input_cost        numeric,
     output_cost       numeric,
-    cost              numeric not null generated always as (
-        (input_tokens + question_tokens) * coalesce(input_cost, 0) + output_tokens * coalesce(output_cost, 0)) stored,
+    cached_input_cost numeric,
+    told_cost         numeric,
+    cost              numeric not null generated always as (coalesce(
+        told_cost,
+        (input_tokens + question_tokens - cached_tokens) * coalesce(input_cost, 0)
+            + cached_tokens * coalesce(cached_input_cost, input_cost, 0)
+            + output_tokens * coalesce(output_cost, 0))) stored,
     charged_at        timestamptz not null default now(),
     is_report         boolean not null default false,
     constraint charges_pkey primary key (user_id, message_id)
@@ -122,7 +131,10 @@ comment on column chatkeep.charges.usage_date is 'The UTC day on which it is boo
 comment on column chatkeep.charges.charged_at is 'When the server got to know of it; retention goes by this';
 comment on column chatkeep.charges.is_report is 'Told by track_user_usage, of no message: only such figures can be corrected downwards';
 comment on column chatkeep.charges.question_tokens is 'Of a question that names no model: charged with each answer, not counted by the day again';
+comment on column chatkeep.charges.cached_tokens is 'Those of input_tokens that came from the provider''s cache, never more';
 comment on column chatkeep.charges.input_cost is 'Price of a token when it was charged, as output_cost; null where the model had none';
+comment on column chatkeep.charges.cached_input_cost is 'Price of a cached token; null where it is input_cost';
+comment on column chatkeep.charges.told_cost is 'What the provider said that the call cost, where that is trusted: the cost instead of tokens at their prices';
 
 -- No call is counted twice.
 create unique index charges_stream_idx on chatkeep.charges (user_id, stream_id)

@@ -21,6 +21,7 @@ create table chatkeep.completions (
     finished_at   timestamptz,
     input_cost    numeric     not null,
     output_cost   numeric     not null,
+    cached_input_cost numeric,
     prompt_tokens int         not null default 0,
     reason        text
         constraint completions_reason_length check (char_length(reason) <= 1024),
@@ -35,6 +36,7 @@ comment on column chatkeep.completions.state is 'failed: after it had produced s
 comment on column chatkeep.completions.request_hash is 'Of a request with an Idempotency-Key, of which the id is made then; else null';
 comment on column chatkeep.completions.reason is 'Why it could not be settled as it was told; null where it was';
 comment on column chatkeep.completions.input_cost is 'Price of a token when the call began, as output_cost';
+comment on column chatkeep.completions.cached_input_cost is 'Likewise, of a token from the provider''s cache; null where it is input_cost';
 comment on column chatkeep.completions.prompt_tokens is 'An estimate, for when the provider never says';
 
 -- What holds a place in the limits beside the answers that usage has counted.

@@ -75,6 +75,7 @@ public class AdminModelResource {
             @Schema(defaultValue = "true") @Nullable Boolean isActive,
             @Schema(examples = "0.0000005") @DecimalMin("0") @DecimalMax("1000") @Nullable BigDecimal inputCostPerToken,
             @Schema(examples = "0.0000015") @DecimalMin("0") @DecimalMax("1000") @Nullable BigDecimal outputCostPerToken,
+            @Schema(description = "Of an input token from the provider's cache; null is as any other", examples = "0.00000005") @DecimalMin("0") @DecimalMax("1000") @Nullable BigDecimal cachedInputCostPerToken,
             @Schema(description = "Answers per day; null is unlimited") @Min(0) @Nullable Integer dailyLimit,
             @Schema(description = "Answers per month; null is unlimited") @Min(0) @Nullable Integer monthlyLimit,
             @Schema(examples = "DeepSeek R1") @Text(max = 255) @Nullable String modelName,
@@ -90,6 +91,7 @@ public class AdminModelResource {
             Boolean isActive,
             @DecimalMin("0") @DecimalMax("1000") BigDecimal inputCostPerToken,
             @DecimalMin("0") @DecimalMax("1000") BigDecimal outputCostPerToken,
+            @Schema(description = "Null is as any other input token") @DecimalMin("0") @DecimalMax("1000") @Nullable BigDecimal cachedInputCostPerToken,
             @Schema(description = "Null is unlimited") @Min(0) @Nullable Integer dailyLimit,
             @Schema(description = "Null is unlimited") @Min(0) @Nullable Integer monthlyLimit,
             @Text(max = 255) @Nullable String modelName,
@@ -179,8 +181,8 @@ public class AdminModelResource {
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
     @Operation(operationId = "importCatalog", summary = "Import a provider's catalogue", description = "In the shape of OpenRouter's `GET /api/v1/models`:"
-            + " `{\"data\": [{id, name, description, context_length, pricing{prompt, completion}, …}]}`. Models that are new to"
-            + " the tier are added; prices, names, descriptions, tags and context lengths of the others follow the catalogue,"
+            + " `{\"data\": [{id, name, description, context_length, pricing{prompt, completion, input_cache_read}, …}]}`."
+            + " Models that are new to the tier are added; prices, names, descriptions, tags and context lengths of the others follow the catalogue,"
             + " limits and `is_active` stay. A model that cannot be imported is reported and the others are stored.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = CatalogImport.Catalog.class)))
     @APIResponse(responseCode = "200", description = "The result of the import")

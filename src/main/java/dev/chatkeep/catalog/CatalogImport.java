@@ -68,8 +68,10 @@ class CatalogImport {
     }
 
     @Schema(name = "CatalogPricing", description = "For one token, as decimal text")
+    @JsonNaming(SnakeCaseStrategy.class)
     @RegisterForReflection // as above
-    record Pricing(@Schema(examples = "0.0000005") String prompt, String completion) {
+    record Pricing(@Schema(examples = "0.0000005") String prompt, String completion,
+            @Schema(description = "Of an input token from the provider's cache; what is no number is as if it were missing") String inputCacheRead) {
     }
 
     @Schema(name = "CatalogArchitecture")
@@ -84,6 +86,7 @@ class CatalogImport {
     record Row(String modelId, String modelName, String modelDescription,
             @NotNull @DecimalMin(value = "0", message = "has no fixed price") @DecimalMax("1000") BigDecimal inputCostPerToken,
             @NotNull @DecimalMin(value = "0", message = "has no fixed price") @DecimalMax("1000") BigDecimal outputCostPerToken,
+            @DecimalMin(value = "0", message = "has no fixed price") @DecimalMax("1000") BigDecimal cachedInputCostPerToken,
             @Size(max = 100) List<@Text(min = 1, max = 100) String> modelTags, Integer contextLength) {
     }
 
@@ -157,9 +160,10 @@ class CatalogImport {
         if (model.supportedParameters() != null) {
             Stream.of("tools", "reasoning").filter(model.supportedParameters()::contains).forEach(tags::add);
         }
-        Pricing pricing = model.pricing() == null ? new Pricing(null, null) : model.pricing();
+        Pricing pricing = model.pricing() == null ? new Pricing(null, null, null) : model.pricing();
         return new Row(model.id(), shortened(model.name(), 255), shortened(model.description(), 4_000),
-                price(pricing.prompt()), price(pricing.completion()), List.copyOf(tags), model.contextLength());
+                price(pricing.prompt()), price(pricing.completion()), price(pricing.inputCacheRead()), List.copyOf(tags),
+                model.contextLength());
     }
 
     /**

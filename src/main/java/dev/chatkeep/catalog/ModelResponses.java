@@ -34,18 +34,19 @@ final class ModelResponses {
             @Schema(examples = "DeepSeek R1") @Nullable String name, @Nullable String description, List<String> tags,
             @Schema(description = "The tier that opens it") @Tier String tier,
             @Schema(examples = "0.0000005") BigDecimal inputCostPerToken, BigDecimal outputCostPerToken,
+            @Schema(description = "Of an input token from the provider's cache; null is as any other") @Nullable BigDecimal cachedInputCostPerToken,
             @Schema(description = "Tokens; null is unknown") @Nullable Integer contextLength,
             @JsonProperty("is_default") boolean isDefault, Limits limits) {
 
         /** Columns of models_of_user, in the order that {@link #of} reads. */
         static final String COLUMNS = "m.id, m.name, m.description, m.tags, m.tier, m.input_cost_per_token,"
-                + " m.output_cost_per_token, m.context_length, m.is_default, " + Limits.COLUMNS;
+                + " m.output_cost_per_token, m.cached_input_cost_per_token, m.context_length, m.is_default, " + Limits.COLUMNS;
 
         static Model of(Row row, int first) {
             return new Model(row.getString(first), row.getString(first + 1), row.getString(first + 2),
                     List.of(row.getArrayOfStrings(first + 3)), row.getString(first + 4), row.getBigDecimal(first + 5),
-                    row.getBigDecimal(first + 6), row.getInteger(first + 7), row.getBoolean(first + 8),
-                    Limits.of(row, first + 9));
+                    row.getBigDecimal(first + 6), row.getBigDecimal(first + 7), row.getInteger(first + 8),
+                    row.getBoolean(first + 9), Limits.of(row, first + 10));
         }
     }
 
@@ -92,21 +93,23 @@ final class ModelResponses {
     @JsonNaming(SnakeCaseStrategy.class)
     record AdminModel(UUID id, String modelId, @Tier String tier, @JsonProperty("is_active") boolean isActive,
             BigDecimal inputCostPerToken,
-            BigDecimal outputCostPerToken, @Nullable Integer dailyLimit, @Nullable Integer monthlyLimit,
+            BigDecimal outputCostPerToken,
+            @Schema(description = "Of an input token from the provider's cache; null is as any other") @Nullable BigDecimal cachedInputCostPerToken,
+            @Nullable Integer dailyLimit, @Nullable Integer monthlyLimit,
             @Nullable String modelName,
             @Nullable String modelDescription, List<String> modelTags, @Nullable Integer contextLength, Instant createdAt,
             Instant updatedAt) {
 
         /** Columns of model_access, in the order that {@link #of} reads. */
         static final String COLUMNS = "m.id, m.model_id, m.tier, m.is_active, trim_scale(m.input_cost_per_token),"
-                + " trim_scale(m.output_cost_per_token), m.daily_limit, m.monthly_limit, m.model_name, m.model_description,"
-                + " m.model_tags, m.context_length, m.created_at, m.updated_at";
+                + " trim_scale(m.output_cost_per_token), trim_scale(m.cached_input_cost_per_token), m.daily_limit,"
+                + " m.monthly_limit, m.model_name, m.model_description, m.model_tags, m.context_length, m.created_at, m.updated_at";
 
         static AdminModel of(Row row) {
             return new AdminModel(row.getUUID(0), row.getString(1), row.getString(2), row.getBoolean(3),
-                    row.getBigDecimal(4), row.getBigDecimal(5), row.getInteger(6), row.getInteger(7), row.getString(8),
-                    row.getString(9), List.of(row.getArrayOfStrings(10)), row.getInteger(11), Timestamps.of(row, 12),
-                    Timestamps.of(row, 13));
+                    row.getBigDecimal(4), row.getBigDecimal(5), row.getBigDecimal(6), row.getInteger(7), row.getInteger(8),
+                    row.getString(9), row.getString(10), List.of(row.getArrayOfStrings(11)), row.getInteger(12),
+                    Timestamps.of(row, 13), Timestamps.of(row, 14));
         }
     }
 

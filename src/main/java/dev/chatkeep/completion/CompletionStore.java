@@ -14,6 +14,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.chatkeep.database.Database;
 import dev.chatkeep.database.Statements;
+import dev.chatkeep.provider.ProviderConfig;
 import io.smallrye.mutiny.Uni;
 
 /** Keeps calls in the database, which decides who may make one. */
@@ -33,12 +34,15 @@ class CompletionStore {
     private final ObjectMapper json;
     private final CompletionConfig config;
     private final Map<String, Integer> requestsPerMinute;
+    private final boolean trustCost;
 
-    CompletionStore(Database database, ObjectMapper json, CompletionConfig config, LimitsConfig limits) {
+    CompletionStore(Database database, ObjectMapper json, CompletionConfig config, LimitsConfig limits,
+            ProviderConfig provider) {
         this.database = database;
         this.json = json;
         this.config = config;
         this.requestsPerMinute = limits.allRequestsPerMinute();
+        this.trustCost = provider.trustCost();
     }
 
     /** For the caller of this request, also after the request is over. */
@@ -125,6 +129,7 @@ class CompletionStore {
 
         /** Its item is the row as it was stored; null if the account is gone. */
         Uni<JsonNode> finish(ObjectNode result) {
+            result.put("trust_cost", trustCost);
             return service.run(FINISH, result.toString()).map(rows -> {
                 String answer = rows.iterator().next().getString(0);
                 return answer == null ? null : parse(answer, JsonNode.class);

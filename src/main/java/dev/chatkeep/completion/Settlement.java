@@ -143,6 +143,9 @@ final class Settlement {
             metadata.putPOJO("usage", json.valueToTree(usage));
             putUnlessNull(metadata, "cached_tokens", usage.cachedTokens());
             putUnlessNull(metadata, "reasoning_tokens", usage.reasoningTokens());
+            if (usage.providerCost() != null) {
+                metadata.put("provider_cost", usage.providerCost());
+            }
             if (usage.estimated()) {
                 metadata.put("usage_estimated", true);
             }

@@ -37,7 +37,7 @@ public record StoredCompletion(String text, CompletionResult result) {
         int prompt = call.path("metadata").path("usage").path("prompt_tokens").asInt(call.path("input_tokens").asInt());
         int completion = call.path("output_tokens").asInt();
         return new Answered(call.path("content").textValue(), call.path("content_type").textValue(),
-                new Usage(prompt, completion, prompt + completion, null, null, false), call.path("id").textValue(),
+                new Usage(prompt, completion, prompt + completion, null, null, false, null), call.path("id").textValue(),
                 call.path("completion_id").textValue(), call.path("model").textValue(),
                 call.path("question_id").textValue(), call.path("session_id").textValue(),
                 call.path("message_id").textValue(), call.path("timestamp").textValue(),

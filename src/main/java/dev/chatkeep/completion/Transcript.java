@@ -9,8 +9,6 @@ import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 
-import dev.chatkeep.completion.Usage.Reported;
-
 /**
  * Collects an answer as it arrives: chunks of OpenAI's streams, or a whole completion. Of several choices the first
  * is the answer; the others cost as much.
@@ -35,7 +33,7 @@ final class Transcript {
     private final StringBuilder hidden = new StringBuilder();
     private long hiddenCharacters;
     private long audioCharacters;
-    private Reported usage = Reported.NOTHING;
+    private ReportedUsage usage = ReportedUsage.NOTHING;
     private String completionId;
     private String model;
     private String finishReason;
@@ -61,7 +59,7 @@ final class Transcript {
         }
         error = errorOf(chunk);
         if (chunk.path("choices").isArray() || chunk.path("usage").isObject()) {
-            add(chunk);
+            add(data, chunk);
         } else if (error == null) {
             malformed++;
             return PieceKind.MALFORMED;
@@ -81,7 +79,7 @@ final class Transcript {
         if (chunk == null || !chunk.path("usage").isObject()) {
             return PieceKind.LAST;
         }
-        usage = Reported.of(chunk.path("usage"));
+        usage = ReportedUsage.of(json, data, chunk);
         return PieceKind.USAGE;
     }
 
@@ -99,11 +97,11 @@ final class Transcript {
         }
     }
 
-    private void add(JsonNode chunk) {
+    private void add(String data, JsonNode chunk) {
         completionId = first(completionId, chunk.path("id"));
         model = first(model, chunk.path("model"));
         if (chunk.path("usage").isObject()) {
-            usage = Reported.of(chunk.path("usage"));
+            usage = ReportedUsage.of(json, data, chunk);
         }
         for (JsonNode choice : chunk.path("choices")) {
             if (isAnswer(choice)) {
@@ -263,7 +261,7 @@ final class Transcript {
         return done || finishReason != null;
     }
 
-    Reported usage() {
+    ReportedUsage usage() {
         return usage;
     }
 

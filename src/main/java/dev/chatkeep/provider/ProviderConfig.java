@@ -60,6 +60,13 @@ public interface ProviderConfig {
     @WithDefault("8")
     int maxConcurrentCallsPerUser();
 
+    /**
+     * Whether what the provider says that a call cost ({@code usage.cost}) is what the ledger has as its cost, instead of its
+     * tokens at the prices of the model.
+     */
+    @WithDefault("false")
+    boolean trustCost();
+
     /** The largest event of a stream, and the largest answer that is not streamed. */
     @WithDefault("24M")
     MemorySize maxEventSize();

@@ -48,20 +48,26 @@ class AdminModelResourceIT {
         String model = Models.freshId();
 
         // When
-        Response answer = create("""
-                {"model_id": "%s", "tier": "pro", "is_active": false, "input_cost_per_token": 0.000000000001,
-                 "output_cost_per_token": 1000, "daily_limit": 0, "monthly_limit": 2147483647, "model_name": "A name",
-                 "model_description": "What it is for", "model_tags": ["tools", "tools", "ü"], "context_length": 1}
-                """.formatted(model));
+        Response answer = create(
+                """
+                        {"model_id": "%s", "tier": "pro", "is_active": false, "input_cost_per_token": 0.000000000001,
+                         "output_cost_per_token": 1000, "cached_input_cost_per_token": null, "daily_limit": 0, "monthly_limit": 2147483647,
+                         "model_name": "A name",
+                         "model_description": "What it is for", "model_tags": ["tools", "tools", "ü"], "context_length": 1}
+                        """
+                        .formatted(model));
 
         // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(201);
         assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
-        assertThat(Json.without(Json.of(answer), RUN)).isEqualTo(Json.of("""
-                {"model_id": "%s", "tier": "pro", "is_active": false, "input_cost_per_token": 1.0E-12,
-                 "output_cost_per_token": 1000, "daily_limit": 0, "monthly_limit": 2147483647, "model_name": "A name",
-                 "model_description": "What it is for", "model_tags": ["tools", "tools", "ü"], "context_length": 1}
-                """, model));
+        assertThat(Json.without(Json.of(answer), RUN)).isEqualTo(
+                Json.of("""
+                        {"model_id": "%s", "tier": "pro", "is_active": false, "input_cost_per_token": 1.0E-12,
+                         "output_cost_per_token": 1000, "cached_input_cost_per_token": null, "daily_limit": 0, "monthly_limit": 2147483647,
+                         "model_name": "A name",
+                         "model_description": "What it is for", "model_tags": ["tools", "tools", "ü"], "context_length": 1}
+                        """,
+                        model));
         assertThat(Sql.rows("""
                 select input_cost_per_token, array_to_string(model_tags, ',') as tags from model_access
                  where id = ?::uuid and created_at = ?::timestamptz and updated_at = ?::timestamptz
@@ -85,7 +91,8 @@ class AdminModelResourceIT {
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(201);
         assertThat(Json.without(Json.of(answer), RUN)).isEqualTo(Json.of("""
                 {"model_id": "%s", "tier": "free", "is_active": true, "input_cost_per_token": 0,
-                 "output_cost_per_token": 0, "daily_limit": null, "monthly_limit": null, "model_name": null,
+                 "output_cost_per_token": 0, "cached_input_cost_per_token": null, "daily_limit": null, "monthly_limit": null,
+                 "model_name": null,
                  "model_description": null, "model_tags": [], "context_length": null}
                 """, model));
     }
@@ -168,6 +175,9 @@ class AdminModelResourceIT {
             "is_active": 1                                   | is_active has the wrong type
             "input_cost_per_token": -0.000000000001          | input_cost_per_token must be greater than or equal to 0
             "input_cost_per_token": 1000.000000000001        | input_cost_per_token must be less than or equal to 1000
+            "cached_input_cost_per_token": -0.000000000001   | cached_input_cost_per_token must be greater than or equal to 0
+            "cached_input_cost_per_token": 1000.000000000001 | cached_input_cost_per_token must be less than or equal to 1000
+            "cached_input_cost_per_token": "0.5"             | cached_input_cost_per_token has the wrong type
             "output_cost_per_token": -1                      | output_cost_per_token must be greater than or equal to 0
             "output_cost_per_token": 1e400                   | output_cost_per_token must be less than or equal to 1000
             "output_cost_per_token": "0.5"                   | output_cost_per_token has the wrong type
@@ -366,10 +376,31 @@ class AdminModelResourceIT {
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(Json.without(Json.of(answer), RUN)).isEqualTo(Json.of("""
                 {"model_id": "%s", "tier": "free", "is_active": true, "input_cost_per_token": 0.5,
-                 "output_cost_per_token": 2, "daily_limit": 7, "monthly_limit": null, "model_name": null,
+                 "output_cost_per_token": 2, "cached_input_cost_per_token": null, "daily_limit": 7, "monthly_limit": null,
+                 "model_name": null,
                  "model_description": null, "model_tags": ["x"], "context_length": null}
                 """, model));
         assertThat(answer.<String> path("id")).isEqualTo(row);
+    }
+
+    @Test
+    void aPriceOfCachedTokensIsSetAndChanged() {
+        // Given
+        Response created = create("""
+                {"model_id": "%s", "tier": "free", "input_cost_per_token": 1, "cached_input_cost_per_token": 0.000000000001}
+                """.formatted(Models.freshId()));
+        String row = created.path("id");
+
+        // When
+        Response answer = change(row, "{\"cached_input_cost_per_token\": 0.250}");
+
+        // Then
+        assertThat(Json.of(created).path("cached_input_cost_per_token").decimalValue()).isEqualByComparingTo("0.000000000001");
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
+        assertThat(Json.of(answer).path("cached_input_cost_per_token").decimalValue()).isEqualByComparingTo("0.25");
+        assertThat(Json.of((String) log("model_updated", row).get(0).get("details")).path("changes")).isEqualTo(Json.of("""
+                {"cached_input_cost_per_token": {"old": 1.0E-12, "new": 0.25}}
+                """));
     }
 
     @Test
@@ -377,20 +408,21 @@ class AdminModelResourceIT {
         // Given
         String row = create("""
                 {"model_id": "%s", "tier": "free", "daily_limit": 1, "monthly_limit": 2, "model_name": "A name",
-                 "model_description": "Text", "context_length": 5, "model_tags": ["x"]}
+                 "model_description": "Text", "context_length": 5, "model_tags": ["x"], "cached_input_cost_per_token": 0.1}
                 """.formatted(Models.freshId())).path("id");
 
         // When
         Response answer = change(row, """
                 {"daily_limit": null, "monthly_limit": null, "model_name": null, "model_description": null,
-                 "context_length": null, "model_tags": []}
+                 "context_length": null, "model_tags": [], "cached_input_cost_per_token": null}
                 """);
 
         // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(Sql.rows("""
                 select daily_limit is null and monthly_limit is null and model_name is null and model_description is null
-                       and context_length is null and model_tags = '{}' as cleared from model_access where id = ?::uuid
+                       and context_length is null and model_tags = '{}' and cached_input_cost_per_token is null as cleared
+                  from model_access where id = ?::uuid
                 """, row)).containsExactly(Map.of("cleared", true));
     }
 
@@ -417,6 +449,7 @@ class AdminModelResourceIT {
             {"daily_limit": 1, "weekly_limit": 1} | weekly_limit is not known
             {"daily_limit": -1}                  | daily_limit must be greater than or equal to 0
             {"daily_limit": "1"}                 | daily_limit has the wrong type
+            {"cached_input_cost_per_token": -1}  | cached_input_cost_per_token must be greater than or equal to 0
             {"input_cost_per_token": 1001}       | input_cost_per_token must be less than or equal to 1000
             {"context_length": 0}                | context_length must be greater than or equal to 1
             {"is_active": "no"}                  | is_active has the wrong type
@@ -577,11 +610,14 @@ class AdminModelResourceIT {
         List<JsonNode> rows = rows(answer, model);
         assertThat(rows).extracting(row -> row.path("id").textValue()).containsExactlyInAnyOrder(free, admin);
         assertThat(rows).filteredOn(row -> row.path("id").textValue().equals(free)).first()
-                .satisfies(row -> assertThat(Json.without(row, RUN)).isEqualTo(Json.of("""
-                        {"model_id": "%s", "tier": "free", "is_active": true, "input_cost_per_token": 1,
-                         "output_cost_per_token": 2, "daily_limit": null, "monthly_limit": null, "model_name": null,
-                         "model_description": null, "model_tags": [], "context_length": null}
-                        """, model)));
+                .satisfies(row -> assertThat(Json.without(row, RUN)).isEqualTo(
+                        Json.of("""
+                                {"model_id": "%s", "tier": "free", "is_active": true, "input_cost_per_token": 1,
+                                 "output_cost_per_token": 2, "cached_input_cost_per_token": null, "daily_limit": null, "monthly_limit": null,
+                                 "model_name": null,
+                                 "model_description": null, "model_tags": [], "context_length": null}
+                                """,
+                                model)));
     }
 
     @ParameterizedTest
@@ -700,17 +736,43 @@ class AdminModelResourceIT {
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
                 {"created": 2, "updated": 0, "unchanged": 0, "errors": 0, "details": []}
                 """));
-        assertThat(Json.without(rows(list("tier=pro"), first).get(0), RUN)).isEqualTo(Json.of("""
-                {"model_id": "%s", "tier": "pro", "is_active": true, "input_cost_per_token": 5.0E-7,
-                 "output_cost_per_token": 0.0000015, "daily_limit": null, "monthly_limit": null, "model_name": "First",
-                 "model_description": "What it is for", "model_tags": ["file", "image", "reasoning", "tools"],
-                 "context_length": 163840}
-                """, first));
-        assertThat(Json.without(rows(list("tier=pro"), second).get(0), RUN)).isEqualTo(Json.of("""
-                {"model_id": "%s", "tier": "pro", "is_active": true, "input_cost_per_token": 0,
-                 "output_cost_per_token": 1.0E-12, "daily_limit": null, "monthly_limit": null, "model_name": null,
-                 "model_description": null, "model_tags": [], "context_length": null}
-                """, second));
+        assertThat(Json.without(rows(list("tier=pro"), first).get(0), RUN)).isEqualTo(
+                Json.of("""
+                        {"model_id": "%s", "tier": "pro", "is_active": true, "input_cost_per_token": 5.0E-7,
+                         "output_cost_per_token": 0.0000015, "cached_input_cost_per_token": null, "daily_limit": null, "monthly_limit": null,
+                         "model_name": "First",
+                         "model_description": "What it is for", "model_tags": ["file", "image", "reasoning", "tools"],
+                         "context_length": 163840}
+                        """,
+                        first));
+        assertThat(Json.without(rows(list("tier=pro"), second).get(0), RUN)).isEqualTo(
+                Json.of("""
+                        {"model_id": "%s", "tier": "pro", "is_active": true, "input_cost_per_token": 0,
+                         "output_cost_per_token": 1.0E-12, "cached_input_cost_per_token": null, "daily_limit": null, "monthly_limit": null,
+                         "model_name": null,
+                         "model_description": null, "model_tags": [], "context_length": null}
+                        """,
+                        second));
+    }
+
+    @ParameterizedTest
+    @CsvSource(nullValues = "-", value = {
+            "0.00000005, 0.00000005", "0, 0", "1e-12, 0.000000000001", "1e-99, 0", "'', -", "x, -" })
+    void thePriceOfCachedTokensFollowsTheCatalogue(String listed, BigDecimal price) {
+        // Given
+        String model = Models.freshId();
+        String row = Models.open(model, "free", "1", "2");
+        Models.change(row, "{\"cached_input_cost_per_token\": 0.7}");
+
+        // When
+        Response answer = bringIn("free", """
+                {"data": [{"id": "%s", "pricing": {"prompt": "1", "completion": "2", "input_cache_read": "%s"}}]}
+                """.formatted(model, listed));
+
+        // Then
+        assertThat(answer.<Integer> path("updated")).as(answer.asString()).isEqualTo(1);
+        assertThat(Sql.<BigDecimal> value(
+                "select trim_scale(cached_input_cost_per_token) from model_access where id = ?::uuid", row)).isEqualTo(price);
     }
 
     @Test
@@ -747,7 +809,8 @@ class AdminModelResourceIT {
                 """));
         assertThat(Json.without(rows(list(""), model).get(0), "created_at", "updated_at")).isEqualTo(Json.of("""
                 {"id": "%s", "model_id": "%s", "tier": "free", "is_active": false, "input_cost_per_token": 0.1,
-                 "output_cost_per_token": 0.2, "daily_limit": 3, "monthly_limit": 4, "model_name": "A name",
+                 "output_cost_per_token": 0.2, "cached_input_cost_per_token": null, "daily_limit": 3, "monthly_limit": 4,
+                 "model_name": "A name",
                  "model_description": null, "model_tags": [], "context_length": null}
                 """, row, model));
     }
@@ -791,6 +854,8 @@ class AdminModelResourceIT {
             {"id": "%s", "pricing": {"prompt": "0"}}                            | output_cost_per_token is missing
             {"id": "%s", "pricing": {"prompt": "0", "completion": "1001"}}      | output_cost_per_token must be less than
             {"id": "%s", "pricing": {"prompt": "0", "completion": "1e999999"}}  | output_cost_per_token must be less than
+            {"id": "%s", "pricing": {"prompt": "0", "completion": "0", "input_cache_read": "-1"}} | cached_input_cost_per_token has no fixed price
+            {"id": "%s", "pricing": {"prompt": "0", "completion": "0", "input_cache_read": 0}} | wrong type
             {"id": "%s", "pricing": {"prompt": 0, "completion": 0}}             | wrong type
             {"id": "%s", "pricing": "free"}                                     | wrong type
             {"id": "%s", "pricing": null}                                       | input_cost_per_token is missing

@@ -3,9 +3,11 @@ package dev.chatkeep.catalog;
 import static dev.chatkeep.testsupport.SqlCaller.json;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.math.BigDecimal;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.stream.Stream;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -72,6 +74,33 @@ class ModelFunctionsTest extends SqlTest {
                          'input_cost_per_token': 0.000001000000, 'output_cost_per_token': 0.000002000000,
                          'daily_limit': null, 'monthly_limit': null}
                         """));
+    }
+
+    @Test
+    void thePriceOfCachedTokensIsThatOfTheTier() {
+        // Given
+        superuser.rows("update public.model_access set cached_input_cost_per_token = 0.000000100000"
+                + " where model_id = 'for-all' and tier = 'free'");
+        UUID pro = database.newUser("pro");
+
+        // When
+        List<BigDecimal> prices = Stream.of(id, pro).flatMap(member -> database.user(member).<BigDecimal> column(
+                "select cached_input_cost_per_token from chatkeep.models_of_user(?) where id = 'for-all'", member).stream())
+                .toList();
+
+        // Then
+        assertThat(prices).containsExactly(new BigDecimal("0.0000001"), null);
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "input", "output", "cached_input" })
+    void noPriceIsNegative(String price) {
+        // When
+        String state = database.service().state("update public.model_access set %s_cost_per_token = -0.000000000001"
+                .formatted(price));
+
+        // Then
+        assertThat(state).isEqualTo("23514");
     }
 
     @Test

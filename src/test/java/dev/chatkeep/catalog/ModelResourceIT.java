@@ -47,7 +47,7 @@ class ModelResourceIT {
         granted(Administrator.service().request().body("""
                 {"model_id": "%s", "tier": "free", "model_name": "A name", "model_description": "What it is for",
                  "model_tags": ["tools", "image"], "input_cost_per_token": 0.0000005, "output_cost_per_token": 0.000001500,
-                 "context_length": 163840}
+                 "cached_input_cost_per_token": 0.00000005, "context_length": 163840}
                 """.formatted(model)).post("/api/admin/models"));
 
         // When
@@ -58,7 +58,8 @@ class ModelResourceIT {
         assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
         assertThat(find(Json.of(answer), model)).isEqualTo(Json.of("""
                 {"id": "%s", "name": "A name", "description": "What it is for", "tags": ["tools", "image"], "tier": "free",
-                 "input_cost_per_token": 0.0000005, "output_cost_per_token": 0.0000015, "context_length": 163840,
+                 "input_cost_per_token": 0.0000005, "output_cost_per_token": 0.0000015, "cached_input_cost_per_token": 5.0E-8,
+                 "context_length": 163840,
                  "is_default": false, "limits": %s}
                 """, model, UNLIMITED));
     }
@@ -73,10 +74,12 @@ class ModelResourceIT {
         Response answer = caller.request().get("/api/models");
 
         // Then
-        assertThat(find(Json.of(answer), model)).isEqualTo(Json.of("""
-                {"id": "%1$s", "name": "%1$s", "description": null, "tags": [], "tier": "free", "input_cost_per_token": 0,
-                 "output_cost_per_token": 0, "context_length": null, "is_default": false, "limits": %2$s}
-                """, model, UNLIMITED));
+        assertThat(find(Json.of(answer), model)).isEqualTo(
+                Json.of("""
+                        {"id": "%1$s", "name": "%1$s", "description": null, "tags": [], "tier": "free", "input_cost_per_token": 0,
+                         "output_cost_per_token": 0, "cached_input_cost_per_token": null, "context_length": null, "is_default": false, "limits": %2$s}
+                        """,
+                        model, UNLIMITED));
     }
 
     @Test

@@ -42,7 +42,7 @@ class SettlementTest {
         CompletionResult result = run(settlement, entry -> Uni.createFrom().item(parse(ROW))).awaitItem().getItem();
 
         // Then
-        assertThat(result).isEqualTo(new Answered("Because", "text", new Usage(10, 7, 17, null, null, false), "msg_1",
+        assertThat(result).isEqualTo(new Answered("Because", "text", new Usage(10, 7, 17, null, null, false, null), "msg_1",
                 "chatcmpl-1", "gpt-a", "msg_q", "conv_1", "msg_1", "t", Duration.ofMillis(1_530), null));
         assertThat(entries).containsExactly((ObjectNode) parse("""
                 {'id': 'msg_1', 'state': 'complete', 'completion_id': 'chatcmpl-1', 'content': 'Because',
@@ -50,7 +50,30 @@ class SettlementTest {
                  'metadata': {'usage': {'prompt_tokens': 10, 'completion_tokens': 7, 'total_tokens': 17},
                               'finish_reason': 'stop'}}
                 """));
-        assertThat(settlement.usage()).isEqualTo(new Usage(10, 7, 17, null, null, false));
+        assertThat(settlement.usage()).isEqualTo(new Usage(10, 7, 17, null, null, false, null));
+    }
+
+    @Test
+    void whatTheProviderSaysOfUsageIsStoredAsItIsCounted() {
+        // Given
+        add("{'id': 'chatcmpl-1', 'choices': [{'delta': {'content': 'Because'}, 'finish_reason': 'stop'}]}",
+                """
+                        {'choices': [], 'usage': {'prompt_tokens': 10, 'completion_tokens': 7, 'total_tokens': 117, 'reasoning_tokens': 100,
+                                                  'prompt_tokens_details': {'cached_tokens': 12}, 'cost': 0.000012299999999999999,
+                                                  'cost_details': {'upstream_inference_cost': 19}, 'is_byok': true}}
+                        """);
+
+        // When
+        run(settlement(Ending.COMPLETE, null), entry -> Uni.createFrom().item(parse(ROW))).awaitItem();
+
+        // Then
+        assertThat(entries.get(0)).isEqualTo(parse("""
+                {'id': 'msg_1', 'state': 'complete', 'completion_id': 'chatcmpl-1', 'content': 'Because',
+                 'content_type': 'text', 'elapsed_ms': 1530, 'input_tokens': 10, 'output_tokens': 107, 'error': null,
+                 'metadata': {'usage': {'prompt_tokens': 10, 'completion_tokens': 107, 'total_tokens': 117},
+                              'cached_tokens': 10, 'reasoning_tokens': 100, 'provider_cost': 0.000012299999999999999,
+                              'finish_reason': 'stop'}}
+                """));
     }
 
     @Test

@@ -45,8 +45,9 @@ class StoredCompletionTest {
 
         // Then
         assertThat(stored.isRunning()).isFalse();
-        assertThat(stored.result()).isEqualTo(new Answered("Because", "text", new Usage(10, 7, 17, null, null, false), "msg_1",
-                "gen-1", "gpt-a", "msg_q", "conv_1", "msg_1", "t", Duration.ofMillis(1_530), null));
+        assertThat(stored.result())
+                .isEqualTo(new Answered("Because", "text", new Usage(10, 7, 17, null, null, false, null), "msg_1",
+                        "gen-1", "gpt-a", "msg_q", "conv_1", "msg_1", "t", Duration.ofMillis(1_530), null));
     }
 
     @ParameterizedTest

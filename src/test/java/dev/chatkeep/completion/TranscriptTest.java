@@ -12,8 +12,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.chatkeep.completion.Usage.Reported;
-
 class TranscriptTest {
 
     private final Transcript transcript = new Transcript(new ObjectMapper());
@@ -36,7 +34,7 @@ class TranscriptTest {
         assertThat(transcript.completionId()).isEqualTo("chatcmpl-1");
         assertThat(transcript.model()).isEqualTo("gpt-a");
         assertThat(transcript.finishReason()).isEqualTo("stop");
-        assertThat(transcript.usage()).isEqualTo(new Reported(10, 7, null, null));
+        assertThat(transcript.usage()).isEqualTo(new ReportedUsage(10, 7, null, null, null));
         assertThat(transcript.isComplete()).isTrue();
         assertThat(transcript.malformed()).isZero();
     }
@@ -53,7 +51,7 @@ class TranscriptTest {
         // Then
         assertThat(pieces).containsExactly(PieceKind.WHOLE);
         assertThat(transcript.text()).hasToString("Because");
-        assertThat(transcript.usage()).isEqualTo(new Reported(10, 7, 4, 3));
+        assertThat(transcript.usage()).isEqualTo(new ReportedUsage(10, 7, 4, 3, null));
         assertThat(transcript.isComplete()).isTrue();
     }
 
@@ -65,7 +63,7 @@ class TranscriptTest {
         // Then
         assertThat(complete).isFalse();
         assertThat(transcript.isEmpty()).isTrue();
-        assertThat(transcript.usage()).isEqualTo(Reported.NOTHING);
+        assertThat(transcript.usage()).isEqualTo(ReportedUsage.NOTHING);
     }
 
     @Test
@@ -147,7 +145,7 @@ class TranscriptTest {
                 "{'choices': [{'delta': {'content': 'c'}}], 'usage': {'prompt_tokens': 10, 'completion_tokens': 3}}");
 
         // Then
-        assertThat(transcript.usage()).isEqualTo(new Reported(10, 3, null, null));
+        assertThat(transcript.usage()).isEqualTo(new ReportedUsage(10, 3, null, null, null));
     }
 
     @ParameterizedTest
@@ -165,7 +163,7 @@ class TranscriptTest {
         add("{'choices': [], 'usage': %s}".formatted(usage.replace("\"", "'")));
 
         // Then
-        assertThat(transcript.usage()).isEqualTo(new Reported(prompt, completion, null, null));
+        assertThat(transcript.usage()).isEqualTo(new ReportedUsage(prompt, completion, null, null, null));
     }
 
     @Test
@@ -307,7 +305,7 @@ class TranscriptTest {
         assertThat(transcript.text()).hasToString("a");
         assertThat(transcript.malformed()).isZero();
         assertThat(transcript.usage())
-                .isEqualTo(kind == PieceKind.USAGE ? new Reported(1, 2, null, null) : Reported.NOTHING);
+                .isEqualTo(kind == PieceKind.USAGE ? new ReportedUsage(1, 2, null, null, null) : ReportedUsage.NOTHING);
     }
 
     @Test

@@ -156,6 +156,11 @@ class ProviderCallTest {
         }
 
         @Override
+        public boolean trustCost() {
+            return false;
+        }
+
+        @Override
         public MemorySize maxEventSize() {
             return new MemorySize(BigInteger.valueOf(1_000));
         }

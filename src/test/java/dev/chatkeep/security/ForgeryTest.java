@@ -70,10 +70,14 @@ class ForgeryTest extends SqlTest {
             "update chatkeep.completions set state = 'released'",
             "update chatkeep.completions set started_at = '2020-01-01'",
             "update chatkeep.completions set input_cost = 0, output_cost = 0",
+            "update chatkeep.completions set cached_input_cost = 0",
+            "update public.model_access set cached_input_cost_per_token = 0",
             "delete from chatkeep.completions",
             "delete from chatkeep.completion_parts",
             "insert into chatkeep.completion_parts values (auth.uid(), 'r2', 1, 'forged')",
             "update chatkeep.charges set stream_id = null",
+            "update chatkeep.charges set told_cost = 0",
+            "update chatkeep.charges set cached_tokens = input_tokens, cached_input_cost = 0",
             "delete from chatkeep.usage_by_model",
             "update chatkeep.stored_by_user set messages = 0, bytes = 0",
             "delete from chatkeep.stored_by_user",
@@ -81,6 +85,8 @@ class ForgeryTest extends SqlTest {
             "delete from chatkeep.calls_of_erased",
             "delete from chatkeep.requests_of_erased",
             "select chatkeep.finish_completion(auth.uid(), '{\"id\": \"r2\", \"state\": \"released\"}')",
+            "select chatkeep.finish_completion(auth.uid(), '{\"id\": \"r1\", \"state\": \"complete\", \"trust_cost\": true,"
+                    + " \"metadata\": {\"provider_cost\": 0}}')",
             "select chatkeep.recover_completions(10)",
             "select chatkeep.move_charge(auth.uid(), 'r1', 'x')",
             "select chatkeep.count_sessions(auth.uid(), '{x,y,z}')" })

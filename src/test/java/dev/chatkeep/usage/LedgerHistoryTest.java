@@ -28,16 +28,25 @@ class LedgerHistoryTest {
     private static final int STEPS = 150;
     private static final List<String> MODELS = List.of("one", "two", "three");
 
+    /** Answers of calls whose own cost and that of their question, as they note them, are not what the ledger has. */
+    private static final String NOTED_OTHERWISE = """
+            select m.id, m.metadata, c.cost
+              from chatkeep.charges c
+              join public.chat_messages m on m.id = c.message_id
+             where c.stream_id is not null and c.messages_received = 1 and m.error_message is null
+               and c.cost is distinct from (m.metadata ->> 'cost')::numeric + (m.metadata ->> 'question_cost')::numeric
+            """;
+
     private static MigratedDatabase database;
 
     private UUID id;
     private SqlCaller user;
     private Random random;
-    /** The prices of a token now, in and out, by model; {@code three} has none. */
-    private final Map<String, int[]> prices = new TreeMap<>();
+    /** The prices of a token now, in, out and cached (null: as in), by model; {@code three} has none. */
+    private final Map<String, Integer[]> prices = new TreeMap<>();
     private final Map<String, Message> stored = new TreeMap<>();
     private final Map<String, Charge> charges = new TreeMap<>();
-    private final Map<String, String> calls = new TreeMap<>();
+    private final Map<String, Call> calls = new TreeMap<>();
 
     /** A message as its client knows it. */
     private record Message(String id, String role, String model, Integer input, Integer output, String question,
@@ -46,20 +55,35 @@ class LedgerHistoryTest {
 
     /** What is counted of it. */
     private record Charge(String model, int sent, int received, int input, int output, int questionTokens, String question,
-            Integer inputCost, Integer outputCost, boolean byService) {
+            Integer inputCost, Integer outputCost, int cached, Integer cachedCost, BigDecimal toldCost, boolean byService) {
 
-        Charge withQuestion(int tokens) {
-            return new Charge(model, sent, received, input, output, tokens, question, inputCost, outputCost, byService);
+        /** Without what only calls of the service have. */
+        Charge(String model, int sent, int received, int input, int output, String question, Integer inputCost,
+                Integer outputCost, boolean byService) {
+            this(model, sent, received, input, output, 0, question, inputCost, outputCost, 0, null, null, byService);
         }
 
-        long cost() {
-            return (long) (input + questionTokens) * (inputCost == null ? 0 : inputCost)
-                    + (long) output * (outputCost == null ? 0 : outputCost);
+        Charge withQuestion(int tokens) {
+            return new Charge(model, sent, received, input, output, tokens, question, inputCost, outputCost, cached, cachedCost,
+                    toldCost, byService);
+        }
+
+        BigDecimal cost() {
+            if (toldCost != null) {
+                return toldCost;
+            }
+            int inputPrice = or(inputCost, 0);
+            return BigDecimal.valueOf((input + questionTokens - cached) * inputPrice + cached * or(cachedCost, inputPrice)
+                    + output * or(outputCost, 0));
         }
 
         int unpriced() {
             return sent == 1 && model == null && !byService ? input : 0;
         }
+    }
+
+    /** A call that has begun, with the prices of then. */
+    private record Call(String question, String model, Integer[] prices) {
     }
 
     @BeforeAll
@@ -89,6 +113,7 @@ class LedgerHistoryTest {
         }
 
         assertThat(database.service().rows("select * from chatkeep.check_usage(?)", id)).isEmpty();
+        assertThat(user.rows(NOTED_OTHERWISE)).isEmpty();
         assertThat(user.rows("select from chatkeep.usage_by_model where least(messages_sent, messages_received, input_tokens,"
                 + " output_tokens, cost) < 0")).isEmpty();
     }
@@ -106,15 +131,17 @@ class LedgerHistoryTest {
     }
 
     private void reprice(String model) {
-        int[] price = { random.nextInt(9), random.nextInt(9) };
+        Integer[] price = { random.nextInt(9), random.nextInt(9), random.nextInt(3) == 0 ? null : random.nextInt(9) };
         database.superuser().rows(
                 """
-                        insert into public.model_access (model_id, tier, input_cost_per_token, output_cost_per_token)
-                        values (?, 'free', ?, ?)
+                        insert into public.model_access (
+                            model_id, tier, input_cost_per_token, output_cost_per_token, cached_input_cost_per_token)
+                        values (?, 'free', ?, ?, ?::int)
                         on conflict (model_id, tier) do update
-                            set input_cost_per_token = excluded.input_cost_per_token, output_cost_per_token = excluded.output_cost_per_token
+                            set input_cost_per_token = excluded.input_cost_per_token, output_cost_per_token = excluded.output_cost_per_token,
+                                cached_input_cost_per_token = excluded.cached_input_cost_per_token
                         """,
-                model, price[0], price[1]);
+                model, price[0], price[1], price[2]);
         prices.put(model, price);
     }
 
@@ -166,6 +193,10 @@ class LedgerHistoryTest {
         return first == null ? second : first;
     }
 
+    private static BigDecimal greatest(BigDecimal first, BigDecimal second) {
+        return first == null || second == null ? or(first, second) : first.max(second);
+    }
+
     private void charge(String message) {
         Charge old = charges.get(message);
         Message now = stored.get(message);
@@ -175,14 +206,14 @@ class LedgerHistoryTest {
         boolean asks = now.role().equals("user");
         String model = or(now.model(), old == null ? null : old.model());
         boolean samePrice = old != null && model != null && model.equals(old.model());
-        int[] price = model == null ? null : prices.get(model);
+        Integer[] price = model == null ? null : prices.get(model);
         Integer tokensIn = or(now.input(), old == null ? null : Integer.valueOf(old.input()));
         Integer tokensOut = or(now.output(), old == null ? null : Integer.valueOf(old.output()));
         charges.put(message,
                 new Charge(model, asks ? 1 : 0, asks ? 0 : 1, asks ? or(tokensIn, 0) : 0, asks ? 0 : or(tokensOut, 0),
-                        0, asks ? null : or(now.question(), old == null ? null : old.question()),
-                        samePrice ? old.inputCost() : price == null ? null : Integer.valueOf(price[0]),
-                        samePrice ? old.outputCost() : price == null ? null : Integer.valueOf(price[1]), false));
+                        asks ? null : or(now.question(), old == null ? null : old.question()),
+                        samePrice ? old.inputCost() : price == null ? null : price[0],
+                        samePrice ? old.outputCost() : price == null ? null : price[1], false));
         chargeQuestion(message);
     }
 
@@ -214,7 +245,7 @@ class LedgerHistoryTest {
                 {'id': 'r%d', 'model': '%s', 'session_id': 's1', 'lease_seconds': 3600, 'prompt_tokens': 0,
                  'question': {'id': '%s', 'content': 'x'}}
                 """.formatted(step, model, question)).toString());
-        calls.put("r" + step, question + " " + model + " " + prices.get(model)[0] + " " + prices.get(model)[1]);
+        calls.put("r" + step, new Call(question, model, prices.get(model)));
         Message asked = stored.get(question);
         stored.put(question, asked == null ? new Message(question, "user", model, null, null, null, false)
                 : merged(asked, new Message(question, "user", null, null, null, null, false)));
@@ -224,38 +255,46 @@ class LedgerHistoryTest {
         }
     }
 
-    /** What a call took is told once or again, and then can only be more. */
+    /**
+     * What a call took is told once or again, and then can only be more. Cached tokens are those that were told with the most
+     * input.
+     */
     private void finish() {
         if (calls.isEmpty()) {
             return;
         }
         String stream = new ArrayList<>(calls.keySet()).get(random.nextInt(calls.size()));
-        String[] call = calls.get(stream).split(" ");
+        Call call = calls.get(stream);
         int input = random.nextInt(20);
         int output = random.nextInt(20);
+        int cached = random.nextInt(3) == 0 ? 0 : random.nextInt(25);
+        boolean trusted = random.nextInt(3) == 0;
+        BigDecimal cost = BigDecimal.valueOf(random.nextInt(100_000), 3);
         database.service().rows("select chatkeep.finish_completion(?, ?::jsonb)", id, json("""
                 {'id': '%s', 'state': 'complete', 'content': 'Answer', 'content_type': 'text', 'input_tokens': %d,
-                 'output_tokens': %d, 'metadata': {}}
-                """.formatted(stream, input, output)).toString());
+                 'output_tokens': %d, 'trust_cost': %s, 'metadata': {'cached_tokens': %d, 'provider_cost': %s}}
+                """.formatted(stream, input, output, trusted, cached, cost)).toString());
         Charge old = charges.get(stream);
-        charges.put(stream, new Charge(call[1], 0, 1, Math.max(input, old == null ? 0 : old.input()),
-                Math.max(output, old == null ? 0 : old.output()), 0, call[0], Integer.valueOf(call[2]),
-                Integer.valueOf(call[3]),
-                true));
-        Charge question = charges.get(call[0]);
+        boolean counts = old == null || input >= old.input();
+        charges.put(stream, new Charge(call.model(), 0, 1, counts ? input : old.input(),
+                Math.max(output, old == null ? 0 : old.output()), 0, call.question(), call.prices()[0], call.prices()[1],
+                counts ? Math.min(cached, input) : old.cached(), call.prices()[2],
+                greatest(old == null ? null : old.toldCost(), trusted ? cost : null), true));
+        Charge question = charges.get(call.question());
         if (question == null) {
-            charges.put(call[0], new Charge(call[1], 1, 0, 0, 0, 0, null, null, null, true));
+            charges.put(call.question(), new Charge(call.model(), 1, 0, 0, 0, null, null, null, true));
         } else if (question.sent() == 1 && !question.byService()) {
-            charges.put(call[0], new Charge(question.model(), 1, 0, 0, 0, 0, null, question.inputCost(), question.outputCost(),
-                    true));
+            charges.put(call.question(),
+                    new Charge(question.model(), 1, 0, 0, 0, null, question.inputCost(), question.outputCost(),
+                            true));
         }
-        chargeAnswers(call[0]);
+        chargeAnswers(call.question());
     }
 
     private Map<String, String> expected() {
         Map<String, String> lines = new TreeMap<>();
         charges.forEach((name, charge) -> lines.put(name, line(charge.model(), charge.sent(), charge.received(), charge.input(),
-                charge.output(), charge.questionTokens(), BigDecimal.valueOf(charge.cost()))));
+                charge.output(), charge.questionTokens(), charge.cached(), charge.cost())));
         return lines;
     }
 
@@ -264,13 +303,15 @@ class LedgerHistoryTest {
         user.rows("select * from chatkeep.charges").forEach(row -> lines.put((String) row.get("message_id"), line(
                 (String) row.get("model"), (Long) row.get("messages_sent"), (Long) row.get("messages_received"),
                 (Long) row.get("input_tokens"), (Long) row.get("output_tokens"), (Long) row.get("question_tokens"),
+                (Long) row.get("cached_tokens"),
                 (BigDecimal) row.get("cost"))));
         return lines;
     }
 
     private static String line(String model, long sent, long received, long input, long output, long question,
-            BigDecimal cost) {
-        return "%s sent %d received %d input %d output %d question %d cost %s".formatted(model, sent, received, input, output,
-                question, cost.stripTrailingZeros().toPlainString());
+            long cached, BigDecimal cost) {
+        return "%s sent %d received %d input %d output %d question %d cached %d cost %s".formatted(model, sent, received, input,
+                output,
+                question, cached, cost.stripTrailingZeros().toPlainString());
     }
 }

@@ -3,6 +3,8 @@ package dev.chatkeep.usage;
 import static dev.chatkeep.testsupport.SqlCaller.json;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.util.List;
 import java.util.Map;
 
@@ -10,6 +12,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -32,6 +35,11 @@ class LedgerTest extends SqlTest {
         superuser.rows("""
                 insert into public.model_access (model_id, tier, input_cost_per_token, output_cost_per_token)
                 values ('cheap', 'free', 1, 2), ('dear', 'free', 10, 100)
+                """);
+        superuser.rows("""
+                insert into public.model_access (
+                    model_id, tier, input_cost_per_token, output_cost_per_token, cached_input_cost_per_token)
+                values ('cached', 'free', 0.000003, 0.000015, 0.000000300001), ('free-cache', 'free', 1, 2, 0)
                 """);
     }
 
@@ -262,6 +270,222 @@ class LedgerTest extends SqlTest {
         assertFitsTheLedger();
     }
 
+    // Cached tokens
+
+    @ParameterizedTest
+    @CsvSource({
+            "cached, 0, 0.000135, 0.00003, 0.000105", "cached, 4, 0.000124200004, 0.000019200004, 0.000105",
+            "cached, 10, 0.00010800001, 0.00000300001, 0.000105", "cached, 11, 0.00010800001, 0.00000300001, 0.000105",
+            "cached, 2147483647, 0.00010800001, 0.00000300001, 0.000105", "free-cache, 10, 14, 0, 14",
+            "free-cache, 4, 20, 6, 14", "cheap, 4, 24, 10, 14" })
+    void cachedTokensCostTheirOwnPrice(String model, long cached, BigDecimal cost, BigDecimal ofQuestion, BigDecimal ofAnswer) {
+        // Given
+        call("r1", model);
+
+        // When
+        finish("{'id': 'r1', 'state': 'complete', 'metadata': {'cached_tokens': %d}}".formatted(cached));
+
+        // Then
+        assertThat(costs()).containsExactly(cost);
+        assertThat(noted("r1", "cost")).isEqualTo(ofAnswer);
+        assertThat(noted("r1", "question_cost")).isEqualTo(ofQuestion);
+        assertThat(noted("q1", "cost")).isEqualTo(ofQuestion);
+        assertThat(user.<Long> column("select cached_tokens from chatkeep.charges where messages_received = 1"))
+                .containsExactly(Math.min(cached, 10));
+        assertFitsTheLedger();
+    }
+
+    @Test
+    void cachedTokensCostThePriceOfWhenTheCallBegan() {
+        // Given
+        superuser.rows("insert into public.model_access (model_id, tier, input_cost_per_token, cached_input_cost_per_token)"
+                + " values ('repriced', 'free', 5, 3)");
+        call("r1", "repriced");
+        superuser.rows("update public.model_access set cached_input_cost_per_token = 1 where model_id = 'repriced'");
+
+        // When
+        finish("{'id': 'r1', 'state': 'complete', 'metadata': {'cached_tokens': 10}}");
+
+        // Then
+        assertThat(booked()).isEqualTo(new Booked(1, 1, 10, 7, "30"));
+        assertFitsTheLedger();
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+            'input_tokens': 10, 'metadata': {'cached_tokens': 4} | 4 | 20
+            'input_tokens': 10, 'metadata': {'cached_tokens': 6} | 6 | 18
+            'input_tokens': 10, 'metadata': {}                   | 0 | 24
+            'input_tokens': 12, 'metadata': {'cached_tokens': 6} | 6 | 20
+            'input_tokens': 12, 'metadata': {'cached_tokens': 0} | 0 | 26
+            'input_tokens': 9, 'metadata': {'cached_tokens': 9}  | 4 | 20
+            'input_tokens': 0, 'metadata': {}                    | 4 | 20
+            """)
+    void cachedTokensThatAreToldAgainAreThoseOfTheInputThatCounts(String again, long cached, String cost) {
+        // Given
+        call("r1", "free-cache");
+        finish("{'id': 'r1', 'state': 'interrupted', 'content': 'Bec', 'metadata': {'cached_tokens': 4}}");
+
+        // When
+        finish("{'id': 'r1', 'state': 'complete', %s}".formatted(again));
+
+        // Then
+        assertThat(user.<Long> column("select cached_tokens from chatkeep.charges where messages_received = 1"))
+                .containsExactly(cached);
+        assertThat(booked().cost()).isEqualTo(cost);
+        assertThat(noted("r1", "cost").add(noted("r1", "question_cost"))).isEqualTo(new BigDecimal(cost));
+        assertThat(noted("q1", "cost")).isEqualTo(noted("r1", "question_cost"));
+        assertFitsTheLedger();
+    }
+
+    @Test
+    void aQuestionThatIsAskedAgainCostsWhatBothCallsTookOfIt() {
+        // Given
+        call("r1", "free-cache");
+        finish("{'id': 'r1', 'state': 'complete', 'metadata': {'cached_tokens': 4}}");
+        call("r2", "free-cache");
+
+        // When
+        finish("{'id': 'r2', 'state': 'complete', 'metadata': {'cached_tokens': 9}}");
+
+        // Then
+        assertThat(noted("q1", "cost")).isEqualTo(new BigDecimal("7"));
+        assertThat(models()).containsExactly("free-cache 1 2 20 14 35");
+        assertFitsTheLedger();
+    }
+
+    // What the provider says that a call cost
+
+    @ParameterizedTest
+    @ValueSource(strings = { "0", "0.000012299999999999999", "5", "1000000", "0.0000000000000000000000000000000000000001" })
+    void aCostThatIsTrustedIsTheCost(String told) {
+        // Given
+        call("r1");
+
+        // When
+        finish("{'id': 'r1', 'state': 'complete', 'trust_cost': true, 'metadata': {'provider_cost': %s}}".formatted(told));
+
+        // Then
+        assertThat(costs()).containsExactly(new BigDecimal(told));
+        assertThat(noted("r1", "provider_cost")).isEqualTo(new BigDecimal(told));
+        assertThat(noted("r1", "cost")).isEqualTo(new BigDecimal(told));
+        assertThat(noted("r1", "question_cost")).isEqualTo(BigDecimal.ZERO);
+        assertThat(noted("q1", "cost")).isEqualTo(BigDecimal.ZERO);
+        assertThat(user.<Boolean> column("select metadata -> 'unit_cost' is null from public.chat_messages"))
+                .containsOnly(true);
+        assertThat(user.<BigDecimal> column("select trim_scale(cost) from chatkeep.usage_by_model"))
+                .containsExactly(new BigDecimal(told));
+        assertThat(booked()).isEqualTo(new Booked(1, 1, 10, 7,
+                new BigDecimal(told).setScale(6, RoundingMode.HALF_UP).stripTrailingZeros().toPlainString()));
+        assertFitsTheLedger();
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', nullValues = "-", quoteCharacter = '"', textBlock = """
+            false  | 5
+            -      | 5
+            'true' | 5
+            1      | 5
+            true   | -1
+            true   | 1000000.1
+            true   | 1e300
+            true   | 1e-41
+            true   | '5'
+            true   | null
+            true   | {'a': 5}
+            """)
+    void anyOtherCostIsTokensAtTheirPrices(String trusted, String told) {
+        // Given
+        call("r1");
+
+        // When
+        finish("{'id': 'r1', 'state': 'complete'%s, 'metadata': {'provider_cost': %s}}"
+                .formatted(trusted == null ? "" : ", 'trust_cost': " + trusted, told));
+
+        // Then
+        assertThat(costs()).containsExactly(new BigDecimal("24"));
+        assertThat(noted("r1", "cost")).isEqualTo(new BigDecimal("14"));
+        assertThat(noted("r1", "question_cost")).isEqualTo(BigDecimal.TEN);
+        assertFitsTheLedger();
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "null, 5, 5", "5, null, 5", "5, 7, 7", "7, 5, 7", "5, 5, 5", "0, null, 0", "50, 5, 50" })
+    void aCostThatIsToldAgainCanOnlyBeMore(String first, String second, String cost) {
+        // Given
+        String result = "{'id': 'r1', 'state': 'complete', 'trust_cost': true, 'metadata': {'provider_cost': %s}}";
+        call("r1");
+        finish(result.formatted(first));
+
+        // When
+        finish(result.formatted(second));
+
+        // Then
+        assertThat(booked()).isEqualTo(new Booked(1, 1, 10, 7, cost));
+        assertThat(noted("r1", "cost")).isEqualTo(new BigDecimal(cost));
+        assertThat(noted("q1", "cost")).isEqualTo(BigDecimal.ZERO);
+        assertFitsTheLedger();
+    }
+
+    @Test
+    void anAnswerThatIsUploadedWhileItRunsCostsWhatTheProviderSays() {
+        // Given
+        call("r1", "free-cache");
+        upload("{'id': 'q1', 'role': 'user', 'content': 'Why?', 'input_tokens': 4}", """
+                {'id': 'a1', 'role': 'assistant', 'content': 'Bec', 'model': 'cheap', 'output_tokens': 2,
+                 'completion_id': 'chatcmpl-1', 'user_message_id': 'q1'}
+                """);
+
+        // When
+        finish("{'id': 'r1', 'state': 'complete', 'completion_id': 'chatcmpl-1', 'trust_cost': true,"
+                + " 'metadata': {'provider_cost': 0.5, 'cached_tokens': 3}}");
+
+        // Then
+        assertThat(models()).containsExactly("free-cache 1 1 10 7 0.5");
+        assertThat(noted("a1", "cost")).isEqualTo(new BigDecimal("0.5"));
+        assertFitsTheLedger();
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = { false, true })
+    void anAnswerThatComesBackUnderAnotherIdNotesWhatItCost(boolean trusted) {
+        // Given
+        call("r1", "free-cache");
+        finish("{'id': 'r1', 'state': 'complete', 'completion_id': 'chatcmpl-1', 'trust_cost': %s,".formatted(trusted)
+                + " 'metadata': {'provider_cost': 0.5, 'cached_tokens': 3}}");
+        Booked before = booked();
+        user.rows("delete from public.chat_messages");
+
+        // When
+        upload("{'id': 'q1', 'role': 'user', 'content': 'Why?'}", """
+                {'id': 'a1', 'role': 'assistant', 'content': 'Because', 'completion_id': 'chatcmpl-1', 'user_message_id': 'q1'}
+                """);
+
+        // Then
+        assertThat(booked()).isEqualTo(before);
+        assertThat(costs()).containsExactly(noted("a1", "cost").add(noted("a1", "question_cost")));
+        assertFitsTheLedger();
+    }
+
+    @Test
+    void aRepairKeepsCachedTokensAndToldCosts() {
+        // Given
+        call("r1", "free-cache");
+        finish("{'id': 'r1', 'state': 'complete', 'metadata': {'cached_tokens': 4}}");
+        call("r2", "free-cache");
+        finish("{'id': 'r2', 'state': 'complete', 'trust_cost': true, 'metadata': {'cached_tokens': 4, 'provider_cost': 0.5}}");
+        List<Object> before = charges();
+        superuser.rows("update chatkeep.usage_by_model set cost = 0 where user_id = ?", id);
+
+        // When
+        database.service().rows("select chatkeep.repair_usage(?)", id);
+
+        // Then
+        assertThat(charges()).isEqualTo(before);
+        assertThat(models()).containsExactly("free-cache 1 2 20 14 20.5");
+        assertFitsTheLedger();
+    }
+
     // Retention
 
     @Test
@@ -316,10 +540,14 @@ class LedgerTest extends SqlTest {
     }
 
     private void call(String stream) {
+        call(stream, "cheap");
+    }
+
+    private void call(String stream, String model) {
         user.rows("select chatkeep.begin_completion(?, ?::jsonb)", id, json("""
-                {'id': '%s', 'model': 'cheap', 'session_id': 's1', 'lease_seconds': 3600, 'prompt_tokens': 0,
+                {'id': '%s', 'model': '%s', 'session_id': 's1', 'lease_seconds': 3600, 'prompt_tokens': 0,
                  'question': {'id': 'q1', 'content': 'Why?'}}
-                """.formatted(stream)).toString());
+                """.formatted(stream, model)).toString());
     }
 
     private void finish(String result) {
@@ -357,6 +585,16 @@ class LedgerTest extends SqlTest {
                          where e.value not in ('0', 'false'))
                   from chatkeep.charges c order by c.message_id
                 """);
+    }
+
+    /** Of the calls. */
+    private List<BigDecimal> costs() {
+        return user.column("select trim_scale(cost) from chatkeep.charges where messages_received = 1 order by message_id");
+    }
+
+    private BigDecimal noted(String message, String figure) {
+        return user.value("select trim_scale((metadata ->> ?)::numeric) from public.chat_messages where id = ?", figure,
+                message);
     }
 
     private List<String> messages() {

@@ -14,7 +14,7 @@ import dev.chatkeep.completion.Usage;
 
 class AnswerViewTest {
 
-    private static final Usage USAGE = new Usage(10, 7, 17, 4, 3, true);
+    private static final Usage USAGE = new Usage(10, 7, 17, 4, 3, true, null);
 
     private final ObjectMapper json = new ObjectMapper();
 

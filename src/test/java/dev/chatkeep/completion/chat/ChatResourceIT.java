@@ -124,6 +124,49 @@ class ChatResourceIT {
     }
 
     @Test
+    void reasoningBesideTheCompletionIsCountedAndShown() {
+        // Given
+        provider.on(marker, Script.streamed().delta("Lisbon").usageJson("""
+                {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 113,
+                 "completion_tokens_details": {"reasoning_tokens": 100}}""").done());
+
+        // When
+        JsonNode data = ask(inSession("trip"));
+
+        // Then
+        JsonNode counted = Json.of("{\"prompt_tokens\": 9, \"completion_tokens\": 104, \"total_tokens\": 113}");
+        assertThat(data.path("usage")).isEqualTo(counted);
+        assertThat(metadata("trip", "assistant").path("usage")).isEqualTo(counted);
+        assertThat(metadata("trip", "assistant").path("reasoning_tokens").intValue()).isEqualTo(100);
+        assertThat(usage()).isEqualTo("sent 1 received 1 input 9 output 104 cost 0.217");
+    }
+
+    @Test
+    void tokensFromTheCacheOfAProviderCostTheirOwnPrice() {
+        // Given
+        String cached = Models.freshId();
+        Models.change(Models.open(cached, "free", "0.001", "0.002"), "{\"cached_input_cost_per_token\": 0.0001}");
+        provider.on(marker, Script.streamed().delta("Lisbon").usageJson("""
+                {"input_tokens": 4, "cache_read_input_tokens": 5, "output_tokens": 4, "cost": 0.000012345678901234567}""")
+                .done());
+
+        // When
+        JsonNode data = ask(Map.of("message", marker, "model", cached, "sessionId", "trip"));
+
+        // Then
+        assertThat(data.path("usage")).isEqualTo(
+                Json.of("{\"prompt_tokens\": 9, \"completion_tokens\": 4, \"total_tokens\": 13}"));
+        JsonNode answer = metadata("trip", "assistant");
+        assertThat(answer.path("cached_tokens").intValue()).isEqualTo(5);
+        assertThat(answer.path("cost").decimalValue()).isEqualByComparingTo("0.008");
+        assertThat(answer.path("question_cost").decimalValue()).isEqualByComparingTo("0.0045");
+        assertThat(metadata("trip", "user").path("cost").decimalValue()).isEqualByComparingTo("0.0045");
+        assertThat(Sql.<String> value("select metadata ->> 'provider_cost' from public.chat_messages"
+                + " where user_id = ? and role = 'assistant'", ann.id())).isEqualTo("0.000012345678901234567");
+        assertThat(usage()).isEqualTo("sent 1 received 1 input 9 output 4 cost 0.0125");
+    }
+
+    @Test
     void asEventsTheAnswerComesPieceByPiece() {
         CountDownLatch goOn = new CountDownLatch(1);
         provider.on(marker, Script.streamed().id("gen-3").delta("One ").holdUntil(goOn).delta("two").usage(2, 2).done());

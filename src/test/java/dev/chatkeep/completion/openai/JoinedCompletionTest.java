@@ -19,7 +19,8 @@ import dev.chatkeep.provider.ProviderFailure.Kind;
 
 class JoinedCompletionTest {
 
-    private static final Answered ANSWERED = new Answered("Hi", "text", new Usage(4, 2, 6, null, null, true), "msg_1", "gen-1",
+    private static final Answered ANSWERED = new Answered("Hi", "text", new Usage(4, 2, 6, null, null, true, null), "msg_1",
+            "gen-1",
             "gpt-a", null, null, null, "t", Duration.ZERO, null);
 
     private final ObjectMapper json = new ObjectMapper();

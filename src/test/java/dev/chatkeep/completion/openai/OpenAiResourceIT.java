@@ -285,6 +285,24 @@ class OpenAiResourceIT {
     // ---- What providers make of it ------------------------------------------------------------------------------------
 
     @ParameterizedTest
+    @ValueSource(booleans = { true, false })
+    void usageComesAsTheProviderSaysItWhateverIsCounted(boolean streamed) {
+        // Given
+        String said = """
+                {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 113, "reasoning_tokens": 100, "cost": 0.5,
+                 "cost_details": {"upstream_inference_cost": 19}, "is_byok": false}""";
+        provider.on(marker, (streamed ? Script.streamed().delta("42") : Script.whole("42", 1, 1)).usageJson(said).done());
+
+        // When
+        Response answer = ann.request().body(asked(false, "s")).post("/v1/chat/completions");
+
+        // Then
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
+        assertThat(Json.of(answer).path("usage")).isEqualTo(Json.of(said));
+        assertThat(usage()).isEqualTo("sent 1 received 1 input 9 output 104");
+    }
+
+    @ParameterizedTest
     @CsvSource({ "gzip, true", "gzip, false", "deflate, true", "deflate, false" })
     void aCompressedAnswerIsRead(String coding, boolean streamed) throws IOException {
         // Given
