@@ -84,7 +84,7 @@ public final class UnreliableProxy implements AutoCloseable {
     public void breakOne() {
         List<Link> all = List.copyOf(links);
         if (!all.isEmpty()) {
-            all.get(number(all.size())).end(end());
+            all.get(number(all.size())).end(anyEnd());
         }
     }
 
@@ -112,7 +112,7 @@ public final class UnreliableProxy implements AutoCloseable {
         return number(mostBytes);
     }
 
-    private End end() {
+    private End anyEnd() {
         return End.values()[number(End.values().length)];
     }
 
@@ -147,7 +147,7 @@ public final class UnreliableProxy implements AutoCloseable {
                     if (counted && left < Long.MAX_VALUE) {
                         left -= passed;
                         if (left <= 0) {
-                            end(end());
+                            end(anyEnd());
                         }
                     }
                 }
