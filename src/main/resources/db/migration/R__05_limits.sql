@@ -71,6 +71,34 @@ begin
 end
 $$;
 
+-- What limits still hold of an account that was erased before and has come back: for its export, without the hash.
+create or replace function chatkeep.calls_before_erasure(p_user_id uuid)
+    returns table (usage_date date, model text, calls bigint)
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform chatkeep.require_caller(p_user_id);
+    return query
+        select e.usage_date, e.model, e.calls
+          from chatkeep.calls_of_erased e
+         where e.account = chatkeep.account_hash(p_user_id);
+end
+$$;
+
+create or replace function chatkeep.requests_before_erasure(p_user_id uuid)
+    returns table (started_at timestamptz, requests bigint)
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform chatkeep.require_caller(p_user_id);
+    return query
+        select r.started_at, count(*)
+          from chatkeep.requests_of_erased r
+         where r.account = chatkeep.account_hash(p_user_id)
+         group by r.started_at;
+end
+$$;
+
 -- The models that a user may call, the default first, with their limits and what is used of them.
 create or replace function chatkeep.models_of_user(p_user_id uuid)
     returns table (id text, name text, description text, tags text[], tier text, input_cost_per_token numeric,
@@ -215,4 +243,5 @@ $$;
 
 revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.answers_used(uuid, text), chatkeep.models_of_user(uuid),
+    chatkeep.calls_before_erasure(uuid), chatkeep.requests_before_erasure(uuid),
     chatkeep.access_to_model(uuid, text) to authenticated, service_role;

@@ -71,6 +71,8 @@ class FunctionRightsTest {
                 "select chatkeep.usage_of_models(?, '2026-01-01', '2026-01-02')",
                 "select chatkeep.usage_summary(?)",
                 "select * from chatkeep.answers_used(?, 'gpt')",
+                "select chatkeep.calls_before_erasure(?)",
+                "select chatkeep.requests_before_erasure(?)",
                 "select chatkeep.begin_completion(?, '{\"id\": \"r1\", \"model\": \"gpt\", \"lease_seconds\": 60, \"prompt_tokens\": 0}')",
                 "select chatkeep.begin_write(?)",
                 "select chatkeep.create_session(?, 's9', null)",
