@@ -2,7 +2,8 @@
 
 -- How many answers of each model a user has had from this service today and this month (UTC), as far as limits count:
 -- those that were charged, and calls that are running, even if their lease has run out and nobody has settled them yet, or
--- that broke off after they had produced something; and those from before the account was erased.
+-- that broke off after they had produced something; and those from before the account was erased. A call that asks for
+-- several choices counts as so many answers, however many came; usage has counted it as one.
 create or replace function chatkeep.answers_used(p_user_id uuid, p_model text default null)
     returns table (model text, daily bigint, monthly bigint)
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -18,12 +19,20 @@ begin
                   from chatkeep.usage_by_model b
                  where b.user_id = p_user_id and b.usage_date >= v_month and (p_model is null or b.model = p_model)
                 union all
-                select c.model, case when c.state = 'running' then v_today else (c.started_at at time zone 'UTC')::date end, 1
+                select c.model, case when c.state = 'running' then v_today else (c.started_at at time zone 'UTC')::date end,
+                       c.choices
                   from chatkeep.completions c
                  where c.user_id = p_user_id and (p_model is null or c.model = p_model)
                    and (c.state = 'running' or c.state = 'failed' and c.started_at >= v_month::timestamp at time zone 'UTC')
                    and not exists (select from chatkeep.charges k
                                     where k.user_id = p_user_id and k.stream_id = c.id and k.messages_received > 0)
+                union all
+                select c.model, (c.finished_at at time zone 'UTC')::date, c.choices - 1
+                  from chatkeep.completions c
+                 where c.user_id = p_user_id and (p_model is null or c.model = p_model)
+                   and c.choices > 1 and c.finished_at >= v_month::timestamp at time zone 'UTC'
+                   and exists (select from chatkeep.charges k
+                                where k.user_id = p_user_id and k.stream_id = c.id and k.messages_received > 0)
                 union all
                 select e.model, e.usage_date, e.calls
                   from chatkeep.calls_of_erased e
@@ -59,6 +68,34 @@ begin
     insert into chatkeep.requests_of_erased (account, started_at)
     select v_account, c.started_at from chatkeep.completions c where c.user_id = p_user_id and c.started_at > v_recent;
     delete from chatkeep.requests_of_erased r where r.started_at <= v_recent;
+end
+$$;
+
+-- What limits still hold of an account that was erased before and has come back: for its export, without the hash.
+create or replace function chatkeep.calls_before_erasure(p_user_id uuid)
+    returns table (usage_date date, model text, calls bigint)
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform chatkeep.require_caller(p_user_id);
+    return query
+        select e.usage_date, e.model, e.calls
+          from chatkeep.calls_of_erased e
+         where e.account = chatkeep.account_hash(p_user_id);
+end
+$$;
+
+create or replace function chatkeep.requests_before_erasure(p_user_id uuid)
+    returns table (started_at timestamptz, requests bigint)
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform chatkeep.require_caller(p_user_id);
+    return query
+        select r.started_at, count(*)
+          from chatkeep.requests_of_erased r
+         where r.account = chatkeep.account_hash(p_user_id)
+         group by r.started_at;
 end
 $$;
 
@@ -161,8 +198,9 @@ begin
 end
 $$;
 
--- Why a call is refused; null where each limit has something left. The limit that lasts longest says when to come again.
-create or replace function chatkeep.refusal(p_policies jsonb) returns jsonb
+-- Why a call for so many answers is refused; null where each limit has room for them. The limit that lasts longest says when
+-- to come again.
+create or replace function chatkeep.refusal(p_policies jsonb, p_answers int) returns jsonb
     language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -171,9 +209,10 @@ begin
     if p_policies = '[]' then
         return null;
     end if;
-    select p.value ->> 'name' as name, (p.value ->> 'reset')::int as reset into v_policy
+    select p.value ->> 'name' as name, (p.value ->> 'reset')::int as reset, (p.value ->> 'remaining')::bigint as remaining
+      into v_policy
       from jsonb_array_elements(p_policies) p
-     where (p.value ->> 'remaining')::bigint <= 0
+     where (p.value ->> 'remaining')::bigint < case p.value ->> 'name' when 'requests-per-minute' then 1 else p_answers end
      order by (p.value ->> 'reset')::int desc
      limit 1;
     return case when v_policy.name is null then null
@@ -181,24 +220,30 @@ begin
                 then jsonb_build_object('status', 429, 'code', 'rate_limited', 'detail', 'Too many requests within a minute.',
                                         'retry_after', v_policy.reset)
                 else jsonb_build_object('status', 429, 'code', 'quota_exceeded',
-                                        'detail', format('The %s limit of this model is used up.', v_policy.name),
+                                        'detail', case when v_policy.remaining <= 0
+                                                       then format('The %s limit of this model is used up.', v_policy.name)
+                                                       else format('The %s limit of this model has %s of these %s answers left.',
+                                                                   v_policy.name, v_policy.remaining, p_answers) end,
                                         'retry_after', v_policy.reset) end;
 end
 $$;
 
--- The policies with so many requests less left of each.
-create or replace function chatkeep.less_remaining(p_policies jsonb, p_requests int) returns jsonb
+-- The policies with so many requests and answers less left of each.
+create or replace function chatkeep.less_remaining(p_policies jsonb, p_requests int, p_answers int) returns jsonb
     language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if p_policies = '[]' then
         return p_policies;
     end if;
-    return (select jsonb_agg(p.value || jsonb_build_object('remaining', greatest((p.value ->> 'remaining')::bigint - p_requests, 0)))
+    return (select jsonb_agg(p.value || jsonb_build_object('remaining', greatest(
+                       (p.value ->> 'remaining')::bigint
+                           - case p.value ->> 'name' when 'requests-per-minute' then p_requests else p_answers end, 0)))
               from jsonb_array_elements(p_policies) p);
 end
 $$;
 
 revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.answers_used(uuid, text), chatkeep.models_of_user(uuid),
+    chatkeep.calls_before_erasure(uuid), chatkeep.requests_before_erasure(uuid),
     chatkeep.access_to_model(uuid, text) to authenticated, service_role;

@@ -218,7 +218,8 @@ $$;
 --
 -- p_call: {id, model?, fallback_model?, session_id?, question?: {id?, content, timestamp?} (none: the model goes on),
 -- wants_context, context_length (of models that say none), prompt_tokens (an estimate), requests_per_minute {tier: n},
--- lease_seconds, one_at_a_time (a question has one call at a time), request_hash? (the id is made of an Idempotency-Key)}.
+-- lease_seconds, one_at_a_time (a question has one call at a time), request_hash? (the id is made of an Idempotency-Key),
+-- choices? (how many answers it asks for; limits count each)}.
 --
 -- Returns {model, context_length, system_prompt, temperature, session_id, question_id, policies, context?}, or
 -- {refused: {status, code, detail, retry_after?, stream_id?}, policies}. policies are the limits that apply, with what is left after
@@ -234,6 +235,7 @@ declare
     c_token_bytes constant bigint := 8;
     v_now      constant timestamptz := clock_timestamp();
     v_session  constant text := p_call ->> 'session_id';
+    v_choices  constant int := greatest(coalesce((p_call ->> 'choices')::int, 1), 1);
     v_question text;
     v_profile  public.profiles;
     v_model    text;
@@ -261,9 +263,9 @@ begin
     -- Before anything is written: what is refused leaves no trace.
     v_policies := chatkeep.policies_of_call(
         p_user_id, v_access, (p_call -> 'requests_per_minute' ->> v_profile.subscription_tier)::int, v_now);
-    v_refusal := chatkeep.refusal(v_policies);
+    v_refusal := chatkeep.refusal(v_policies, v_choices);
     if v_refusal is not null then
-        return jsonb_build_object('refused', v_refusal, 'policies', chatkeep.less_remaining(v_policies, 0));
+        return jsonb_build_object('refused', v_refusal, 'policies', chatkeep.less_remaining(v_policies, 0, 0));
     end if;
 
     if v_session is not null then
@@ -284,17 +286,17 @@ begin
     end if;
     insert into chatkeep.completions (
         user_id, id, session_id, question_id, model, started_at, lease_until, input_cost, output_cost,
-        cached_input_cost, prompt_tokens, request_hash)
+        cached_input_cost, prompt_tokens, request_hash, choices)
     values (p_user_id, p_call ->> 'id', v_session, v_question, v_model, v_now,
             v_now + make_interval(secs => least(greatest((p_call ->> 'lease_seconds')::int, 1), c_most_seconds)),
             v_access.input_cost_per_token, v_access.output_cost_per_token, v_access.cached_input_cost_per_token,
             greatest((p_call ->> 'prompt_tokens')::int, 0, (
                 select ceil(coalesce(sum(octet_length(m.value ->> 'content')), 0) / 4.0)::int from jsonb_array_elements(v_context) m)),
-            p_call ->> 'request_hash');
+            p_call ->> 'request_hash', v_choices);
     return jsonb_build_object(
         'model', v_model, 'context_length', v_length, 'system_prompt', v_profile.system_prompt,
         'temperature', v_profile.temperature, 'session_id', v_session, 'question_id', v_question,
-        'context', v_context, 'policies', chatkeep.less_remaining(v_policies, 1));
+        'context', v_context, 'policies', chatkeep.less_remaining(v_policies, 1, v_choices));
 end
 $$;
 

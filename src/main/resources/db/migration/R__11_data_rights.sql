@@ -61,7 +61,13 @@ begin
                          from chatkeep.charges c where c.user_id = p.id),
                    'completions', (
                        select coalesce(jsonb_agg(to_jsonb(c) order by c.id), '[]')
-                         from chatkeep.completions c where c.user_id = p.id))
+                         from chatkeep.completions c where c.user_id = p.id),
+                   'calls_before_erasure', (
+                       select coalesce(jsonb_agg(to_jsonb(e) order by e.usage_date, e.model), '[]')
+                         from chatkeep.calls_before_erasure(p.id) e),
+                   'requests_before_erasure', (
+                       select coalesce(jsonb_agg(to_jsonb(r) order by r.started_at), '[]')
+                         from chatkeep.requests_before_erasure(p.id) r))
           from public.profiles p
          where p.id = user_uuid);
 end

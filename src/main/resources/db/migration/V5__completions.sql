@@ -27,6 +27,8 @@ create table chatkeep.completions (
         constraint completions_reason_length check (char_length(reason) <= 1024),
     request_hash  text
         constraint completions_request_hash_length check (char_length(request_hash) <= 255),
+    choices       int         not null default 1
+        constraint completions_choices_some check (choices >= 1),
     constraint completions_pkey primary key (user_id, id)
 );
 comment on table chatkeep.completions is 'Calls of a model provider, by the id of their stream';
@@ -34,6 +36,7 @@ comment on column chatkeep.completions.message_id is 'The message that holds the
 comment on column chatkeep.completions.completion_id is 'The id that the provider gave the answer';
 comment on column chatkeep.completions.state is 'failed: after it had produced something; released: before, so it counts for no limit';
 comment on column chatkeep.completions.request_hash is 'Of a request with an Idempotency-Key, of which the id is made then; else null';
+comment on column chatkeep.completions.choices is 'Answers that it asks for: limits count each, usage counts the call once and the tokens of all';
 comment on column chatkeep.completions.reason is 'Why it could not be settled as it was told; null where it was';
 comment on column chatkeep.completions.input_cost is 'Price of a token when the call began, as output_cost';
 comment on column chatkeep.completions.cached_input_cost is 'Likewise, of a token from the provider''s cache; null where it is input_cost';
@@ -41,6 +44,7 @@ comment on column chatkeep.completions.prompt_tokens is 'An estimate, for when t
 
 -- What holds a place in the limits beside the answers that usage has counted.
 create index completions_held_idx on chatkeep.completions (user_id, model, started_at) where state in ('running', 'failed');
+create index completions_choices_idx on chatkeep.completions (user_id, model, finished_at) where choices > 1;
 create index completions_started_idx on chatkeep.completions (user_id, started_at);
 create index completions_lease_idx on chatkeep.completions (lease_until) where state = 'running';
 create index completions_finished_idx on chatkeep.completions (finished_at);

@@ -4,18 +4,24 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.CoreErrorCode;
 import org.flywaydb.core.api.FlywayException;
+import org.flywaydb.core.api.MigrationInfo;
+import org.flywaydb.core.api.MigrationState;
 import org.flywaydb.core.api.callback.BaseCallback;
+import org.flywaydb.core.api.callback.Callback;
 import org.flywaydb.core.api.callback.Context;
 import org.flywaydb.core.api.callback.Event;
 import org.flywaydb.core.api.configuration.Configuration;
 import org.flywaydb.core.api.configuration.FluentConfiguration;
 import org.flywaydb.core.api.output.MigrateResult;
+import org.flywaydb.core.api.output.ValidateOutput;
 import org.flywaydb.database.postgresql.PostgreSQLConfigurationExtension;
 import org.jboss.logging.Logger;
 
@@ -57,13 +63,47 @@ public final class Migrations {
                 .callbacks(new LockTimeout())
                 .load();
         try {
-            return flyway.migrate();
+            return migrate(flyway);
         } catch (FlywayException e) {
             if (!isAboutLocks(e)) {
                 throw e;
             }
             return again(flyway, e);
         }
+    }
+
+    private static MigrateResult migrate(Flyway flyway) {
+        forgetFailures(flyway.getConfiguration());
+        return flyway.migrate();
+    }
+
+    /**
+     * Takes migrations that failed out of the history, so that they run again, if nothing else is wrong there. Only what runs
+     * in
+     * no transaction is in it after it failed: files that build indexes concurrently, and each drops first what an attempt
+     * before has left half built. Everything else was rolled back.
+     */
+    static void forgetFailures(Configuration configuration) {
+        Flyway flyway = Flyway.configure().configuration(configuration).callbacks(new Callback[0])
+                .ignoreMigrationPatterns("*:pending", "*:future").load();
+        List<MigrationInfo> failed = Stream.of(flyway.info().all()).filter(one -> one.getState() == MigrationState.FAILED)
+                .toList();
+        if (failed.isEmpty()) {
+            return;
+        }
+        List<ValidateOutput> wrong = flyway.validateWithResult().invalidMigrations;
+        // The migration itself may have been mended since.
+        if (wrong.stream().allMatch(one -> isFailed(one, failed))) {
+            failed.forEach(
+                    one -> LOGGER.warnf("The migration to version %s failed before and is tried again", one.getVersion()));
+            flyway.repair();
+        }
+    }
+
+    private static boolean isFailed(ValidateOutput wrong, List<MigrationInfo> failed) {
+        return wrong.errorDetails.errorCode == CoreErrorCode.FAILED_VERSIONED_MIGRATION
+                && failed.stream()
+                        .anyMatch(one -> one.getVersion() != null && one.getVersion().getVersion().equals(wrong.version));
     }
 
     private MigrateResult again(Flyway flyway, FlywayException first) {
@@ -73,7 +113,7 @@ public final class Migrations {
                 LOGGER.warnf("A migration waits for a lock (attempt %d of %d)", attempt - 1, attempts);
                 Thread.sleep(pause.toMillis());
                 try {
-                    return flyway.migrate();
+                    return migrate(flyway);
                 } catch (FlywayException e) {
                     if (!isAboutLocks(e)) {
                         throw e;

@@ -14,14 +14,15 @@ import java.util.UUID;
  * @param model null: the user's, or the default
  * @param sessionId null: nothing is stored
  * @param question null where the request goes on after a call of a tool
+ * @param choices how many answers it asks for: limits count each
  * @param promptTokens a rough estimate, in case the provider's figures never arrive
  * @param oneAtATime whether a question may have no other call at the same time
  * @param requestHash of a request with an Idempotency-Key, of which the stream's id is made; else null
  * @param grace how long the answer goes on without a reader
  * @param request null once it was sent
  */
-public record CompletionCall(String streamId, String model, String sessionId, Question question, int promptTokens,
-        boolean oneAtATime, String requestHash, Duration grace, ModelRequest request) {
+public record CompletionCall(String streamId, String model, String sessionId, Question question, int choices,
+        int promptTokens, boolean oneAtATime, String requestHash, Duration grace, ModelRequest request) {
 
     /** An id as clients make them for messages, of a question or of an answer. */
     public static String newMessageId() {
@@ -49,7 +50,7 @@ public record CompletionCall(String streamId, String model, String sessionId, Qu
 
     /** The same without what is not needed after the call. */
     CompletionCall withoutRequest() {
-        return new CompletionCall(streamId, model, sessionId, null, promptTokens, oneAtATime, null, grace, null);
+        return new CompletionCall(streamId, model, sessionId, null, choices, promptTokens, oneAtATime, null, grace, null);
     }
 
     /** @param id null: the database finds one; timestamp null: now */

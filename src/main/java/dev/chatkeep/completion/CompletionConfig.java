@@ -27,12 +27,12 @@ public interface CompletionConfig {
     Duration checkpointInterval();
 
     /**
-     * Options of requests under {@code /v1} that go to the provider beside those that are known to be harmless. They may choose
-     * another model than the one that was admitted, or cost more.
+     * Options of requests under {@code /v1} that go to the provider beside those that are known to be harmless, also members of
+     * messages and types of their parts. They may choose another model than the one that was admitted, or cost more.
      */
     Optional<Set<String>> allowedOptions();
 
-    /** How many answers one request under {@code /v1} may ask for ({@code n}). */
+    /** How many answers one request under {@code /v1} may ask for ({@code n}). Limits count each of them. */
     @WithDefault("1")
     int maxChoices();
 }

@@ -114,6 +114,7 @@ class CompletionStore {
                     .put("wants_context", call.wantsContext())
                     .put("context_length", config.contextLength())
                     .put("prompt_tokens", call.promptTokens())
+                    .put("choices", call.choices())
                     .put("one_at_a_time", call.oneAtATime())
                     .put("request_hash", call.requestHash())
                     .put("lease_seconds", leaseSeconds());

@@ -5,6 +5,7 @@ import java.util.concurrent.TimeUnit;
 import jakarta.enterprise.context.ApplicationScoped;
 
 import io.quarkus.reactive.pg.client.PgPoolCreator;
+import io.vertx.core.impl.VertxInternal;
 import io.vertx.pgclient.PgPool;
 import io.vertx.sqlclient.Pool;
 
@@ -31,6 +32,7 @@ public class ConnectionPool implements PgPoolCreator {
                 .setConnectionTimeoutUnit(TimeUnit.MILLISECONDS);
         input.pgConnectOptionsList()
                 .forEach(options -> options.setPreparedStatementCacheSqlLimit(MAX_PREPARED_CHARACTERS));
-        return PgPool.pool(input.vertx(), input.pgConnectOptionsList(), input.poolOptions());
+        return new LivePool((VertxInternal) input.vertx(),
+                PgPool.pool(input.vertx(), input.pgConnectOptionsList(), input.poolOptions()));
     }
 }

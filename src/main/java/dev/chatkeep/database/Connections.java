@@ -29,8 +29,7 @@ final class Connections {
                 return Future.succeededFuture(connection);
             }
             if (!socket.socket().channelHandlerContext().channel().isActive()) {
-                remove(internal);
-                return take();
+                return remove(internal).transform(gone -> take());
             }
             consolidateWrites(socket.socket().channelHandlerContext().pipeline());
             return Future.succeededFuture(connection);
@@ -39,12 +38,14 @@ final class Connections {
 
     /**
      * The pool can miss the end of a connection that is closed at an unlucky moment. It would hand out the dead connection for
-     * ever, so the pool is told again.
+     * ever, so the pool is told again. What it has handed out is given back all the same, or its metrics would count it as in
+     * use for ever.
      */
-    private static void remove(SqlConnectionInternal connection) {
+    private static Future<Void> remove(SqlConnectionInternal connection) {
         if (connection.unwrap() instanceof Connection.Holder pooled) {
             pooled.handleClosed();
         }
+        return connection.close();
     }
 
     /**

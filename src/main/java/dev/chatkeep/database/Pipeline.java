@@ -26,14 +26,14 @@ final class Pipeline {
     /** Checks the account before the statement runs: PostgreSQL evaluates a condition that refers to no row once, and first. */
     private static final String OF_ACCOUNT = "select q.* from (%s) q where chatkeep.require_account() is not null";
 
-    private final Connections connections;
+    private final Pool pool;
     /**
      * The statements that read, each with the check of the account added. All of them are constants, so the map stays small.
      */
     private final Map<String, String> ofAccount = new ConcurrentHashMap<>();
 
     Pipeline(Pool pool) {
-        this.connections = new Connections(pool);
+        this.pool = pool;
     }
 
     Uni<RowSet<Row>> read(Caller caller, Bounds bounds, String sql, Tuple parameters) {
@@ -48,7 +48,7 @@ final class Pipeline {
 
     private Uni<RowSet<Row>> run(String begin, Caller caller, Bounds bounds, boolean requireAccount, String sql,
             Tuple parameters) {
-        return Uni.createFrom().completionStage(() -> connections.take().compose(connection -> {
+        return Uni.createFrom().completionStage(() -> pool.getConnection().compose(connection -> {
             List<Future<?>> steps = new ArrayList<>();
             steps.add(connection.query(begin).execute());
             steps.add(connection.preparedQuery(ACT_AS)

@@ -98,7 +98,12 @@ public final class UserExport {
                     "usage_date date", "model text"),
             section("counted_sessions", "counted_session", "chatkeep.counted_sessions", "[\"\"]", "session_id text"),
             section("charges", "charge", "chatkeep.charges", "[\"\"]", "message_id text"),
-            section("completions", "completion", "chatkeep.completions", "[\"\"]", "id text"));
+            section("completions", "completion", "chatkeep.completions", "[\"\"]", "id text"),
+            // Who comes back after an erasure: what limits still count.
+            sectionOf("calls_before_erasure", "call_before_erasure", "chatkeep.calls_before_erasure($1) t where true",
+                    "[\"-infinity\", \"\"]", "usage_date date", "model text"),
+            sectionOf("requests_before_erasure", "request_before_erasure",
+                    "chatkeep.requests_before_erasure($1) t where true", "[\"-infinity\"]", "started_at timestamptz"));
 
     /** Where the reading has got to: a section and the key of the last row in it. */
     private record Position(int section, String key) {
@@ -165,8 +170,15 @@ public final class UserExport {
         return piece.toString();
     }
 
-    /** @param key the columns that a page is ordered by and goes on after, with their types */
     private static Section section(String name, String kind, String table, String start, String... key) {
+        return sectionOf(name, kind, table + " t where t.user_id = $1", start, key);
+    }
+
+    /**
+     * @param rows where the rows come from, as {@code t}, with a condition
+     * @param key the columns that a page is ordered by and goes on after, with their types
+     */
+    private static Section sectionOf(String name, String kind, String rows, String start, String... key) {
         List<String> columns = Arrays.stream(key).map(column -> "t." + column.substring(0, column.indexOf(' '))).toList();
         StringBuilder after = new StringBuilder();
         for (int i = 0; i < key.length; i++) {
@@ -178,7 +190,7 @@ public final class UserExport {
                 + "select p.*, sum(octet_length(p.item)) over place as total from ("
                 + "select to_jsonb(t)::text as item, json_build_array(" + order + ")::text as key,"
                 + " row_number() over (order by " + order + ") as position"
-                + " from " + table + " t where t.user_id = $1 and (" + order + ") > (" + after + ")"
+                + " from " + rows + " and (" + order + ") > (" + after + ")"
                 + " order by " + order + " limit $3) p window place as (order by p.position)) p"
                 + " where p.total <= $4 or p.position = 1 order by p.position", start);
     }

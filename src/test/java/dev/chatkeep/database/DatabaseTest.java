@@ -311,7 +311,7 @@ class DatabaseTest {
     @Test
     void statementsOfOneTurnAreSentTogether() {
         // Given
-        SqlConnection connection = await(uni(() -> new Connections(pool).take()));
+        SqlConnection connection = await(uni(() -> pool.getConnection()));
         try {
             SocketConnectionBase socket = (SocketConnectionBase) ((SqlConnectionInternal) connection).unwrap().unwrap();
 

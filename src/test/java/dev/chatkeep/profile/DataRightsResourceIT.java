@@ -40,10 +40,14 @@ class DataRightsResourceIT {
 
     /** Every list of the document, with the key by which its entries can be told apart. */
     private static final Map<String, String> LISTS = Map.of("conversations", "id", "activity_log", "id", "usage", "id",
-            "usage_by_model", "model", "counted_sessions", "session_id", "charges", "message_id", "completions", "id");
+            "usage_by_model", "model", "counted_sessions", "session_id", "charges", "message_id", "completions", "id",
+            "calls_before_erasure", "model",
+            "requests_before_erasure", "started_at");
 
     private static final Map<String, String> TYPES = Map.of("activity", "activity_log", "usage", "usage", "usage_by_model",
-            "usage_by_model", "counted_session", "counted_sessions", "charge", "charges", "completion", "completions");
+            "usage_by_model", "counted_session", "counted_sessions", "charge", "charges", "completion", "completions",
+            "call_before_erasure", "calls_before_erasure",
+            "request_before_erasure", "requests_before_erasure");
 
     private static final int ODD_MESSAGES = 2_300;
 
@@ -64,6 +68,33 @@ class DataRightsResourceIT {
         assertThat(export.header("Content-Disposition")).matches("attachment; filename=\"chatkeep-export-[0-9-]{10}\\.json\"");
         assertThat(export.header("Cache-Control")).isEqualTo("no-store");
         assertThat(sorted(Json.of(export))).isEqualTo(sorted(inTheDatabase(caller)));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "json", "ndjson" })
+    void whoComesBackIsShownWhatLimitsStillCount(String format) {
+        // Given
+        Caller caller = userWithHistory();
+        Sql.rows("select chatkeep.begin_completion(?, jsonb_build_object('id', 'r1', 'model', m.model_id, 'lease_seconds', 60,"
+                + " 'prompt_tokens', 0)) from public.model_access m where m.tier = 'free' and m.is_active limit 1",
+                caller.id());
+        erase(caller);
+        Caller back = later(caller);
+        back.hasSignedIn();
+
+        // When
+        Response export = back.request().queryParam("format", format).get("/api/user/export");
+
+        // Then
+        JsonNode document = format.equals("json") ? Json.of(export) : document(export.asString());
+        assertThat(document.path("completions")).isEmpty();
+        assertThat(document.path("calls_before_erasure")).singleElement().satisfies(calls -> {
+            assertThat(calls.path("calls").longValue()).isEqualTo(1);
+            assertThat(calls.has("account")).isFalse();
+        });
+        assertThat(document.path("requests_before_erasure")).singleElement()
+                .satisfies(requests -> assertThat(requests.path("requests").longValue()).isEqualTo(1));
+        assertThat(sorted(document)).isEqualTo(sorted(inTheDatabase(back)));
     }
 
     @Test

@@ -654,7 +654,9 @@ class UserFunctionsTest extends SqlTest {
                                 'usage_by_model', (select jsonb_agg(to_jsonb(b) order by b.model) from chatkeep.usage_by_model b),
                                 'counted_sessions', (select jsonb_agg(to_jsonb(c)) from chatkeep.counted_sessions c),
                                 'charges', (select jsonb_agg(to_jsonb(c) order by c.message_id) from chatkeep.charges c),
-                                'completions', '[]'::jsonb)
+                                'completions', '[]'::jsonb,
+                                'calls_before_erasure', '[]'::jsonb,
+                                'requests_before_erasure', '[]'::jsonb)
                             """,
                     account.toString()));
             assertThat(export.get("usage_by_model").findValuesAsText("model")).containsExactly("mine");

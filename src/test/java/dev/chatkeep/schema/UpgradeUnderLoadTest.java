@@ -19,6 +19,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 
+import org.flywaydb.core.api.exception.FlywayValidateException;
 import org.flywaydb.core.api.output.MigrateResult;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -43,6 +44,10 @@ class UpgradeUnderLoadTest {
     private static final Duration LOCK_TIMEOUT = Duration.ofSeconds(2);
     private static final Migrations PATIENT = new Migrations(Duration.ofMillis(300), 10_000, Duration.ofMillis(100));
     private static final Migrations IMPATIENT = new Migrations(Duration.ofSeconds(1), 2, Duration.ofMillis(10));
+    private static final String UNIQUE_TITLES = """
+            drop index concurrently if exists public.chat_sessions_titles_idx;
+            create unique index concurrently chat_sessions_titles_idx on public.chat_sessions (user_id, title);
+            """;
 
     private final MigratedDatabase database = MigratedDatabase.create();
     private final ExecutorService threads = Executors.newCachedThreadPool();
@@ -137,6 +142,53 @@ class UpgradeUnderLoadTest {
                     "select indisvalid from pg_index where indexrelid = 'public.chat_messages_elapsed_idx'::regclass"))
                     .isTrue();
         }
+    }
+
+    @Test
+    void anIndexThatCouldNotBeBuiltIsBuiltWhenTheCauseIsGone() throws Exception {
+        // Given
+        migration("V1001__index.sql", UNIQUE_TITLES);
+        UUID id = userWithASession();
+        database.superuser().rows("insert into public.chat_sessions (user_id, id, title)"
+                + " select user_id, 'twin', title from public.chat_sessions where user_id = ?", id);
+        Throwable failed = catchThrowable(() -> migrate(IMPATIENT));
+        Throwable failedAgain = catchThrowable(() -> migrate(IMPATIENT));
+        List<Boolean> left = titlesIndex();
+        database.superuser().rows("delete from public.chat_sessions where id = 'twin'");
+
+        // When
+        MigrateResult result = migrate(IMPATIENT);
+
+        // Then
+        assertThat(failed).rootCause().hasMessageContaining("could not create unique index");
+        assertThat(failedAgain).rootCause().hasMessageContaining("could not create unique index");
+        assertThat(left).containsExactly(false);
+        assertThat(result.migrationsExecuted).isEqualTo(1);
+        assertThat(titlesIndex()).containsExactly(true);
+        assertThat(database.superuser().<Boolean> column(
+                "select success from chatkeep.flyway_schema_history where version = '1001'")).containsExactly(true);
+    }
+
+    @Test
+    void aFailureStaysWhereTheHistoryIsWrongBesides() throws Exception {
+        // Given
+        migration("V1001__index.sql", UNIQUE_TITLES);
+        UUID id = userWithASession();
+        database.superuser().rows("insert into public.chat_sessions (user_id, id, title)"
+                + " select user_id, 'twin', title from public.chat_sessions where user_id = ?", id);
+        catchThrowable(() -> migrate(IMPATIENT));
+        database.superuser().rows("delete from public.chat_sessions where id = 'twin'");
+        database.superuser().rows("update chatkeep.flyway_schema_history set checksum = 1 where version = '6'");
+
+        // When
+        Throwable failure = catchThrowable(() -> migrate(IMPATIENT));
+
+        // Then
+        assertThat(failure).isInstanceOf(FlywayValidateException.class).hasMessageContaining("version 6");
+        assertThat(database.superuser().<Boolean> column(
+                "select success from chatkeep.flyway_schema_history where version = '1001'")).containsExactly(false);
+        assertThat(database.superuser().<Integer> column(
+                "select checksum from chatkeep.flyway_schema_history where version = '6'")).containsExactly(1);
     }
 
     @Test
@@ -256,5 +308,11 @@ class UpgradeUnderLoadTest {
             Sql.rows(connection, sql, parameters);
             connection.commit();
         }
+    }
+
+    /** Whether it is valid; nothing where there is none. */
+    private List<Boolean> titlesIndex() {
+        return database.superuser().column("select indisvalid from pg_index"
+                + " where indexrelid = to_regclass('public.chat_sessions_titles_idx')");
     }
 }

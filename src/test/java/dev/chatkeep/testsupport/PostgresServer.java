@@ -133,6 +133,10 @@ public final class PostgresServer implements AutoCloseable {
         return "jdbc:" + url(database) + "?sslmode=disable&connectTimeout=0";
     }
 
+    public int port() {
+        return postgres.getPort();
+    }
+
     public String url(String database) {
         return "postgresql://127.0.0.1:" + postgres.getPort() + "/" + database;
     }

@@ -98,7 +98,7 @@ class ChatRequestReader {
         }
         int characters = seen.stream().mapToInt(message -> message.content().length()).sum();
         CompletionCall call = new CompletionCall(streamId, request.model(), request.sessionId(),
-                new Question(questionId, question.content(), question.timestamp()), characters / BYTES_A_TOKEN,
+                new Question(questionId, question.content(), question.timestamp()), 1, characters / BYTES_A_TOKEN,
                 true, requestHash, config.resumeGrace(), new Conversation(wantsContext ? null : seen, request.systemPrompt(),
                         request.temperature(), request.maxTokens()));
         return new ParsedRequest(call, Boolean.TRUE.equals(request.stream()));

@@ -53,6 +53,8 @@ class OpenAiRequestReader {
             "prompt_cache_key");
     private static final String TOOLS = "tools";
     private static final String USAGE = "usage";
+    /** What is to be kept for later requests: writing it costs more than reading a token. */
+    private static final String CACHE_CONTROL = "cache_control";
     /** OpenRouter's way of asking for more about usage. */
     private static final String INCLUDE = "include";
     /** Tools that the client runs. Any other is run by the provider, at a price of its own. */
@@ -64,10 +66,12 @@ class OpenAiRequestReader {
 
     private final ObjectReader exact;
     private final Set<String> allowed;
+    private final MessageMembers messageMembers;
     private final int maxChoices;
 
     OpenAiRequestReader(ObjectMapper json, CompletionConfig config) {
         this.allowed = config.allowedOptions().orElse(Set.of());
+        this.messageMembers = new MessageMembers(allowed);
         this.maxChoices = config.maxChoices();
         this.exact = json.reader().with(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS);
     }
@@ -99,7 +103,8 @@ class OpenAiRequestReader {
         String prompt = StreamSupport.stream(messages.spliterator(), false).map(message -> text(message.path("content")))
                 .collect(Collectors.joining("\n"));
         CompletionCall call = new CompletionCall(CompletionCall.newMessageId(),
-                request.path("model").textValue(), sessionId, question, prompt.length() / BYTES_A_TOKEN,
+                request.path("model").textValue(), sessionId, question, request.path("n").asInt(1),
+                prompt.length() / BYTES_A_TOKEN,
                 false, null, Duration.ZERO,
                 new Document(request, streamed, prompt));
         return new ParsedRequest(call, streamed, wantsUsage);
@@ -116,6 +121,15 @@ class OpenAiRequestReader {
             if (tool.hasNonNull("type") && !TOOLS_OF_CLIENTS.contains(tool.path("type").asText()) && !allowed.contains(TOOLS)) {
                 throw notAllowed(TOOLS + "[" + index + "].type");
             }
+            // Not in the parameters of a function, where names are the client's.
+            if (!allowed.contains(CACHE_CONTROL)) {
+                if (tool.hasNonNull(CACHE_CONTROL)) {
+                    throw notAllowed(TOOLS + "[" + index + "]." + CACHE_CONTROL);
+                }
+                if (tool.path("function").hasNonNull(CACHE_CONTROL)) {
+                    throw notAllowed(TOOLS + "[" + index + "].function." + CACHE_CONTROL);
+                }
+            }
             index++;
         }
         request.path(USAGE).fieldNames().forEachRemaining(option -> {
@@ -123,6 +137,10 @@ class OpenAiRequestReader {
                 throw notAllowed(USAGE + "." + option);
             }
         });
+        String ofMessage = messageMembers.notAllowed(request.path("messages"));
+        if (ofMessage != null) {
+            throw notAllowed(ofMessage);
+        }
         JsonNode choices = request.path("n");
         if (request.hasNonNull("n") && !(choices.isIntegralNumber() && choices.canConvertToInt() && choices.intValue() >= 1)) {
             throw RequestProblems.ofField("n", "must be a number from 1 on");

@@ -113,6 +113,98 @@ class OpenAiRequestReaderTest {
         assertThat(refused.param()).isEqualTo(param);
     }
 
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "file", "file": {"file_data": "x"}}]} | messages[1].content[1].type
+            {"role": "user", "content": [{"type": "some_new_thing"}]}                            | messages[1].content[0].type
+            {"role": "user", "content": [{"type": "video_url", "video_url": {"url": "x"}}]}      | messages[1].content[0].type
+            {"role": "user", "content": [{"file": {"file_id": "x"}}]}                            | messages[1].content[0].file
+            {"role": "user", "content": {"type": "file"}}                                        | messages[1].content.type
+            {"role": "user", "content": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]} | messages[1].content[0].cache_control
+            {"role": "user", "content": "a", "cache_control": {"type": "ephemeral"}}             | messages[1].cache_control
+            {"role": "user", "content": "a", "plugins": [{"id": "file-parser"}]}                 | messages[1].plugins
+            {"role": "user", "content": "a", "service_tier": "priority"}                         | messages[1].service_tier
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x", "model": "y"}}]} | messages[1].content[0].image_url.model
+            {"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "x", "a": 1}}]} | messages[1].content[0].input_audio.a
+            {"role": "assistant", "tool_calls": [{"id": "a"}, {"id": "b", "cache_control": {}}]} | messages[1].tool_calls[1].cache_control
+            {"role": "tool", "tool_call_id": "a", "content": [{"type": "text", "text": "a", "citations": {}}]} | messages[1].content[0].citations
+            """)
+    void whatMayMakeAMessageDearerIsRefused(String message, String param) {
+        // When
+        OpenAiError refused = refusal(new Config(Set.of(), 1), withMessage(message));
+
+        // Then
+        assertThat(refused.code()).isEqualTo("option_not_allowed");
+        assertThat(refused.param()).isEqualTo(param);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            "tools": [{"type": "function"}, {"type": "function", "cache_control": {}}]      | tools[1].cache_control
+            "tools": [{"type": "function", "function": {"name": "f", "cache_control": {}}}] | tools[0].function.cache_control
+            """)
+    void whatMayMakeAToolDearerIsRefused(String option, String param) {
+        // When
+        OpenAiError refused = refusal(new Config(Set.of(), 1), option);
+
+        // Then
+        assertThat(refused.code()).isEqualTo("option_not_allowed");
+        assertThat(refused.param()).isEqualTo(param);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "{\"role\": \"system\", \"content\": \"a\", \"name\": \"b\"}",
+            "{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"a\", \"cache_control\": null}, \"b\"]}",
+            "{\"role\": \"user\", \"content\": [{\"type\": \"image_url\", \"image_url\": {\"url\": \"https://a/b.png\", \"detail\": \"low\"}}]}",
+            "{\"role\": \"user\", \"content\": [{\"type\": \"image_url\", \"image_url\": \"data:image/png;base64,AA\"}]}",
+            "{\"role\": \"user\", \"content\": [{\"type\": \"input_audio\", \"input_audio\": {\"data\": \"AA\", \"format\": \"wav\"}}]}",
+            "{\"role\": \"assistant\", \"content\": [{\"type\": \"refusal\", \"refusal\": \"No\"}], \"refusal\": null, \"audio\": null}",
+            "{\"role\": \"assistant\", \"content\": null, \"reasoning\": \"r\", \"reasoning_details\": [{\"type\": \"x\", \"a\": 1}]}",
+            "{\"role\": \"assistant\", \"tool_calls\": [{\"index\": 0, \"id\": \"a\", \"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": \"{}\"}}]}",
+            "{\"role\": \"tool\", \"tool_call_id\": \"a\", \"content\": [{\"type\": \"text\", \"text\": \"a\"}]}",
+            "{\"role\": \"function\", \"name\": \"f\", \"content\": \"a\"}" })
+    void messagesAsUsualGoToTheProviderAsTheyAre(String message) throws Exception {
+        // When
+        Document document = read(new Config(Set.of(), 1), withMessage(message));
+
+        // Then
+        assertThat(document.document()).hasToString(new ObjectMapper().readTree(body(withMessage(message))).toString());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+            "{\"role\": \"user\", \"content\": [{\"type\": \"file\", \"file\": {\"file_data\": \"AA\", \"filename\": \"a.pdf\"}}]}",
+            "{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"a\", \"cache_control\": {\"type\": \"ephemeral\"}}]}",
+            "{\"role\": \"user\", \"content\": \"a\", \"cache_control\": {\"type\": \"ephemeral\"}}" })
+    void whatTheAdministratorAllowsPassesInMessages(String message) throws Exception {
+        // When
+        Document document = read(new Config(Set.of("file", "cache_control"), 1), withMessage(message));
+
+        // Then
+        assertThat(document.document()).hasToString(new ObjectMapper().readTree(body(withMessage(message))).toString());
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            "Why?"                                      | messages[1]
+            {"role": "user", "content": [7]}            | messages[1].content[0]
+            {"role": "user", "content": [[]]}           | messages[1].content[0]
+            {"role": "user", "content": [{"type": 1}]}  | messages[1].content[0].type
+            """)
+    void whatIsNoMessageIsNamed(String message, String param) {
+        // When
+        OpenAiError refused = refusal(new Config(Set.of(), 1), withMessage(message));
+
+        // Then
+        assertThat(refused.code()).isEqualTo("invalid_field");
+        assertThat(refused.param()).isEqualTo(param);
+    }
+
+    /** In place of the messages that all requests have. */
+    private static String withMessage(String message) {
+        return "\"messages\": [{\"role\": \"user\", \"content\": \"Why?\"}, " + message + "]";
+    }
+
     private static OpenAiError refusal(CompletionConfig config, String option) {
         Throwable failure = subscribe(config, option).awaitFailure().getFailure();
         assertThat(((HttpProblem) failure).getStatusCode()).isEqualTo(422);
@@ -129,7 +221,7 @@ class OpenAiRequestReaderTest {
     }
 
     private static String body(String option) {
-        return "{" + MESSAGES + ", " + option + "}";
+        return option.startsWith("\"messages\"") ? "{" + option + "}" : "{" + MESSAGES + ", " + option + "}";
     }
 
     private record Config(Set<String> allowed, int maxChoices) implements CompletionConfig {
