@@ -54,11 +54,9 @@ public class ProblemResponses implements OASFilter {
 
     private static void complete(Operation operation) {
         APIResponses responses = operation.getResponses();
-        // Quarkus adds 403 to every operation that needs a token.
-        APIResponse forbidden = responses.getAPIResponse("403");
-        if (forbidden != null && "Not Allowed".equals(forbidden.getDescription())) {
-            responses.removeAPIResponse("403");
-        }
+        // Quarkus adds these two to every operation that needs a token, in its own words.
+        removeGenerated(responses, "401", "Not Authorized");
+        removeGenerated(responses, "403", "Not Allowed");
         EVERYWHERE.forEach((status, description) -> add(responses, status, description));
         if (operation.getRequestBody() != null) {
             WITH_A_BODY.forEach((status, description) -> add(responses, status, description));
@@ -78,6 +76,13 @@ public class ProblemResponses implements OASFilter {
                         header("`Bearer`, and why the token is refused", SchemaType.STRING));
             }
         });
+    }
+
+    private static void removeGenerated(APIResponses responses, String status, String description) {
+        APIResponse response = responses.getAPIResponse(status);
+        if (response != null && description.equals(response.getDescription())) {
+            responses.removeAPIResponse(status);
+        }
     }
 
     private static void add(APIResponses responses, String status, String description) {

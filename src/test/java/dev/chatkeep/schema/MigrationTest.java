@@ -109,7 +109,7 @@ class MigrationTest {
         assertThat(result.migrationsExecuted).isZero();
     }
 
-    @RepeatedTest(5)
+    @RepeatedTest(3)
     void twoInstancesMayMigrateAtTheSameTime() throws Exception {
         // Given
         MigratedDatabase database = MigratedDatabase.empty();
