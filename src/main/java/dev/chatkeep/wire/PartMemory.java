@@ -2,7 +2,6 @@ package dev.chatkeep.wire;
 
 import java.time.Duration;
 
-import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 
 /** What one response holds in memory, part by part. It gives everything back at the end, which may be told more than once. */
@@ -50,9 +49,4 @@ public interface PartMemory {
 
     /** How long a client may take nothing. */
     Duration patience();
-
-    /** The same pieces, of a response that is written otherwise than as {@link Parts}: with the same patience. */
-    default <T> Multi<T> watched(Multi<T> pieces) {
-        return pieces;
-    }
 }

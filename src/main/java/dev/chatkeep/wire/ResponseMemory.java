@@ -20,7 +20,6 @@ import dev.chatkeep.problem.Problem;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.configuration.MemorySize;
 import io.quarkus.vertx.http.runtime.CurrentVertxRequest;
-import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import io.vertx.core.Context;
@@ -141,7 +140,6 @@ public class ResponseMemory {
     private final class Held implements PartMemory {
 
         private final UUID user;
-        private final RoutingContext watched;
         private RoutingContext exchange;
         private long bytes;
         private boolean ended;
@@ -149,7 +147,6 @@ public class ResponseMemory {
         private Held(UUID user, RoutingContext exchange) {
             this.user = user;
             this.exchange = exchange;
-            this.watched = exchange;
         }
 
         /** However the response ends, also before it is written. */
@@ -237,19 +234,6 @@ public class ResponseMemory {
         @Override
         public Duration patience() {
             return patience;
-        }
-
-        @Override
-        public <T> Multi<T> watched(Multi<T> pieces) {
-            if (watched == null) {
-                return pieces;
-            }
-            return Multi.createFrom().deferred(() -> {
-                ClientPatience client = new ClientPatience(watched, patience);
-                watched.addEndHandler(ignored -> client.end());
-                // The last piece has to be taken, too, so nothing but the end of the response ends this.
-                return pieces.onItem().invoke(client::begin).onRequest().invoke(client::pause);
-            });
         }
 
         private void change(long goal) {

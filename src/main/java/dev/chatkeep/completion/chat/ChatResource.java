@@ -1,7 +1,6 @@
 package dev.chatkeep.completion.chat;
 
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -36,8 +35,6 @@ import dev.chatkeep.completion.LiveCompletion;
 import dev.chatkeep.completion.StoredCompletion;
 import dev.chatkeep.completion.stream.StreamingResponse;
 import dev.chatkeep.problem.Problem;
-import dev.chatkeep.wire.PartMemory;
-import dev.chatkeep.wire.ResponseMemory;
 import dev.chatkeep.wire.Text;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.quarkus.runtime.annotations.RegisterForReflection;
@@ -69,11 +66,9 @@ public class ChatResource {
     private final ChatRequestReader requests;
     private final ChatEvents events;
     private final ObjectMapper json;
-    private final ResponseMemory memory;
 
     public ChatResource(Completions completions, ChatRequestReader requests, ChatEvents events,
-            ObjectMapper json, ResponseMemory memory) {
-        this.memory = memory;
+            ObjectMapper json) {
         this.completions = completions;
         this.requests = requests;
         this.events = events;
@@ -109,18 +104,16 @@ public class ChatResource {
             byte[] body) {
         boolean wantsEvents = accept != null && accept.contains(EVENTS);
         Completions.ForCaller caller = completions.forCaller();
-        PartMemory held = memory.forUser(caller.userId());
         return StreamingResponse.send(requests.read(body, idempotencyKey).chain(request -> {
             boolean streamed = wantsEvents || request.streamed();
             return caller.start(request.call()).chain(live -> respond(live, streamed))
                     .onFailure(CompletionRefused.class)
-                    .recoverWithUni(refused -> respondAgain((CompletionRefused) refused, caller, streamed, held));
+                    .recoverWithUni(refused -> respondAgain((CompletionRefused) refused, caller, streamed));
         }));
     }
 
     /** With the answer of the call that answers the same already, as far as it is known here. */
-    private Uni<StreamingResponse> respondAgain(CompletionRefused refused, Completions.ForCaller caller, boolean streamed,
-            PartMemory held) {
+    private Uni<StreamingResponse> respondAgain(CompletionRefused refused, Completions.ForCaller caller, boolean streamed) {
         String streamId = refused.refusal().streamId();
         if (streamId == null) {
             return Uni.createFrom().failure(refused);
@@ -131,12 +124,8 @@ public class ChatResource {
                 throw refused;
             }
             Map<String, String> headers = Map.of(StreamingResponse.STREAM_ID, streamId);
-            if (streamed) {
-                return StreamingResponse.ofEvents(headers, stored(streamId, stored, 0, held));
-            }
-            boolean large = takeRoom(stored, held);
-            StreamingResponse whole = StreamingResponse.ofJson(headers, write(answer(stored)));
-            return large ? new StreamingResponse(whole.headers(), held.watched(whole.body())) : whole;
+            return streamed ? StreamingResponse.ofEvents(headers, stored(streamId, stored, 0))
+                    : StreamingResponse.ofJson(headers, write(answer(stored)));
         });
     }
 
@@ -173,10 +162,9 @@ public class ChatResource {
         Completions.ForCaller caller = completions.forCaller();
         LiveCompletion live = caller.find(id);
         Map<String, String> headers = Map.of(StreamingResponse.STREAM_ID, id);
-        PartMemory held = memory.forUser(caller.userId());
         return StreamingResponse.send(
                 live != null ? Uni.createFrom().item(StreamingResponse.ofEvents(headers, DeltaStream.again(live, from, events)))
-                        : caller.stored(id).map(stored -> StreamingResponse.ofEvents(headers, stored(id, stored, from, held))));
+                        : caller.stored(id).map(stored -> StreamingResponse.ofEvents(headers, stored(id, stored, from))));
     }
 
     private static int position(String lastEventId) {
@@ -191,7 +179,7 @@ public class ChatResource {
     }
 
     /** An answer that has been settled, by this instance or another. */
-    private Multi<Buffer> stored(String streamId, StoredCompletion call, int from, PartMemory held) {
+    private Multi<Buffer> stored(String streamId, StoredCompletion call, int from) {
         if (call == null || !call.isRunning() && call.text() == null) {
             throw Problem.notFound("stream_not_found", "There is no such stream.");
         }
@@ -201,33 +189,11 @@ public class ChatResource {
                     .withHeader(HttpHeaders.RETRY_AFTER, 2).build();
         }
         String text = call.text();
-        boolean large = takeRoom(call, held);
-        Multi<Buffer> answer = Multi.createBy().concatenating().streams(deltas(streamId, text, Math.min(from, text.length())),
-                Multi.createFrom().item(() -> events.result(streamId, text.length(), call.result())));
-        return large ? held.watched(answer) : answer;
-    }
-
-    /** Piece by piece, as an answer that is being written. */
-    private Multi<Buffer> deltas(String streamId, String text, int from) {
-        return from == text.length() ? Multi.createFrom().empty()
-                : Multi.createBy().repeating().supplier(() -> new AtomicInteger(from), position -> {
-                    int begin = position.get();
-                    int end = DeltaStream.end(text, begin);
-                    position.set(end);
-                    return new Piece(events.delta(streamId, end, text.substring(begin, end)), end);
-                }).whilst(piece -> piece.end() < text.length()).map(Piece::event);
-    }
-
-    private record Piece(Buffer event, int end) {
-    }
-
-    /** The text and what is written of it stay until the client has taken all. */
-    private static boolean takeRoom(StoredCompletion call, PartMemory held) {
-        boolean large = call.text().length() > ResponseMemory.SMALL_BYTES;
-        if (large) {
-            held.takeNow(ResponseMemory.expanded(call.text().length()));
-        }
-        return large;
+        String rest = text.substring(Math.min(from, text.length()));
+        Multi<Buffer> delta = rest.isEmpty() ? Multi.createFrom().empty()
+                : Multi.createFrom().item(events.delta(streamId, text.length(), rest));
+        return Multi.createBy().concatenating().streams(delta,
+                Multi.createFrom().item(events.result(streamId, text.length(), call.result())));
     }
 
     private Buffer write(Object value) {

@@ -89,12 +89,6 @@ final class DeltaStream implements AnswerReader {
         }
     }
 
-    /** Where a piece of a text that is complete ends. */
-    static int end(String text, int begin) {
-        int end = Math.min(text.length(), begin + MAX_CHARACTERS);
-        return end < text.length() && Character.isHighSurrogate(text.charAt(end - 1)) ? end - 1 : end;
-    }
-
     /** The halves of a surrogate pair go out together. */
     private int end() {
         CharSequence text = live.text();
