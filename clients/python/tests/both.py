@@ -38,6 +38,9 @@ class Blocking:
 
     def close(self) -> None:
         self._loop.run_until_complete(self._client.close())
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        for task in asyncio.all_tasks(self._loop):
+            self._loop.run_until_complete(task)
         self._loop.close()
 
 

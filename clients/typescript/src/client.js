@@ -117,8 +117,9 @@ export class ChatkeepClient extends Operations {
    * @returns {AsyncGenerator<ExportLine, void, undefined>}
    */
   async *exportLines(options = {}) {
+    // Services that know lines only by the parameter refuse them as a type.
     const stream = await this.open({ method: 'GET', path: '/api/user/export', query: { format: 'ndjson' } }, options,
-      'application/x-ndjson');
+      'application/x-ndjson, */*;q=0.5');
     for await (const line of lines(stream)) {
       if (line !== '') {
         yield JSON.parse(line);

@@ -1,8 +1,11 @@
 // The client with a service: CHATKEEP_URL says where, CHATKEEP_TOKEN is that of a user.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer, request as send } from 'node:http';
 import { describe, test } from 'node:test';
+import { promisify } from 'node:util';
 
 import { ChatkeepClient } from '../src/index.js';
 
@@ -182,6 +185,17 @@ describe('with a service', { skip: url === '' && 'CHATKEEP_URL names no service'
 
     assert.equal(changed.preferences.ui['theme'], 'dark');
     assert.ok(usage.today.total_tokens >= 0);
+  });
+
+  test('the example of the README works', async () => {
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+    const example = (/```js\n([^]*?)```/.exec(readme)?.[1] ?? '')
+      .replace("'chatkeep-client'", JSON.stringify(new URL('../src/index.js', import.meta.url).href))
+      .replace('http://localhost:8080', url);
+
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', example]);
+
+    assert.match(stdout, /^Where do we start\?\n\d+ tokens\nuser Where do we start\?\nassistant Where do we start\?\n422 invalid_field/);
   });
 
   /** In front of the service: breaks a first answer off after its first event. */

@@ -81,19 +81,24 @@ class Settings:
             return None
         return self.delay(error, tries)
 
+    def expect_pieces(self, response: httpx.Response) -> None:
+        """Has a stream that has begun count as broken sooner than a response that is waited for: that may take long."""
+        timeout = response.request.extensions.get("timeout")
+        if isinstance(timeout, dict):
+            timeout["read"] = self.idle_timeout
+
     def request(self, client: httpx.Client | httpx.AsyncClient, call: Call, token: str, accept: str) -> httpx.Request:
         headers = {"Accept": accept, "Authorization": f"Bearer {token}"}
         headers.update({name: value for name, value in call.headers.items() if value is not None})
         query = {name: str(value).lower() if isinstance(value, bool) else str(value)
                  for name, value in call.query.items() if value is not None}
-        silence = self.timeout if accept == "application/json" else self.idle_timeout
         return client.build_request(
             call.method,
             self.base_url + call.path,
             params=query or None,
             headers=headers,
             json=call.body,
-            timeout=httpx.Timeout(silence, connect=min(10.0, silence)),
+            timeout=httpx.Timeout(self.timeout, connect=min(10.0, self.timeout)),
         )
 
 
@@ -171,6 +176,7 @@ class Transport:
             raise broken(error) from error
         if not response.is_success:
             raise ChatkeepProblem.of(response.status_code, response.content, response.headers)
+        self._settings.expect_pieces(response)
         return response
 
     @staticmethod
@@ -249,6 +255,7 @@ class AsyncTransport:
             raise broken(error) from error
         if not response.is_success:
             raise ChatkeepProblem.of(response.status_code, response.content, response.headers)
+        self._settings.expect_pieces(response)
         return response
 
     @staticmethod

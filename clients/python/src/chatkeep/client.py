@@ -18,7 +18,8 @@ from ._transport import Call, Settings, segment
 from .problem import ChatkeepConnectionError, ChatkeepProblem
 
 EVENTS = "text/event-stream"
-LINES = "application/x-ndjson"
+# Services that know lines only by the parameter refuse them as a type.
+LINES = "application/x-ndjson, */*;q=0.5"
 
 # How often an answer is asked for that another instance is receiving, `Retry-After` apart.
 WAITS_FOR_ANOTHER_INSTANCE = 150
@@ -239,9 +240,10 @@ class AsyncClient(AsyncOperations):
             return await super().create_answer(body, idempotency_key=idempotency_key)
         except ChatkeepProblem as problem:
             stream_id = _running(problem)
-        async for event in self.follow_answer(stream_id):
-            if isinstance(event, Done):
-                return {"data": event.data, "timestamp": event.data["timestamp"]}
+        async with aclosing(self.follow_answer(stream_id)) as events:
+            async for event in events:
+                if isinstance(event, Done):
+                    return {"data": event.data, "timestamp": event.data["timestamp"]}
         raise AssertionError("A stream ends with done or an error.")
 
     async def answer_stream(
