@@ -257,6 +257,24 @@ class Local:
         self.assertEqual(raised.exception.code, "provider_timeout")
         self.assertEqual(len(requests), 1)
 
+    def test_a_completion_in_openais_shape_that_fails_or_breaks_off_is_raised(self) -> None:
+        error = {"message": "Gone.", "type": "server_error", "param": None, "code": "provider_broke_off"}
+
+        def handler(request: Handler) -> None:
+            request.head(200, "text/event-stream", **STREAM)
+            request.chunk('data: {"choices": []}\n\n')
+            if request.count == 1:
+                request.chunk(f"data: {json.dumps({'error': error})}\n\n")
+            request.chunk("")
+
+        client = self.client(handler)
+        with self.assertRaises(ChatkeepProblem) as raised:
+            list(client.chat_completion_stream({"messages": []}))
+        with self.assertRaises(ChatkeepConnectionError):
+            list(client.chat_completion_stream({"messages": []}))
+
+        self.assertEqual((raised.exception.code, str(raised.exception)), ("provider_broke_off", "Gone."))
+
     def test_a_question_that_another_instance_answers_is_followed_there(self) -> None:
         def handler(request: Handler) -> None:
             if request.count == 1:

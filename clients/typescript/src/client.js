@@ -86,7 +86,8 @@ export class ChatkeepClient extends Operations {
   }
 
   /**
-   * A chat completion in OpenAI's shape as it is written. It is not sent again, and not resumed.
+   * A chat completion in OpenAI's shape as it is written. It is not sent again, and not resumed. One that
+   * fails in the middle is thrown as `ChatkeepProblem` with the status of the response, 200.
    *
    * @param {ChatCompletionRequest} body
    * @param {{ sessionId?: string }} [parameters]
@@ -105,7 +106,12 @@ export class ChatkeepClient extends Operations {
       if (event.data === '[DONE]') {
         return;
       }
-      yield JSON.parse(event.data);
+      /** @type {ChatCompletionChunk} */
+      const chunk = JSON.parse(event.data);
+      if (chunk.error) {
+        throw new ChatkeepProblem(200, { code: chunk.error.code ?? chunk.error.type, detail: chunk.error.message });
+      }
+      yield chunk;
     }
     throw new ChatkeepConnectionError('The completion broke off.', undefined);
   }

@@ -212,6 +212,22 @@ test('an answer that fails is thrown, and not asked for again', async () => {
   assert.equal(requests, 1);
 });
 
+test("a completion in OpenAI's shape that fails or breaks off is thrown", async () => {
+  const piece = 'data: {"choices": []}\n\n';
+  const failure = 'data: {"error": {"message": "Gone.", "type": "server_error", "param": null, "code": "provider_broke_off"}}\n\n';
+  const client = await clientOf((request, response, count) => {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' }).end(piece + (count === 1 ? failure : ''));
+  });
+  const read = async () => {
+    for await (const chunk of client.chatCompletionStream({ messages: [] })) {
+      assert.deepEqual(chunk.choices, []);
+    }
+  };
+
+  await assert.rejects(read(), { name: 'ChatkeepProblem', code: 'provider_broke_off', message: 'Gone.' });
+  await assert.rejects(read(), { name: 'ChatkeepConnectionError' });
+});
+
 test('a question that another instance answers is followed there', async () => {
   const client = await clientOf((request, response, count) => {
     if (count === 1) {

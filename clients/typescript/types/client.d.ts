@@ -46,7 +46,8 @@ export declare class ChatkeepClient extends Operations {
         lastEventId?: string;
     }, options?: Options): AsyncGenerator<AnswerEvent, void, undefined>;
     /**
-     * A chat completion in OpenAI's shape as it is written. It is not sent again, and not resumed.
+     * A chat completion in OpenAI's shape as it is written. It is not sent again, and not resumed. One that
+     * fails in the middle is thrown as `ChatkeepProblem` with the status of the response, 200.
      *
      * @param {ChatCompletionRequest} body
      * @param {{ sessionId?: string }} [parameters]

@@ -124,6 +124,14 @@ def _completion(body: types.ChatCompletionRequest, session_id: str | None) -> Ca
     )
 
 
+def _chunk(data: str) -> types.ChatCompletionChunk:
+    chunk = cast(types.ChatCompletionChunk, json.loads(data))
+    error = chunk.get("error")
+    if error:
+        raise ChatkeepProblem(200, {"code": error["code"] or error["type"], "detail": error["message"]})
+    return chunk
+
+
 _EXPORT = Call("GET", "/api/user/export", query={"format": "ndjson"})
 
 
@@ -174,12 +182,15 @@ class Client(Operations):
     def chat_completion_stream(
         self, body: types.ChatCompletionRequest, *, session_id: str | None = None
     ) -> Generator[types.ChatCompletionChunk, None, None]:
-        """A chat completion in OpenAI's shape as it is written. It is not sent again, and not resumed."""
+        """A chat completion in OpenAI's shape as it is written. It is not sent again, and not resumed.
+
+        One that fails in the middle is raised as `ChatkeepProblem` with the status of the response, 200.
+        """
         response = self._send(_completion(body, session_id), EVENTS, stream=True)
         for event in self._events(response):
             if event.data == "[DONE]":
                 return
-            yield cast(types.ChatCompletionChunk, json.loads(event.data))
+            yield _chunk(event.data)
         raise ChatkeepConnectionError("The completion broke off.")
 
     def export_lines(self) -> Generator[types.ExportLine, None, None]:
@@ -275,13 +286,16 @@ class AsyncClient(AsyncOperations):
     async def chat_completion_stream(
         self, body: types.ChatCompletionRequest, *, session_id: str | None = None
     ) -> AsyncGenerator[types.ChatCompletionChunk, None]:
-        """A chat completion in OpenAI's shape as it is written. It is not sent again, and not resumed."""
+        """A chat completion in OpenAI's shape as it is written. It is not sent again, and not resumed.
+
+        One that fails in the middle is raised as `ChatkeepProblem` with the status of the response, 200.
+        """
         response = await self._send(_completion(body, session_id), EVENTS, stream=True)
         async with aclosing(self._events(response)) as events:
             async for event in events:
                 if event.data == "[DONE]":
                     return
-                yield cast(types.ChatCompletionChunk, json.loads(event.data))
+                yield _chunk(event.data)
         raise ChatkeepConnectionError("The completion broke off.")
 
     async def export_lines(self) -> AsyncGenerator[types.ExportLine, None]:
