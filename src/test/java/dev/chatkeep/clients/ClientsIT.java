@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
@@ -35,6 +36,8 @@ class ClientsIT {
     private static final Path CLIENTS = Path.of("clients").toAbsolutePath();
     private static final Path TYPESCRIPT = CLIENTS.resolve("typescript");
     private static final Path PYTHON = CLIENTS.resolve("python");
+    /** Declarations that {@code clients/generate} writes; the others come from the compiler. */
+    private static final Set<String> GENERATED = Set.of("schema.d.ts", "operations.d.ts");
     private static final Path LOGS = Path.of("target").toAbsolutePath();
 
     private static PackagedService service;
@@ -109,7 +112,11 @@ class ClientsIT {
         // Then
         assertThat(checked.status()).as(checked.output()).isZero();
         assertThat(compiled.status()).as(compiled.output()).isZero();
-        assertThat(texts(TYPESCRIPT.resolve("types"))).as("run npm run build").isEqualTo(texts(declarations));
+        Map<String, String> kept = texts(TYPESCRIPT.resolve("types"));
+        Map<String, String> written = texts(declarations);
+        kept.keySet().removeAll(GENERATED);
+        written.keySet().removeAll(GENERATED);
+        assertThat(kept).as("run npm run build").isEqualTo(written);
     }
 
     @Test
