@@ -64,6 +64,7 @@ class Local:
     make: Callable[..., Any]
     assertEqual: Any
     assertRaises: Any
+    assertRegex: Any
     addCleanup: Any
     subTest: Any
     assertTrue: Any
@@ -238,9 +239,10 @@ class Local:
             request.chunk(event(2, "done", DONE))
             request.chunk("")
 
-        events = list(self.client(handler, idle_timeout=0.2).answer_stream({"message": "Hi"}))
+        events = list(self.client(handler, idle_timeout=1).answer_stream({"message": "Hi"}))
 
-        self.assertEqual([each.event for each in events], ["delta", "delta", "done"])
+        # A machine that is slow may see the others as silent, too.
+        self.assertRegex(",".join(each.event for each in events), "^delta(,delta)+,done$")
 
     def test_an_answer_that_fails_is_raised_and_not_asked_for_again(self) -> None:
         requests = []

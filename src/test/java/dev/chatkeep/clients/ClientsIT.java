@@ -175,7 +175,8 @@ class ClientsIT {
         builder.environment().putAll(environment);
         Process process = builder.start();
         process.getOutputStream().close();
-        if (!process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+        // Many tests, each of which may need patience.
+        if (!process.waitFor(2 * PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
             process.destroyForcibly().waitFor();
         }
         return new Ended(process.exitValue(), Files.readString(log));
