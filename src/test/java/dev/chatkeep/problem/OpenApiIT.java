@@ -2,6 +2,8 @@ package dev.chatkeep.problem;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -49,6 +51,9 @@ class OpenApiIT {
     private static final Set<String> WITHOUT_REQUIRED_FIELDS = Set.of("POST /api/chat", "PUT /api/user/data",
             "PATCH /api/admin/users/{id}",
             "PATCH /api/admin/models/{id}", "POST /api/admin/maintenance/cleanup");
+
+    private static final Path KEPT = Path.of("clients", "openapi.json");
+    private static final Path SERVED = Path.of("target", "openapi.json");
 
     @Test
     void everyCallIsDescribed() {
@@ -234,6 +239,20 @@ class OpenApiIT {
         // Then
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(RestAssured.get(path).statusCode()).isEqualTo(404);
+    }
+
+    /** What is served stands in {@link #SERVED} afterwards, from where {@code clients/generate --from} takes it. */
+    @Test
+    void theClientsAreGeneratedFromWhatIsServed() throws Exception {
+        // Given
+        Response served = RestAssured.get("/q/openapi?format=json");
+        Files.writeString(SERVED, served.asString());
+
+        // When
+        JsonNode kept = Json.of(Files.readString(KEPT));
+
+        // Then
+        assertThat(kept).as("run clients/generate --from " + SERVED).isEqualTo(Json.of(served));
     }
 
     private interface Statuses {
