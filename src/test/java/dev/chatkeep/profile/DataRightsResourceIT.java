@@ -103,7 +103,8 @@ class DataRightsResourceIT {
         Caller caller = userWithHistory();
 
         // When
-        Response export = caller.request().queryParam("format", "ndjson").get("/api/user/export");
+        Response export = caller.request().accept("application/x-ndjson").queryParam("format", "ndjson")
+                .get("/api/user/export");
 
         // Then
         assertThat(export.contentType()).isEqualTo("application/x-ndjson");
