@@ -36,7 +36,7 @@ class PathMethods {
     /** Of the framework's own pages, which are no resources. */
     private static final String OWN_PAGES = "/q/";
 
-    /** A path that is longer comes before one that has a variable in its place. */
+    /** A method that a path takes, and what addresses of that path look like. */
     private record Taken(String method, String path, Pattern pattern) {
     }
 
