@@ -256,8 +256,12 @@ begin
                         (select min(m.model_id) from chatkeep.open_models(v_profile.subscription_tier) m));
     select m.* into v_access from chatkeep.open_models(v_profile.subscription_tier, v_model) m where v_model is not null;
     if not found then
-        return jsonb_build_object('refused', jsonb_build_object(
-            'status', 403, 'code', 'model_not_allowed', 'detail', 'Your tier does not open this model.'), 'policies', '[]'::jsonb);
+        -- As when it is looked up: a model that no tier opens is not there.
+        return jsonb_build_object('refused', case
+            when v_model is null or exists (select from public.model_access m where m.model_id = v_model and m.is_active)
+            then jsonb_build_object('status', 403, 'code', 'model_not_allowed', 'detail', 'Your tier does not open this model.')
+            else jsonb_build_object('status', 404, 'code', 'model_not_found', 'detail', 'There is no such model.')
+            end, 'policies', '[]'::jsonb);
     end if;
 
     -- Before anything is written: what is refused leaves no trace.

@@ -15,6 +15,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.Timer;
@@ -32,6 +33,8 @@ import jakarta.persistence.Entity;
 
 import org.eclipse.microprofile.config.ConfigProvider;
 import org.hibernate.reactive.mutiny.Mutiny;
+import org.jboss.resteasy.reactive.RestPath;
+import org.jboss.resteasy.reactive.RestQuery;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -129,6 +132,22 @@ class ArchitectureTest {
     void everyResourceAsksForAToken() {
         classes().that().areAnnotatedWith(jakarta.ws.rs.Path.class).should().beAnnotatedWith(Authenticated.class)
                 .orShould().beAnnotatedWith(RolesAllowed.class).check(CLASSES);
+    }
+
+    /** What cannot be read is reported by the name that the annotation says. */
+    @Test
+    void aParameterThatIsNoTextSaysItsName() {
+        // When
+        List<String> unnamed = CLASSES.stream().filter(type -> type.isAnnotatedWith(jakarta.ws.rs.Path.class))
+                .flatMap(type -> type.getMethods().stream()).flatMap(method -> method.getParameters().stream())
+                .filter(parameter -> !parameter.getRawType().isEquivalentTo(String.class))
+                .filter(parameter -> parameter.tryGetAnnotationOfType(RestQuery.class).filter(query -> query.value().isEmpty())
+                        .isPresent()
+                        || parameter.tryGetAnnotationOfType(RestPath.class).filter(path -> path.value().isEmpty()).isPresent())
+                .map(parameter -> parameter.getOwner().getFullName()).toList();
+
+        // Then
+        assertThat(unnamed).isEmpty();
     }
 
     @Test

@@ -118,9 +118,9 @@ public class AdminModelResource {
     @APIResponse(responseCode = "200", description = "A page of rows")
     @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
-    public Uni<ModelResponses.AdminModels> list(@RestQuery @Tier String tier, @RestQuery Boolean active,
+    public Uni<ModelResponses.AdminModels> list(@RestQuery @Tier String tier, @RestQuery("active") Boolean active,
             @Parameter(description = "Rows per page, " + MODELS
-                    + " by default") @RestQuery @Min(1) @Max(MAX_MODELS) Integer limit,
+                    + " by default") @RestQuery("limit") @Min(1) @Max(MAX_MODELS) Integer limit,
             @Parameter(description = "`next_cursor` of the previous page") @RestQuery String cursor) {
         Cursor after = cursor == null ? null : Cursor.parse(cursor, 2, json);
         int size = limit == null ? MODELS : limit;
@@ -157,7 +157,7 @@ public class AdminModelResource {
     @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "404", description = "There is no such row")
     @APIResponse(responseCode = "422", description = "A field is not valid or not known")
-    public Uni<AdminModel> change(@Parameter(description = "`id` of the row, not of the model") @RestPath UUID id,
+    public Uni<AdminModel> change(@Parameter(description = "`id` of the row, not of the model") @RestPath("id") UUID id,
             byte[] body) {
         StrictJson.Change<ModelChange> change = strictJson.read(body, ModelChange.class);
         change.refuseNull("is_active", "input_cost_per_token", "output_cost_per_token", "model_tags");
@@ -172,7 +172,7 @@ public class AdminModelResource {
     @APIResponse(responseCode = "200", description = "The row")
     @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "404", description = "There is no such row")
-    public Uni<AdminModel> deactivate(@Parameter(description = "`id` of the row, not of the model") @RestPath UUID id) {
+    public Uni<AdminModel> deactivate(@Parameter(description = "`id` of the row, not of the model") @RestPath("id") UUID id) {
         return database.asAdministrator().write().one(AdminModel::of, CHANGE, id, DEACTIVATED);
     }
 

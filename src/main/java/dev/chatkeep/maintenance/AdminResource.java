@@ -165,8 +165,8 @@ public class AdminResource {
     @APIResponse(responseCode = "200", description = "The series")
     @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<Stats> stats(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
-            @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
+    public Uni<Stats> stats(@Parameter(description = DayRange.FROM) @RestQuery("from") LocalDate from,
+            @Parameter(description = DayRange.TO) @RestQuery("to") LocalDate to) {
         DayRange range = DayRange.of(from, to);
         return database.asAdministrator().read().list(StatsOfDay::of, STATS, range.from(), range.to())
                 .map(stats -> new Stats(range.from(), range.to(), stats.size(), stats));
@@ -174,12 +174,12 @@ public class AdminResource {
 
     @GET
     @Path("/overview")
-    @Operation(operationId = "getOverview", summary = "Read what all users did in a range of days")
+    @Operation(operationId = "getOverview", summary = "Read what all users did in a range of days", description = "Of UTC days, with those on which nobody did anything.")
     @APIResponse(responseCode = "200", description = "The figures")
     @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<Overview> overview(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
-            @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
+    public Uni<Overview> overview(@Parameter(description = DayRange.FROM) @RestQuery("from") LocalDate from,
+            @Parameter(description = DayRange.TO) @RestQuery("to") LocalDate to) {
         DayRange range = DayRange.of(from, to);
         return database.asAdministrator().read().run(OVERVIEW, range.from(), range.to())
                 .map(rows -> Overview.of(range, rows));

@@ -104,7 +104,7 @@ public class MessageResource {
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
     public Uni<Object> list(@RestQuery("session_id") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
-            @Parameter(description = "Messages a page") @RestQuery @Min(1) @Max(MAX) Integer limit,
+            @Parameter(description = "Messages a page") @RestQuery("limit") @Min(1) @Max(MAX) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
         Access access = database.asCaller();
         return MessagePage.read(access.read(), memory.forUser(access.userId()), sessionId, limit == null ? MAX : limit, cursor,

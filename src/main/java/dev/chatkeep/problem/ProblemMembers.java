@@ -5,6 +5,7 @@ import java.util.Map;
 
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.ws.rs.NotFoundException;
+import jakarta.ws.rs.WebApplicationException;
 
 import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.quarkiverse.resteasy.problem.postprocessing.ProblemContext;
@@ -39,7 +40,10 @@ public class ProblemMembers implements ProblemPostProcessor {
         if (problem.getParameters().containsKey(Problem.CODE)) {
             return problem;
         }
-        // Jakarta REST reports a parameter that cannot be read as a missing resource.
+        // Jakarta REST reports a parameter that cannot be read as a missing resource, or a header as a bad request.
+        if (context.cause instanceof WebApplicationException && context.cause.getCause() instanceof HttpProblem parameter) {
+            return HttpProblem.builder(parameter).withInstance(problem.getInstance()).build();
+        }
         if (context.cause instanceof NotFoundException && isConversion(context.cause.getCause())) {
             return HttpProblem.builder(Problem.of(Problem.UNPROCESSABLE_CONTENT, "invalid_parameter",
                     "A parameter of the request has the wrong type.")).withInstance(problem.getInstance()).build();

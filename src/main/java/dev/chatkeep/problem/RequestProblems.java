@@ -71,6 +71,12 @@ public final class RequestProblems {
         return Problem.ofFields(UnprocessableContent.STATUS, "invalid_field", sentence(errors), errors);
     }
 
+    /** For a parameter that cannot be read. */
+    public static HttpProblem ofParameter(String name, String message) {
+        List<FieldError> errors = List.of(new FieldError(name, message));
+        return Problem.ofFields(UnprocessableContent.STATUS, "invalid_parameter", sentence(errors), errors);
+    }
+
     /** For a body that is not JSON. */
     public static HttpProblem malformed() {
         return Problem.of(Status.BAD_REQUEST, "invalid_request", "The request is malformed.");

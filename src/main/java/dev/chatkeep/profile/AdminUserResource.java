@@ -85,7 +85,7 @@ public class AdminUserResource {
             @Parameter(description = "A part of the address, in upper or lower case") @RestQuery @Text(max = 255) String email,
             @RestQuery @Tier String tier,
             @Parameter(description = "Users per page, " + USERS
-                    + " by default") @RestQuery @Min(1) @Max(MAX_USERS) Integer limit,
+                    + " by default") @RestQuery("limit") @Min(1) @Max(MAX_USERS) Integer limit,
             @Parameter(description = "`next_cursor` of the previous page") @RestQuery String cursor) {
         Cursor after = cursor == null ? null : Cursor.parse(cursor, 2, json);
         int size = limit == null ? USERS : limit;
@@ -97,11 +97,11 @@ public class AdminUserResource {
 
     @GET
     @Path("/{id}")
-    @Operation(operationId = "getUser", summary = "Read one user's profile and usage")
+    @Operation(operationId = "getUser", summary = "Read one user's profile and usage", description = "The usage of today, 7 days, 30 days and all time.")
     @APIResponse(responseCode = "200", description = "The user")
     @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
-    public Uni<AdminUserResponses.UserWithUsage> get(@RestPath UUID id) {
+    public Uni<AdminUserResponses.UserWithUsage> get(@RestPath("id") UUID id) {
         return database.asAdministrator().read().run(ONE, id)
                 .map(rows -> new AdminUserResponses.UserWithUsage(rows.iterator().next().getString(UsageQueries.SUMMARY_SIZE),
                         UsageQueries.summary(rows)));
@@ -114,8 +114,9 @@ public class AdminUserResource {
     @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<UsageResponses.Days> usage(@RestPath UUID id, @Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
-            @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
+    public Uni<UsageResponses.Days> usage(@RestPath("id") UUID id,
+            @Parameter(description = DayRange.FROM) @RestQuery("from") LocalDate from,
+            @Parameter(description = DayRange.TO) @RestQuery("to") LocalDate to) {
         return UsageQueries.daily(database.asAdministrator().read(), id, DayRange.of(from, to));
     }
 
@@ -123,14 +124,14 @@ public class AdminUserResource {
     @Path("/{id}")
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
-    @Operation(operationId = "updateUser", summary = "Change a user's tier or credits")
+    @Operation(operationId = "updateUser", summary = "Change a user's tier or credits", description = "What the body does not name stays as it is.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = UserChange.class)))
     @APIResponse(responseCode = "200", description = "The user as it is now, and what it was")
     @APIResponse(responseCode = "400", description = "The body is missing or malformed")
     @APIResponse(responseCode = "403", description = "The caller is not an administrator")
     @APIResponse(responseCode = "404", description = "There is no such user")
     @APIResponse(responseCode = "422", description = "A field is not valid or not known")
-    public Uni<AdminUserResponses.UserChanged> change(@RestPath UUID id, byte[] body) {
+    public Uni<AdminUserResponses.UserChanged> change(@RestPath("id") UUID id, byte[] body) {
         StrictJson.Change<UserChange> change = strictJson.read(body, UserChange.class);
         change.refuseNull("subscription_tier", "credits");
         return database.asAdministrator().write().one(

@@ -120,7 +120,7 @@ public class UserResource {
     @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
     public Uni<ProfileResponses.Activities> activity(
             @Parameter(description = "Entries per page, " + ACTIVITIES
-                    + " by default") @RestQuery @Min(1) @Max(MAX_ACTIVITIES) Integer limit,
+                    + " by default") @RestQuery("limit") @Min(1) @Max(MAX_ACTIVITIES) Integer limit,
             @Parameter(description = "`next_cursor` of the previous page") @RestQuery String cursor) {
         return ActivityQueries.read(database.asCaller().read(), limit == null ? ACTIVITIES : limit, cursor, json);
     }

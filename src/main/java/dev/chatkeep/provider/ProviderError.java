@@ -9,6 +9,8 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.chatkeep.provider.ProviderFailure.Members;
+
 /** What providers say of their errors. Each has a shape of its own, and between them and here stand others. */
 final class ProviderError {
 
@@ -22,6 +24,8 @@ final class ProviderError {
     /** A page, or the insides of a program. */
     private static final Pattern NOT_FOR_CALLERS = Pattern.compile("<[!/a-z]|\\btraceback\\b|exception\\b",
             Pattern.CASE_INSENSITIVE);
+
+    private static final Pattern PLAIN = Pattern.compile("(?=.*[A-Za-z])[\\w.:\\[\\]-]{1,200}");
 
     private ProviderError() {
     }
@@ -44,6 +48,22 @@ final class ProviderError {
         } catch (JsonProcessingException e) {
             return null; // an error page of a proxy in between
         }
+    }
+
+    /** What OpenAI's clients look for in an error; null if the body is no document. */
+    static Members members(String body) {
+        try {
+            JsonNode document = JSON.readTree(body);
+            JsonNode error = document.path("error").isObject() ? document.path("error") : document;
+            return new Members(plain(error.path("type")), plain(error.path("param")), plain(error.path("code")));
+        } catch (JsonProcessingException e) {
+            return null;
+        }
+    }
+
+    /** A word, or the path of a field; some send a status as the code, which says nothing new. */
+    private static String plain(JsonNode member) {
+        return member.isTextual() && PLAIN.matcher(member.textValue()).matches() ? member.textValue() : null;
     }
 
     private static String sentence(JsonNode error) {

@@ -65,36 +65,46 @@ public final class ProviderFailure extends RuntimeException {
 
     private static final int RETRY_AFTER_SECONDS = 5;
 
+    /**
+     * What a provider in OpenAI's shape says of a request that it rejects, beside its sentence. Each is null where it says
+     * nothing that is short and plain.
+     */
+    public record Members(String type, String param, String code) {
+    }
+
     private final Kind kind;
     /** The status of the provider's response; 0 if there was none. */
     private final int status;
     private final Duration retryAfter;
     /** For callers. */
     private final String reason;
+    /** For callers; null unless the request was rejected. */
+    private final Members members;
     /** For the log. */
     private final String excerpt;
     /** The provider cannot have begun to work. */
     private final boolean unsent;
 
-    private ProviderFailure(Kind kind, int status, Duration retryAfter, String reason, String excerpt,
-            boolean unsent) {
+    private ProviderFailure(Kind kind, int status, Duration retryAfter, String reason, Members members,
+            String excerpt, boolean unsent) {
         super(kind.code + (status == 0 ? "" : " (" + status + ")"), null, false, false);
         this.kind = kind;
         this.status = status;
         this.retryAfter = retryAfter;
         this.reason = reason;
+        this.members = members;
         this.excerpt = excerpt;
         this.unsent = unsent;
     }
 
     public static ProviderFailure of(Kind kind) {
-        return new ProviderFailure(kind, 0, null, null, null, false);
+        return new ProviderFailure(kind, 0, null, null, null, null, false);
     }
 
     /** For an attempt that ended before its request was written. */
     static ProviderFailure unsent(Throwable failure) {
         ProviderFailure reason = of(failure);
-        return new ProviderFailure(reason.kind, 0, null, null, null, reason.kind == Kind.UNREACHABLE);
+        return new ProviderFailure(reason.kind, 0, null, null, null, null, reason.kind == Kind.UNREACHABLE);
     }
 
     /** Translates a failed attempt, whether the provider, the HTTP client or one of the guards reported it. */
@@ -120,7 +130,8 @@ public final class ProviderFailure extends RuntimeException {
     static ProviderFailure of(int status, String retryAfter, String body) {
         Kind kind = KINDS.getOrDefault(status, Kind.FAILED);
         return new ProviderFailure(kind, status, retryAfter(retryAfter),
-                kind == Kind.REJECTED ? ProviderError.sentence(body) : null, ProviderError.excerpt(body), false);
+                kind == Kind.REJECTED ? ProviderError.sentence(body) : null,
+                kind == Kind.REJECTED ? ProviderError.members(body) : null, ProviderError.excerpt(body), false);
     }
 
     /**
@@ -129,13 +140,16 @@ public final class ProviderFailure extends RuntimeException {
      * @param error what the provider says of it; missing if it says nothing
      */
     static ProviderFailure ofError(JsonNode error) {
-        return new ProviderFailure(ProviderError.isRateLimit(error) ? Kind.RATE_LIMITED : Kind.BROKEN_OFF, 0, null, null,
+        return new ProviderFailure(ProviderError.isRateLimit(error) ? Kind.RATE_LIMITED : Kind.BROKEN_OFF, 0, null, null, null,
                 error.isMissingNode() ? null : ProviderError.excerpt(error.toString()), false);
     }
 
     /** A copy without a secret that the provider may have repeated. */
     ProviderFailure redact(String secret) {
-        return new ProviderFailure(kind, status, retryAfter, without(secret, reason), without(secret, excerpt), unsent);
+        Members redacted = members == null ? null
+                : new Members(without(secret, members.type), without(secret, members.param), without(secret, members.code));
+        return new ProviderFailure(kind, status, retryAfter, without(secret, reason), redacted, without(secret, excerpt),
+                unsent);
     }
 
     private static String without(String secret, String text) {
@@ -157,6 +171,11 @@ public final class ProviderFailure extends RuntimeException {
 
     public Kind kind() {
         return kind;
+    }
+
+    /** Null unless the provider rejected the request. */
+    public Members members() {
+        return members;
     }
 
     /** For the log: the beginning of what the provider said is part of it. */

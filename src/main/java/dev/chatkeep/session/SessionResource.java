@@ -63,7 +63,7 @@ public class SessionResource {
     @APIResponse(responseCode = "200", description = "The sessions")
     @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
     public Uni<SessionResponses.Many> list(
-            @Parameter(description = "Sessions per page") @RestQuery @Min(1) @Max(MAX) Integer limit,
+            @Parameter(description = "Sessions per page") @RestQuery("limit") @Min(1) @Max(MAX) Integer limit,
             @Parameter(description = "`next_cursor` of the previous page") @RestQuery String cursor) {
         return SessionQueries.read(database.asCaller().read(), limit == null ? MAX : limit, cursor, json);
     }
@@ -90,7 +90,7 @@ public class SessionResource {
     @Path("/sessions")
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
-    @Operation(operationId = "renameSession", summary = "Change the title of a session")
+    @Operation(operationId = "renameSession", summary = "Change the title of a session", description = "The other figures of the session follow its messages.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = SessionRequests.Rename.class)))
     @APIResponse(responseCode = "200", description = "The session")
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks the id or the title")

@@ -37,8 +37,8 @@ public class UsageResource {
             + " their sum. Days older than the retention are zero.")
     @APIResponse(responseCode = "200", description = "The days")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<UsageResponses.Days> daily(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
-            @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
+    public Uni<UsageResponses.Days> daily(@Parameter(description = DayRange.FROM) @RestQuery("from") LocalDate from,
+            @Parameter(description = DayRange.TO) @RestQuery("to") LocalDate to) {
         return UsageQueries.daily(database.asCaller(), DayRange.of(from, to));
     }
 
@@ -48,14 +48,14 @@ public class UsageResource {
             + " when an answer was recorded.")
     @APIResponse(responseCode = "200", description = "The models")
     @APIResponse(responseCode = "422", description = "The range is not valid")
-    public Uni<UsageResponses.Models> models(@Parameter(description = DayRange.FROM) @RestQuery LocalDate from,
-            @Parameter(description = DayRange.TO) @RestQuery LocalDate to) {
+    public Uni<UsageResponses.Models> models(@Parameter(description = DayRange.FROM) @RestQuery("from") LocalDate from,
+            @Parameter(description = DayRange.TO) @RestQuery("to") LocalDate to) {
         return UsageQueries.models(database.asCaller().read(), DayRange.of(from, to));
     }
 
     @GET
     @Path("/summary")
-    @Operation(operationId = "getUsageSummary", summary = "Read the usage of today, 7 days, 30 days and all time")
+    @Operation(operationId = "getUsageSummary", summary = "Read the usage of today, 7 days, 30 days and all time", description = "Days are those of UTC; today is one of the 7 and of the 30.")
     @APIResponse(responseCode = "200", description = "The figures")
     public Uni<UsageResponses.Summary> summary() {
         return UsageQueries.summary(database.asCaller().read());

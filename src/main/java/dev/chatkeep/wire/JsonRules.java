@@ -2,12 +2,14 @@ package dev.chatkeep.wire;
 
 import java.io.IOException;
 import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.time.Instant;
 
 import jakarta.inject.Singleton;
 
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.exc.InputCoercionException;
 import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.DeserializationFeature;
@@ -28,7 +30,8 @@ import com.fasterxml.jackson.databind.type.LogicalType;
 import io.quarkus.jackson.ObjectMapperCustomizer;
 
 /**
- * Reads JSON strictly: a number is not text, and 1.5 is not an integer. Text is made well-formed in the way browsers do it when
+ * Reads JSON strictly: a number is not text, and 1.5 is not an integer, but 1.0 and 1e2 are, as JSON Schema has it. Text is
+ * made well-formed in the way browsers do it when
  * they encode: an unpaired surrogate becomes U+FFFD. Clients produce unpaired surrogates when they cut a text in the middle of
  * an emoji, and PostgreSQL cannot store them.
  */
@@ -70,14 +73,35 @@ public class JsonRules implements ObjectMapperCustomizer {
             super(Integer.class);
         }
 
+        /** More digits than any integer has, written in whatever way. */
+        private static final int MAX_CHARACTERS = 100;
+
         @Override
         public Integer deserialize(JsonParser parser, DeserializationContext context) throws IOException {
+            Integer whole = parser.hasToken(JsonToken.VALUE_NUMBER_FLOAT) && parser.getTextLength() <= MAX_CHARACTERS
+                    && !parser.isNaN() ? whole(parser.getDecimalValue()) : null;
+            if (whole != null) {
+                return whole;
+            }
             try {
                 return DELEGATE.deserialize(parser, context);
             } catch (InputCoercionException e) {
                 throw MismatchedInputException.from(parser, Integer.class, e.getOriginalMessage());
             }
         }
+    }
+
+    /** The integer that a number is; null if it is none. An exponent can be too large to be written out. */
+    static Integer whole(BigDecimal number) {
+        if (number.signum() == 0) {
+            return 0;
+        }
+        long digits = (long) number.precision() - number.scale();
+        if (digits < 1 || digits > 10 || number.stripTrailingZeros().scale() > 0) {
+            return null;
+        }
+        BigInteger whole = number.toBigInteger();
+        return whole.bitLength() < Integer.SIZE ? whole.intValueExact() : null;
     }
 
     private static final class Time extends StdScalarSerializer<Instant> {

@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.exc.MismatchedInputException;
+import com.fasterxml.jackson.databind.node.IntNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.chatkeep.problem.Problem;
@@ -82,12 +83,23 @@ public class StrictJson {
                 tree = strict.readTree(wellFormed); // the tree itself is stored, too
             }
             T value = RequestProblems.requireValid(validator, strict.forType(type).<T> readValue(tree));
+            writeWhole((ObjectNode) tree);
             return new Change<>(value, (ObjectNode) tree);
         } catch (MismatchedInputException e) {
             throw RequestProblems.of(e);
         } catch (IOException e) {
             throw RequestProblems.malformed();
         }
+    }
+
+    /** A whole number may come as 5.0, which the database takes for none. */
+    private static void writeWhole(ObjectNode change) {
+        change.properties().forEach(member -> {
+            Integer whole = member.getValue().isBigDecimal() ? JsonRules.whole(member.getValue().decimalValue()) : null;
+            if (whole != null) {
+                member.setValue(IntNode.valueOf(whole));
+            }
+        });
     }
 
     /** The size of a value as JSON without white space, in bytes. */

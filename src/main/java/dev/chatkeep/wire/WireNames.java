@@ -14,6 +14,7 @@ import org.hibernate.validator.BaseHibernateValidatorConfiguration;
 import org.hibernate.validator.spi.nodenameprovider.JavaBeanProperty;
 import org.hibernate.validator.spi.nodenameprovider.Property;
 import org.hibernate.validator.spi.nodenameprovider.PropertyNodeNameProvider;
+import org.jboss.resteasy.reactive.RestHeader;
 import org.jboss.resteasy.reactive.RestPath;
 import org.jboss.resteasy.reactive.RestQuery;
 
@@ -73,10 +74,11 @@ public class WireNames implements ValidatorFactoryCustomizer {
         private static String name(Parameter parameter) {
             RestQuery query = parameter.getAnnotation(RestQuery.class);
             RestPath path = parameter.getAnnotation(RestPath.class);
-            if (query == null && path == null) {
+            RestHeader header = parameter.getAnnotation(RestHeader.class);
+            if (query == null && path == null && header == null) {
                 return "body";
             }
-            String name = query != null ? query.value() : path.value();
+            String name = query != null ? query.value() : path != null ? path.value() : header.value();
             return name.isEmpty() ? parameter.getName() : name;
         }
     }

@@ -687,8 +687,10 @@ class AdminModelResourceIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = { "limit=x", "limit=1.5", "limit=2147483648" })
-    void aParameterThatIsNotANumberIsRefused(String query) {
+    @CsvSource({ "limit=x, limit must be a whole number", "limit=1.5, limit must be a whole number",
+            "limit=2147483648, limit must be a whole number", "active=maybe, active must be true or false",
+            "active=TRUE, active must be true or false", "active=1, active must be true or false" })
+    void aParameterThatCannotBeReadIsNamed(String query, String complaint) {
         // Given
         String parameters = query;
 
@@ -697,6 +699,8 @@ class AdminModelResourceIT {
 
         // Then
         assertProblem(answer, 422, "invalid_parameter");
+        assertThat(Json.of(answer).path("detail").textValue()).isEqualTo(complaint + ".");
+        assertThat(Json.of(answer).at("/errors/0/field").textValue()).isEqualTo(complaint.split(" ")[0]);
     }
 
     @ParameterizedTest

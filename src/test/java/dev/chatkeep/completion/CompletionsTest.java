@@ -497,15 +497,16 @@ class CompletionsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = { "unknown", "aa-retired", "aardvark" })
-    void aModelThatTheTierDoesNotOpenIsRefusedWithoutATrace(String model) {
+    @CsvSource(delimiter = '|', value = { "unknown|404|model_not_found|There is no such model.",
+            "aa-retired|404|model_not_found|There is no such model.",
+            "aardvark|403|model_not_allowed|Your tier does not open this model." })
+    void aModelThatTheTierDoesNotOpenIsRefusedWithoutATrace(String model, int status, String code, String detail) {
         JsonNode answer = begin("{'id': 'r1', 'session_id': 's1', 'question': {'content': 'Why?'}, 'model': '%s'}"
                 .formatted(model));
 
         assertThat(answer).isEqualTo(json("""
-                {'refused': {'status': 403, 'code': 'model_not_allowed', 'detail': 'Your tier does not open this model.'},
-                 'policies': []}
-                """));
+                {'refused': {'status': %d, 'code': '%s', 'detail': '%s'}, 'policies': []}
+                """.formatted(status, code, detail)));
         assertThat(titles()).isEmpty();
         assertThat(messages()).isEmpty();
         assertThat(calls()).isEmpty();

@@ -249,18 +249,152 @@ class ProblemIT {
     }
 
     @ParameterizedTest
-    @CsvSource({ "PUT, /api/chat/sessions", "GET, /api/chat/session", "DELETE, /api/chat/session", "DELETE, /api/chat/messages",
-            "PATCH, /api/chat/messages", "PUT, /api/chat/sync", "GET, /api/chat/clear-all", "POST, /api/chat/clear-all",
-            "GET, /api/auth/session" })
-    void aMethodThatIsNotThereIsNotAllowed(String method, String path) {
+    @CsvSource(delimiter = '|', value = { "PUT | /api/chat/sessions | DELETE, GET, HEAD, OPTIONS, PATCH, POST",
+            "GET | /api/chat/session | OPTIONS, POST", "DELETE | /api/chat/session | OPTIONS, POST",
+            "DELETE | /api/chat/messages | GET, HEAD, OPTIONS, POST", "PATCH | /api/chat/messages/ | GET, HEAD, OPTIONS, POST",
+            "PUT | /api/chat/messages/m1 | DELETE, GET, HEAD, OPTIONS, PATCH",
+            "PUT | /api/chat/sync | GET, HEAD, OPTIONS, POST", "GET | /api/chat/clear-all | DELETE, OPTIONS",
+            "POST | /api/chat/clear-all | DELETE, OPTIONS", "GET | /api/auth/session | OPTIONS, POST",
+            "GET | /api/admin/models/catalog | OPTIONS, PUT", "POST | /api/models/a/b:c/access | GET, HEAD, OPTIONS" })
+    void aMethodThatIsNotThereIsNotAllowed(String method, String path, String allowed) {
         // Given
         Caller caller = Caller.fresh();
 
         // When
         Response answer = caller.request().request(method, path);
+        Response asked = RestAssured.given().options(path);
 
         // Then
         assertProblem(answer, 405, "method_not_allowed");
+        assertThat(answer.header("Allow")).isEqualTo(allowed);
+        assertThat(asked.statusCode()).isEqualTo(200);
+        assertThat(asked.header("Allow")).isEqualTo(allowed);
+        assertThat(asked.asString()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "/", "/api", "/api/chat/nothing", "/api/chat/sessions/s1", "/v1/nothing" })
+    void whatIsNotThereTakesNoMethod(String path) {
+        // When
+        Response answer = RestAssured.given().options(path);
+
+        // Then
+        assertThat(answer.statusCode()).isEqualTo(404);
+        assertThat(answer.header("Allow")).isNull();
+        assertThat(answer.header("X-Request-Id")).isNotBlank();
+    }
+
+    @Test
+    void aFrontEndOnAnAllowedOriginMayAskForEveryMethod() throws Exception {
+        // Given
+        HttpRequest request = HttpRequest.newBuilder(URI.create("http://localhost:" + RestAssured.port + "/api/chat/sessions"))
+                .header("Origin", DatabaseResource.FRONT_END).header("Access-Control-Request-Method", "PATCH")
+                .method("OPTIONS", BodyPublishers.noBody()).build();
+
+        // When
+        HttpResponse<byte[]> answer = send(request);
+
+        // Then
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(answer.headers().firstValue("Access-Control-Allow-Origin")).hasValue(DatabaseResource.FRONT_END);
+        assertThat(answer.headers().firstValue("Access-Control-Allow-Methods").orElseThrow()).contains("PATCH");
+    }
+
+    /** Quarkus asks no handler of ours about it, and Netty nobody at all. */
+    @ParameterizedTest
+    @CsvSource({ "/api/%zz, 0, 400", "/api/chat/sessions?limit=%zz, 0, 400", "/api/models/%/access, 0, 400", "/, 70000, 431" })
+    void whatTheServerItselfRefusesHasNoDocument(String path, int header, int status) throws Exception {
+        // Given
+        String request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nX-Filler: " + "x".repeat(header) + "\r\n\r\n";
+
+        // When
+        Answer answer = exchange(request);
+
+        // Then
+        assertThat(answer.head()).startsWith("http/1.1 " + status + " ").contains("content-length: 0\r\n");
+        assertThat(answer.body()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+            "8200|0|414|uri_too_long|The address of the request has more than 8192 characters.",
+            "10|21000|431|headers_too_large|The headers of the request have more than 20480 characters." })
+    void anAddressOrHeadersThatAreTooLongAreRefused(int address, int header, int status, String code, String detail)
+            throws Exception {
+        // Given
+        String request = "GET /api/" + "x".repeat(address) + " HTTP/1.1\r\nHost: localhost\r\nX-Filler: " + "x".repeat(header)
+                + "\r\n\r\n";
+
+        // When
+        Answer answer = exchange(request);
+
+        // Then
+        assertThat(answer.head()).startsWith("http/1.1 " + status + " ").contains("x-request-id: ")
+                .contains("content-type: application/problem+json");
+        assertThat(Json.of(answer.body()).path("code").textValue()).isEqualTo(code);
+        assertThat(Json.of(answer.body()).path("detail").textValue()).isEqualTo(detail);
+    }
+
+    @Test
+    void whatIsRefusedBeforeItsResourceHasOpenAisShapeForItsClients() throws Exception {
+        // Given
+        Caller caller = Caller.fresh();
+
+        // When
+        HttpResponse<byte[]> tooLarge = send(caller, "POST /v1/chat/completions",
+                BodyPublishers.ofByteArray(bodyOf(LIMIT + 1)));
+        HttpResponse<byte[]> ofUnknownLength = send(caller, "POST /v1/chat/completions",
+                ofUnknownLength(bodyOf(LIMIT + 1)));
+
+        // Then
+        assertThat(Stream.of(tooLarge, ofUnknownLength)).allSatisfy(answer -> {
+            assertThat(answer.statusCode()).isEqualTo(413);
+            assertThat(answer.headers().firstValue("Content-Type")).hasValue("application/json");
+            assertThat(answer.headers().firstValue("X-Request-Id")).isPresent();
+            assertThat(Json.of(new String(answer.body(), StandardCharsets.UTF_8))).isEqualTo(Json.of("""
+                    {"error": {"message": "The request has more than 16777216 bytes.", "type": "invalid_request_error",
+                               "param": null, "code": "too_large"}}
+                    """));
+        });
+    }
+
+    /** Jackson 2.21.1 refused such a name. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = { "POST /api/chat/sessions|{KEY, \"id\": \"s1\", \"title\": \"A title\"}|201",
+            "POST /api/chat/messages|{KEY, \"sessionId\": \"s1\", \"message\": {KEY}}|400",
+            "POST /api/chat/sync|{KEY, \"conversations\": []}|200",
+            "POST /api/chat|{KEY, \"message\": 5}|422",
+            "POST /v1/chat/completions|{\"messages\": [], KEY}|422",
+            "PUT /api/user/data|{\"ui\": {KEY}}|200" })
+    void aNameMayHaveAnEscapedSurrogatePair(String call, String body, int status) throws Exception {
+        // Given
+        Caller caller = Caller.fresh();
+        String json = body.replace("KEY", "\"\\ud83d\\ude00\": 1");
+
+        // When
+        HttpResponse<byte[]> answer = send(caller, call, BodyPublishers.ofString(json));
+
+        // Then
+        String text = new String(answer.body(), StandardCharsets.UTF_8);
+        assertThat(answer.statusCode()).as(text).isEqualTo(status);
+        assertThat(text).doesNotContain("invalid_request\"", "malformed");
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "5.0, 201", "5e0, 201", "0.5e1, 201", "5.5, 422", "5e99, 422", "5e-99, 422", "5e999999999, 422" })
+    void aWholeNumberMayBeWrittenWithAFraction(String number, int status) throws Exception {
+        // Given
+        Caller caller = Caller.fresh();
+        String message = """
+                {"sessionId": "s1", "message": {"id": "m1", "role": "user", "content": "Hello", "input_tokens": %s}}
+                """.formatted(number);
+        send(caller, "POST /api/chat/sessions", BodyPublishers.ofString("{\"id\": \"s1\"}"));
+
+        // When
+        HttpResponse<byte[]> answer = send(caller, "POST /api/chat/messages", BodyPublishers.ofString(message));
+
+        // Then
+        assertThat(answer.statusCode()).as(new String(answer.body(), StandardCharsets.UTF_8)).isEqualTo(status);
     }
 
     @ParameterizedTest

@@ -45,6 +45,37 @@ class ProviderErrorTest {
         assertThat(found).isEqualTo(sentence);
     }
 
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', nullValues = "-", quoteCharacter = '`', textBlock = """
+            {"error": {"type": "invalid_request_error", "param": "messages[0].content", "code": "context_length_exceeded"}} | invalid_request_error | messages[0].content | context_length_exceeded
+            {"object": "error", "message": "Bad", "type": "BadRequestError", "param": null, "code": 400} | BadRequestError | - | -
+            {"error": {"type": 7, "param": {}, "code": "400"}}                              | - | - | -
+            {"error": {"type": "<b>", "param": "a b", "code": "key-1x"}}                    | - | - | ***x
+            {"error": {"type": "", "param": "a\\u0000b", "code": "\\ud800"}}            | - | - | -
+            {"error": "Too long"}                                                           | - | - | -
+            """)
+    void theMembersOfARejectionAreKeptWhereTheyArePlain(String body, String type, String param, String code) {
+        // When
+        ProviderFailure.Members found = ProviderFailure.of(400, null, body).redact("key-1").members();
+
+        // Then
+        assertThat(found).isEqualTo(new ProviderFailure.Members(type, param, code));
+    }
+
+    @Test
+    void onlyARejectionHasMembers() {
+        // Given
+        String body = "{\"error\": {\"code\": \"internal\", \"param\": \"" + "x".repeat(201) + "\"}}";
+
+        // When
+        ProviderFailure failed = ProviderFailure.of(500, null, body);
+        ProviderFailure rejected = ProviderFailure.of(422, null, body);
+
+        // Then
+        assertThat(failed.members()).isNull();
+        assertThat(rejected.members()).isEqualTo(new ProviderFailure.Members(null, null, "internal"));
+    }
+
     @Test
     void aSentenceIsBounded() {
         // When

@@ -35,6 +35,7 @@ import dev.chatkeep.completion.LiveCompletion;
 import dev.chatkeep.completion.StoredCompletion;
 import dev.chatkeep.completion.stream.StreamingResponse;
 import dev.chatkeep.problem.Problem;
+import dev.chatkeep.problem.RequestProblems;
 import dev.chatkeep.wire.Text;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.quarkus.runtime.annotations.RegisterForReflection;
@@ -92,7 +93,7 @@ public class ChatResource {
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks the question, or the provider rejects it")
     @APIResponse(responseCode = "403", description = "The tier does not open the model")
     @APIResponse(responseCode = "409", description = "The id of the question belongs to a message of another session, or another instance is answering the same request; `stream_id` says which stream that is")
-    @APIResponse(responseCode = "404", description = "The provider does not know the model")
+    @APIResponse(responseCode = "404", description = "No tier opens the model, or the provider does not know it")
     @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
     @APIResponse(responseCode = "422", description = "A field is not valid, or the `Idempotency-Key` belongs to another request")
     @APIResponse(responseCode = "429", description = "A limit is used up; `Retry-After` says when to try again")
@@ -157,7 +158,7 @@ public class ChatResource {
     @APIResponse(responseCode = "422", description = "The last event is none of this stream")
     public RestMulti<Buffer> follow(
             @Parameter(description = "`X-Stream-Id` of the answer", example = "msg_0d6b2f6c9ef94f8c8f6bbd2a4a1f7a10") @RestPath @Text(min = 1, max = Text.ID_LENGTH) String id,
-            @Parameter(description = "The id of the last event that arrived; everything if it is left out") @RestHeader("Last-Event-ID") String lastEventId) {
+            @Parameter(description = "The id of the last event that arrived; everything if it is left out") @RestHeader("Last-Event-ID") @Schema(pattern = "^(.*:)?[0-9]{1,9}$") String lastEventId) {
         int from = position(lastEventId);
         Completions.ForCaller caller = completions.forCaller();
         LiveCompletion live = caller.find(id);
@@ -173,7 +174,7 @@ public class ChatResource {
         }
         Matcher position = LAST_EVENT.matcher(lastEventId.strip());
         if (!position.matches()) {
-            throw Problem.of(Problem.UNPROCESSABLE_CONTENT, "invalid_parameter", "Last-Event-ID is not the id of an event.");
+            throw RequestProblems.ofParameter("Last-Event-ID", "is not the id of an event");
         }
         return Integer.parseInt(position.group(1));
     }

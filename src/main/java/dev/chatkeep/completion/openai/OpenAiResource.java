@@ -27,6 +27,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.chatkeep.completion.CompletionFailure;
 import dev.chatkeep.completion.Completions;
 import dev.chatkeep.completion.openai.OpenAiErrors.OpenAiErrorResponse;
 import dev.chatkeep.completion.stream.ServerSentEvents;
@@ -55,8 +56,8 @@ public class OpenAiResource {
             + " order by m.model_id";
 
     @Schema(name = "ChatCompletionRequest", description = "And OpenAI's options for sampling, formats and tools. Others are refused unless the operator allows them")
-    record ChatCompletionRequest(@Schema(examples = "openai/gpt-4o-mini") String model,
-            @Schema(required = true, examples = "[{\"role\": \"user\", \"content\": \"What should I see in Lisbon?\"}]") List<Map<String, Object>> messages,
+    record ChatCompletionRequest(@Schema(examples = "openai/gpt-4o-mini", minLength = 1, maxLength = 100) String model,
+            @Schema(required = true, minItems = 1, examples = "[{\"role\": \"user\", \"content\": \"What should I see in Lisbon?\"}]") List<Map<String, Object>> messages,
             Boolean stream, @Schema(description = "`session_id` is taken out of it") Map<String, Object> metadata) {
     }
 
@@ -115,7 +116,7 @@ public class OpenAiResource {
             @Content(mediaType = "text/event-stream", schema = @Schema(implementation = ChatCompletionChunk.class), examples = @ExampleObject(name = "stream", value = STREAM_EXAMPLE)) })
     @APIResponse(responseCode = "400", description = "The body is malformed, or the provider rejects it")
     @APIResponse(responseCode = "403", description = "The tier does not open the model")
-    @APIResponse(responseCode = "404", description = "The provider does not know the model")
+    @APIResponse(responseCode = "404", description = "No tier opens the model, or the provider does not know it")
     @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
     @APIResponse(responseCode = "422", description = "A field is not valid")
     @APIResponse(responseCode = "429", description = "A limit is used up; `Retry-After` says when to try again")
@@ -134,7 +135,7 @@ public class OpenAiResource {
             OpenAiDocument document = new OpenAiDocument(json);
             return caller.start(request.call(), document).chain(live -> document.of(live)
                     .map(answer -> StreamingResponse.ofJson(StreamingResponse.headersOf(live), Buffer.buffer(answer))));
-        }));
+        }).onFailure(CompletionFailure.class).transform(failure -> OpenAiErrors.problem((CompletionFailure) failure)));
     }
 
     @GET

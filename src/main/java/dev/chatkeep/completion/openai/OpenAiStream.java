@@ -12,7 +12,6 @@ import dev.chatkeep.completion.CompletionResult.Answered;
 import dev.chatkeep.completion.CompletionResult.Failed;
 import dev.chatkeep.completion.LiveCompletion;
 import dev.chatkeep.completion.PieceKind;
-import dev.chatkeep.completion.stream.CompletionProblems;
 import dev.chatkeep.completion.stream.EventSink;
 import dev.chatkeep.completion.stream.ServerSentEvents;
 import io.smallrye.mutiny.Multi;
@@ -96,7 +95,7 @@ final class OpenAiStream implements AnswerReader {
 
     private void end(CompletionResult result) {
         if (result instanceof Failed failed) {
-            send(events.write(OpenAiErrors.of(CompletionProblems.of(failed.failure()))));
+            send(events.write(OpenAiErrors.of(OpenAiErrors.problem(failed.failure()))));
         } else {
             if (wantsUsage && !usageSent) {
                 send(usage((Answered) result));

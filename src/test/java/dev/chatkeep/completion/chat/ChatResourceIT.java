@@ -595,7 +595,7 @@ class ChatResourceIT {
                 .post("/api/chat");
 
         assertProblem(refused, 403, "model_not_allowed");
-        assertProblem(unknown, 403, "model_not_allowed");
+        assertProblem(unknown, 404, "model_not_found");
         assertThat(Stored.of(ann, "sessions")).isEmpty();
         assertThat(provider.calls(marker)).isEmpty();
     }

@@ -218,11 +218,48 @@ class OpenAiResourceIT {
     @Test
     void errorsAreThoseThatTheClientKnows() {
         assertThat(failure(UnauthorizedException.class, client("bad"), asking())).contains("invalid_token");
-        assertThat(failure(PermissionDeniedException.class, client(), asking().model("no/such"))).contains("model_not_allowed");
+        assertThat(failure(NotFoundException.class, client(), asking().model("no/such"))).contains("model_not_found");
+        assertThat(failure(PermissionDeniedException.class, client(), asking().model(Models.open("pro", "0", "0"))))
+                .contains("model_not_allowed");
         provider.on(marker, Script.json(400, Map.of(), "{\"error\": {\"message\": \"Too long\"}}"),
                 Script.json(429, Map.of("Retry-After", "60"), "{}"));
         assertThat(failure(BadRequestException.class, client(), asking())).contains("provider_rejected");
         assertThat(failure(RateLimitException.class, client(), asking())).contains("provider_rate_limited");
+    }
+
+    @Test
+    void whatTheProviderSaysOfARejectedRequestIsKept() {
+        // Given
+        provider.on(marker, Script.json(400, Map.of(), """
+                {"error": {"message": "Too long", "type": "invalid_request_error", "param": "messages",
+                           "code": "context_length_exceeded"}}
+                """));
+
+        // When
+        Response refused = ann.request().body(Map.of("model", model, "messages", question())).post("/v1/chat/completions");
+
+        // Then
+        assertThat(refused.statusCode()).isEqualTo(400);
+        assertThat(Json.of(refused)).isEqualTo(Json.of("""
+                {"error": {"message": "The model provider does not accept the request: Too long",
+                           "type": "invalid_request_error", "param": "messages", "code": "context_length_exceeded"}}
+                """));
+    }
+
+    @Test
+    void aHeaderThatIsTooLongIsNamed() {
+        // Given
+        Map<String, Object> asked = Map.of("model", model, "messages", question());
+
+        // When
+        Response refused = ann.request().header("X-Session-Id", "x".repeat(256)).body(asked).post("/v1/chat/completions");
+
+        // Then
+        assertThat(refused.statusCode()).isEqualTo(422);
+        assertThat(Json.of(refused)).isEqualTo(Json.of("""
+                {"error": {"message": "X-Session-Id must have at most 255 characters.", "type": "invalid_request_error",
+                           "param": "X-Session-Id", "code": "invalid_field"}}
+                """));
     }
 
     @ParameterizedTest
