@@ -255,7 +255,7 @@ export class Operations extends Transport {
   }
 
   /**
-   * Read what all users did in a range of days.
+   * Read what all users did in a range of days. Of UTC days, with those on which nobody did anything.
    *
    * @param {{ from?: string, to?: string }} [parameters]
    * @param {Options} [options]
@@ -300,7 +300,8 @@ export class Operations extends Transport {
   }
 
   /**
-   * Read the usage of today, 7 days, 30 days and all time.
+   * Read the usage of today, 7 days, 30 days and all time. Days are those of UTC; today is one of the 7 and of the
+   * 30.
    *
    * @param {Options} [options]
    * @returns {Promise<schema.UsageSummary>}
@@ -313,7 +314,7 @@ export class Operations extends Transport {
   }
 
   /**
-   * Read one user's profile and usage.
+   * Read one user's profile and usage. The usage of today, 7 days, 30 days and all time.
    *
    * @param {string} id
    * @param {Options} [options]
@@ -632,7 +633,7 @@ export class Operations extends Transport {
   }
 
   /**
-   * Change the title of a session.
+   * Change the title of a session. The other figures of the session follow its messages.
    *
    * @param {schema.SessionTitle} body
    * @param {Options} [options]
@@ -759,7 +760,7 @@ export class Operations extends Transport {
   }
 
   /**
-   * Change a user's tier or credits.
+   * Change a user's tier or credits. What the body does not name stays as it is.
    *
    * @param {string} id
    * @param {schema.UserChange} body

@@ -80,7 +80,7 @@ export class Operations extends Transport {
   /** Get a model. OpenAI's `GET /v1/models/{model}`. */
   getOpenAiModel(id: string, options?: Options): Promise<schema.OpenAiModel>;
 
-  /** Read what all users did in a range of days. */
+  /** Read what all users did in a range of days. Of UTC days, with those on which nobody did anything. */
   getOverview(parameters?: { from?: string, to?: string }, options?: Options): Promise<schema.Overview>;
 
   /**
@@ -95,10 +95,13 @@ export class Operations extends Transport {
    */
   getUsageByModel(parameters?: { from?: string, to?: string }, options?: Options): Promise<schema.UsageOfModels>;
 
-  /** Read the usage of today, 7 days, 30 days and all time. */
+  /**
+   * Read the usage of today, 7 days, 30 days and all time. Days are those of UTC; today is one of the 7 and of the
+   * 30.
+   */
   getUsageSummary(options?: Options): Promise<schema.UsageSummary>;
 
-  /** Read one user's profile and usage. */
+  /** Read one user's profile and usage. The usage of today, 7 days, 30 days and all time. */
   getUser(id: string, options?: Options): Promise<schema.AdminUserWithUsage>;
 
   /**
@@ -187,7 +190,7 @@ export class Operations extends Transport {
    */
   refreshProfile(options?: Options): Promise<schema.Synced>;
 
-  /** Change the title of a session. */
+  /** Change the title of a session. The other figures of the session follow its messages. */
   renameSession(body: schema.SessionTitle, options?: Options): Promise<schema.SessionAnswer>;
 
   /** Change the title of a session. `PATCH /api/chat/sessions` under its older name. */
@@ -228,7 +231,7 @@ export class Operations extends Transport {
    */
   updatePreferences(body: schema.UserDataChange, options?: Options): Promise<schema.UserData>;
 
-  /** Change a user's tier or credits. */
+  /** Change a user's tier or credits. What the body does not name stays as it is. */
   updateUser(id: string, body: schema.UserChange, options?: Options): Promise<schema.AdminUserChanged>;
 
   /**

@@ -183,7 +183,7 @@ class Operations(Transport):
         return cast("types.OpenAiModel", self._call(call))
 
     def get_overview(self, *, from_: str | None = None, to: str | None = None) -> types.Overview:
-        """Read what all users did in a range of days."""
+        """Read what all users did in a range of days. Of UTC days, with those on which nobody did anything."""
         call = Call(
             "GET",
             "/api/admin/overview",
@@ -213,7 +213,9 @@ class Operations(Transport):
         return cast("types.UsageOfModels", self._call(call))
 
     def get_usage_summary(self) -> types.UsageSummary:
-        """Read the usage of today, 7 days, 30 days and all time."""
+        """Read the usage of today, 7 days, 30 days and all time. Days are those of UTC; today is one of the 7
+        and of the 30.
+        """
         call = Call(
             "GET",
             "/api/usage/summary",
@@ -221,7 +223,7 @@ class Operations(Transport):
         return cast("types.UsageSummary", self._call(call))
 
     def get_user(self, id: str) -> types.AdminUserWithUsage:
-        """Read one user's profile and usage."""
+        """Read one user's profile and usage. The usage of today, 7 days, 30 days and all time."""
         call = Call(
             "GET",
             f"/api/admin/users/{segment(id)}",
@@ -478,7 +480,7 @@ class Operations(Transport):
         return cast("types.Synced", self._call(call))
 
     def rename_session(self, body: types.SessionTitle) -> types.SessionAnswer:
-        """Change the title of a session."""
+        """Change the title of a session. The other figures of the session follow its messages."""
         call = Call(
             "PATCH",
             "/api/chat/sessions",
@@ -561,7 +563,7 @@ class Operations(Transport):
         return cast("types.UserData", self._call(call))
 
     def update_user(self, id: str, body: types.UserChange) -> types.AdminUserChanged:
-        """Change a user's tier or credits."""
+        """Change a user's tier or credits. What the body does not name stays as it is."""
         call = Call(
             "PATCH",
             f"/api/admin/users/{segment(id)}",
@@ -754,7 +756,7 @@ class AsyncOperations(AsyncTransport):
         return cast("types.OpenAiModel", await self._call(call))
 
     async def get_overview(self, *, from_: str | None = None, to: str | None = None) -> types.Overview:
-        """Read what all users did in a range of days."""
+        """Read what all users did in a range of days. Of UTC days, with those on which nobody did anything."""
         call = Call(
             "GET",
             "/api/admin/overview",
@@ -784,7 +786,9 @@ class AsyncOperations(AsyncTransport):
         return cast("types.UsageOfModels", await self._call(call))
 
     async def get_usage_summary(self) -> types.UsageSummary:
-        """Read the usage of today, 7 days, 30 days and all time."""
+        """Read the usage of today, 7 days, 30 days and all time. Days are those of UTC; today is one of the 7
+        and of the 30.
+        """
         call = Call(
             "GET",
             "/api/usage/summary",
@@ -792,7 +796,7 @@ class AsyncOperations(AsyncTransport):
         return cast("types.UsageSummary", await self._call(call))
 
     async def get_user(self, id: str) -> types.AdminUserWithUsage:
-        """Read one user's profile and usage."""
+        """Read one user's profile and usage. The usage of today, 7 days, 30 days and all time."""
         call = Call(
             "GET",
             f"/api/admin/users/{segment(id)}",
@@ -1054,7 +1058,7 @@ class AsyncOperations(AsyncTransport):
         return cast("types.Synced", await self._call(call))
 
     async def rename_session(self, body: types.SessionTitle) -> types.SessionAnswer:
-        """Change the title of a session."""
+        """Change the title of a session. The other figures of the session follow its messages."""
         call = Call(
             "PATCH",
             "/api/chat/sessions",
@@ -1137,7 +1141,7 @@ class AsyncOperations(AsyncTransport):
         return cast("types.UserData", await self._call(call))
 
     async def update_user(self, id: str, body: types.UserChange) -> types.AdminUserChanged:
-        """Change a user's tier or credits."""
+        """Change a user's tier or credits. What the body does not name stays as it is."""
         call = Call(
             "PATCH",
             f"/api/admin/users/{segment(id)}",
