@@ -51,7 +51,21 @@ public final class Access {
      * Statements that may write. A statement that fails because of another transaction (deadlock, serialization) runs again.
      */
     public Statements write() {
-        return (sql, parameters) -> inTurn(() -> retried(pipeline.write(caller, bounds, sql, tuple(parameters))));
+        return (sql, parameters) -> inTurn(() -> writing().run(sql, parameters));
+    }
+
+    /**
+     * Prepares what is written, and writes it, in one turn of the user. Of what takes long to prepare one user then takes one
+     * processor at a time, however many requests come at once.
+     *
+     * @param work gets statements as those of {@link #write()}, which belong to the turn
+     */
+    public <T> Uni<T> writeInTurn(Function<Statements, Uni<T>> work) {
+        return inTurn(() -> work.apply(writing()));
+    }
+
+    private Statements writing() {
+        return (sql, parameters) -> retried(pipeline.write(caller, bounds, sql, tuple(parameters)));
     }
 
     /** Reads entities in one session and a transaction that may not write. */

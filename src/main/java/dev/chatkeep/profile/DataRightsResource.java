@@ -71,7 +71,6 @@ public class DataRightsResource {
 
     @GET
     @Path("/export")
-    @Produces({ MediaType.APPLICATION_JSON, "application/x-ndjson" })
     @Operation(operationId = "exportUserData", summary = "Download everything", description = "Everything that is stored about the caller, as one JSON document"
             + " or as lines (`format=ndjson`), a line an item with its `type`. It is streamed: a download that breaks off is"
             + " not complete, and the connection says so.")

@@ -65,11 +65,10 @@ public class SyncUpload {
         this.validator = validator;
     }
 
-    /** Works off the event loop, because the body may have 16 MiB. */
+    /** Reads off the event loop, because the body may have 16 MiB, and in the user's turn, because that takes long. */
     Uni<Results> store(byte[] body) {
-        return OffEventLoop.run(() -> check(body))
-                .chain(checked -> store(checked,
-                        accepted -> database.asCaller().write().document(SYNC, accepted).map(Buffer::toString)));
+        return database.asCaller().writeInTurn(writing -> OffEventLoop.run(() -> check(body))
+                .chain(checked -> store(checked, accepted -> writing.document(SYNC, accepted).map(Buffer::toString))));
     }
 
     /**

@@ -418,7 +418,7 @@ class AdminUserResourceIT {
             {"credits": -1}                           | credits must be greater than or equal to 0
             {"credits": 2147483648}                   | credits has the wrong type
             {"credits": 1.5}                          | credits has the wrong type
-            {"credits": 1e2}                          | credits has the wrong type
+            {"credits": 1.05e1}                       | credits has the wrong type
             {"credits": "5"}                          | credits has the wrong type
             {"credits": true}                         | credits has the wrong type
             {"credits": null}                         | credits must not be null

@@ -103,7 +103,7 @@ class DataRightsResourceIT {
         Caller caller = userWithHistory();
 
         // When
-        Response export = caller.request().accept("application/x-ndjson").queryParam("format", "ndjson")
+        Response export = caller.request().queryParam("format", "ndjson")
                 .get("/api/user/export");
 
         // Then
