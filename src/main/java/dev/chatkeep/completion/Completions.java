@@ -98,6 +98,10 @@ public class Completions {
                     : Uni.createFrom().failure(CompletionRefused.tooManyCalls()));
         }
 
+        public UUID userId() {
+            return callerStore.userId();
+        }
+
         /** A stream of the caller as the database holds it; null if there is none. */
         public Uni<StoredCompletion> stored(String streamId) {
             return callerStore.read(streamId);

@@ -33,6 +33,7 @@ class SlowReadersIT {
     private static final String MESSAGE = "/api/chat/messages/m1";
     private static final String SYNC = "/api/chat/sync";
     private static final String EXPORT = "/api/user/export";
+    private static final String STREAM = "/api/chat/streams/r1";
     private static final int BYTES = 5 << 20;
     /** All of them would hold 200 MiB, several times over while they are read. */
     private static final int READERS = 40;
@@ -53,7 +54,7 @@ class SlowReadersIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = { SESSION, MESSAGE, SYNC, EXPORT })
+    @ValueSource(strings = { SESSION, MESSAGE, SYNC, EXPORT, STREAM })
     void theServiceLivesAndOthersAreAnsweredMeanwhile(String path) throws Exception {
         // Given
         List<Caller> callers = List.of(callerWithLargeMessages(service), callerWithLargeMessages(service));
@@ -131,6 +132,11 @@ class SlowReadersIT {
                 insert into public.chat_messages (user_id, id, session_id, role, content)
                 select ?, 'm' || n, 's1', 'user', repeat('"a', ? / 2) from generate_series(1, 4) n
                 """, caller.id(), BYTES);
+        of.rows("""
+                insert into chatkeep.completions (user_id, id, session_id, message_id, model, state, lease_until, finished_at,
+                                                  input_cost, output_cost)
+                values (?, 'r1', 's1', 'm1', 'test/model', 'complete', now(), now(), 0, 0)
+                """, caller.id());
         return caller;
     }
 

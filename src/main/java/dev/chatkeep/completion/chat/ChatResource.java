@@ -36,6 +36,8 @@ import dev.chatkeep.completion.StoredCompletion;
 import dev.chatkeep.completion.stream.StreamingResponse;
 import dev.chatkeep.problem.Problem;
 import dev.chatkeep.problem.RequestProblems;
+import dev.chatkeep.wire.PartMemory;
+import dev.chatkeep.wire.ResponseMemory;
 import dev.chatkeep.wire.Text;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.quarkus.runtime.annotations.RegisterForReflection;
@@ -67,9 +69,11 @@ public class ChatResource {
     private final ChatRequestReader requests;
     private final ChatEvents events;
     private final ObjectMapper json;
+    private final ResponseMemory memory;
 
     public ChatResource(Completions completions, ChatRequestReader requests, ChatEvents events,
-            ObjectMapper json) {
+            ObjectMapper json, ResponseMemory memory) {
+        this.memory = memory;
         this.completions = completions;
         this.requests = requests;
         this.events = events;
@@ -105,16 +109,18 @@ public class ChatResource {
             byte[] body) {
         boolean wantsEvents = accept != null && accept.contains(EVENTS);
         Completions.ForCaller caller = completions.forCaller();
+        PartMemory held = memory.forUser(caller.userId());
         return StreamingResponse.send(requests.read(body, idempotencyKey).chain(request -> {
             boolean streamed = wantsEvents || request.streamed();
             return caller.start(request.call()).chain(live -> respond(live, streamed))
                     .onFailure(CompletionRefused.class)
-                    .recoverWithUni(refused -> respondAgain((CompletionRefused) refused, caller, streamed));
+                    .recoverWithUni(refused -> respondAgain((CompletionRefused) refused, caller, streamed, held));
         }));
     }
 
     /** With the answer of the call that answers the same already, as far as it is known here. */
-    private Uni<StreamingResponse> respondAgain(CompletionRefused refused, Completions.ForCaller caller, boolean streamed) {
+    private Uni<StreamingResponse> respondAgain(CompletionRefused refused, Completions.ForCaller caller, boolean streamed,
+            PartMemory held) {
         String streamId = refused.refusal().streamId();
         if (streamId == null) {
             return Uni.createFrom().failure(refused);
@@ -124,8 +130,9 @@ public class ChatResource {
             if (stored == null || stored.isRunning() || stored.text() == null) {
                 throw refused;
             }
+            takeRoom(stored, held);
             Map<String, String> headers = Map.of(StreamingResponse.STREAM_ID, streamId);
-            return streamed ? StreamingResponse.ofEvents(headers, stored(streamId, stored, 0))
+            return streamed ? StreamingResponse.ofEvents(headers, stored(streamId, stored, 0).onTermination().invoke(held::end))
                     : StreamingResponse.ofJson(headers, write(answer(stored)));
         });
     }
@@ -163,9 +170,11 @@ public class ChatResource {
         Completions.ForCaller caller = completions.forCaller();
         LiveCompletion live = caller.find(id);
         Map<String, String> headers = Map.of(StreamingResponse.STREAM_ID, id);
+        PartMemory held = memory.forUser(caller.userId());
         return StreamingResponse.send(
                 live != null ? Uni.createFrom().item(StreamingResponse.ofEvents(headers, DeltaStream.again(live, from, events)))
-                        : caller.stored(id).map(stored -> StreamingResponse.ofEvents(headers, stored(id, stored, from))));
+                        : caller.stored(id)
+                                .map(stored -> StreamingResponse.ofEvents(headers, storedAgain(id, stored, from, held))));
     }
 
     private static int position(String lastEventId) {
@@ -180,7 +189,7 @@ public class ChatResource {
     }
 
     /** An answer that has been settled, by this instance or another. */
-    private Multi<Buffer> stored(String streamId, StoredCompletion call, int from) {
+    private Multi<Buffer> storedAgain(String streamId, StoredCompletion call, int from, PartMemory held) {
         if (call == null || !call.isRunning() && call.text() == null) {
             throw Problem.notFound("stream_not_found", "There is no such stream.");
         }
@@ -189,6 +198,18 @@ public class ChatResource {
                     .builder(Problem.of(Status.CONFLICT, "stream_elsewhere", "Another instance is receiving the answer."))
                     .withHeader(HttpHeaders.RETRY_AFTER, 2).build();
         }
+        takeRoom(call, held);
+        return stored(streamId, call, from).onTermination().invoke(held::end);
+    }
+
+    /** The text, and what is written of it, stay until the client has taken all; small ones are not worth counting. */
+    private static void takeRoom(StoredCompletion call, PartMemory held) {
+        if (call.text().length() > ResponseMemory.SMALL_BYTES) {
+            held.takeNow(ResponseMemory.expanded(call.text().length()));
+        }
+    }
+
+    private Multi<Buffer> stored(String streamId, StoredCompletion call, int from) {
         String text = call.text();
         String rest = text.substring(Math.min(from, text.length()));
         Multi<Buffer> delta = rest.isEmpty() ? Multi.createFrom().empty()
