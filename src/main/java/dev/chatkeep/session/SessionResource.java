@@ -26,9 +26,11 @@ import org.jboss.resteasy.reactive.server.Cancellable;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.chatkeep.database.Access;
 import dev.chatkeep.database.Database;
 import dev.chatkeep.problem.Problem;
 import dev.chatkeep.wire.JsonBody;
+import dev.chatkeep.wire.ResponseMemory;
 import dev.chatkeep.wire.Text;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
@@ -48,11 +50,13 @@ public class SessionResource {
     private final Database database;
     private final JsonBody bodies;
     private final ObjectMapper json;
+    private final ResponseMemory memory;
 
-    public SessionResource(Database database, JsonBody bodies, ObjectMapper json) {
+    public SessionResource(Database database, JsonBody bodies, ObjectMapper json, ResponseMemory memory) {
         this.bodies = bodies;
         this.database = database;
         this.json = json;
+        this.memory = memory;
     }
 
     @GET
@@ -60,12 +64,13 @@ public class SessionResource {
     @Operation(operationId = "listSessions", summary = "List the sessions", description = "Newest `updated_at` first. Complete up to "
             + MAX
             + " sessions; with `limit` in pages of that size, each with the cursor of the next.")
-    @APIResponse(responseCode = "200", description = "The sessions")
+    @APIResponse(responseCode = "200", description = "The sessions", content = @Content(schema = @Schema(implementation = SessionResponses.Many.class)))
     @APIResponse(responseCode = "422", description = "The limit or the cursor is not valid")
-    public Uni<SessionResponses.Many> list(
+    public Uni<Object> list(
             @Parameter(description = "Sessions per page") @RestQuery("limit") @Min(1) @Max(MAX) Integer limit,
             @Parameter(description = "`next_cursor` of the previous page") @RestQuery String cursor) {
-        return SessionQueries.read(database.asCaller().read(), limit == null ? MAX : limit, cursor, json);
+        Access access = database.asCaller();
+        return SessionQueries.read(access.read(), memory.forUser(access.userId()), limit == null ? MAX : limit, cursor, json);
     }
 
     @POST

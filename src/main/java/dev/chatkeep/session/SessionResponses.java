@@ -8,6 +8,8 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 
+import io.quarkus.runtime.annotations.RegisterForReflection;
+
 /** The responses about sessions. */
 final class SessionResponses {
 
@@ -19,6 +21,7 @@ final class SessionResponses {
     }
 
     @Schema(name = "SessionList")
+    @RegisterForReflection(targets = { Many.class, SessionView.class }) // The declared type of the response is Object
     record Many(List<SessionView> sessions, int count,
             @Schema(description = "Null on the last page") @JsonProperty("next_cursor") @Nullable String nextCursor) {
     }

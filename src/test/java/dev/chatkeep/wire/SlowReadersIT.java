@@ -34,6 +34,7 @@ class SlowReadersIT {
     private static final String SYNC = "/api/chat/sync";
     private static final String EXPORT = "/api/user/export";
     private static final String STREAM = "/api/chat/streams/r1";
+    private static final String SESSIONS = "/api/chat/sessions";
     private static final int BYTES = 5 << 20;
     /** All of them would hold 200 MiB, several times over while they are read. */
     private static final int READERS = 40;
@@ -54,7 +55,7 @@ class SlowReadersIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = { SESSION, MESSAGE, SYNC, EXPORT, STREAM })
+    @ValueSource(strings = { SESSION, MESSAGE, SYNC, EXPORT, SESSIONS, STREAM })
     void theServiceLivesAndOthersAreAnsweredMeanwhile(String path) throws Exception {
         // Given
         List<Caller> callers = List.of(callerWithLargeMessages(service), callerWithLargeMessages(service));
@@ -101,7 +102,7 @@ class SlowReadersIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = { SESSION, MESSAGE, SYNC, EXPORT })
+    @ValueSource(strings = { SESSION, MESSAGE, SYNC, EXPORT, SESSIONS })
     void aClientThatTakesNothingIsCutOff(String path) throws Exception {
         // Given
         Caller caller = callerWithLargeMessages(impatient);
@@ -128,6 +129,11 @@ class SlowReadersIT {
     private static Caller callerWithLargeMessages(PackagedService of) {
         Caller caller = of.newCaller();
         caller.hasSession("s1", "A title");
+        // Before the messages, which belong to the newest session.
+        of.rows("""
+                insert into public.chat_sessions (user_id, id, title)
+                select ?, 't' || n, repeat('"', 255) from generate_series(1, 9900) n
+                """, caller.id());
         of.rows("""
                 insert into public.chat_messages (user_id, id, session_id, role, content)
                 select ?, 'm' || n, 's1', 'user', repeat('"a', ? / 2) from generate_series(1, 4) n
