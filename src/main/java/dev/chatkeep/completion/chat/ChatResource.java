@@ -132,8 +132,9 @@ public class ChatResource {
             }
             takeRoom(stored, held);
             Map<String, String> headers = Map.of(StreamingResponse.STREAM_ID, streamId);
-            return streamed ? StreamingResponse.ofEvents(headers, stored(streamId, stored, 0).onTermination().invoke(held::end))
+            StreamingResponse again = streamed ? StreamingResponse.ofEvents(headers, stored(streamId, stored, 0))
                     : StreamingResponse.ofJson(headers, write(answer(stored)));
+            return new StreamingResponse(again.headers(), again.body().onTermination().invoke(held::end));
         });
     }
 
