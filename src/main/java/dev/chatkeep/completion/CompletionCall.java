@@ -1,11 +1,9 @@
 package dev.chatkeep.completion;
 
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
-import java.util.HexFormat;
 import java.util.UUID;
+
+import io.quarkus.runtime.util.HashUtil;
 
 /**
  * What a client asks for, whichever API it speaks.
@@ -31,16 +29,7 @@ public record CompletionCall(String streamId, String model, String sessionId, Qu
 
     /** The id that goes with the Idempotency-Key of a request. */
     public static String messageIdOf(String idempotencyKey) {
-        return "msg_" + hash(idempotencyKey.getBytes(StandardCharsets.UTF_8)).substring(0, 32);
-    }
-
-    /** SHA-256 in hexadecimal digits. */
-    public static String hash(byte[] bytes) {
-        try {
-            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("Every Java has SHA-256", e);
-        }
+        return "msg_" + HashUtil.sha256(idempotencyKey).substring(0, 32);
     }
 
     /** Whether the stored session is what the model is to see. */

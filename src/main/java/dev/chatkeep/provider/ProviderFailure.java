@@ -11,7 +11,6 @@ import java.util.concurrent.TimeoutException;
 
 import jakarta.ws.rs.core.HttpHeaders;
 import jakarta.ws.rs.core.Response.Status;
-import jakarta.ws.rs.core.Response.StatusType;
 
 import org.eclipse.microprofile.faulttolerance.exceptions.BulkheadException;
 
@@ -204,9 +203,7 @@ public final class ProviderFailure extends RuntimeException {
 
     public HttpProblem toProblem() {
         if (kind == Kind.REJECTED) {
-            StatusType same = status == Problem.UNPROCESSABLE_CONTENT.getStatusCode() ? Problem.UNPROCESSABLE_CONTENT
-                    : Status.fromStatusCode(status);
-            return Problem.of(same, kind.code, reason == null ? kind.sentence
+            return Problem.of(Problem.status(status), kind.code, reason == null ? kind.sentence
                     : "The model provider does not accept the request: " + reason);
         }
         HttpProblem problem = Problem.of(kind.status, kind.code, kind.sentence);

@@ -26,6 +26,7 @@ import dev.chatkeep.problem.Problem;
 import dev.chatkeep.problem.Problem.FieldError;
 import dev.chatkeep.problem.RequestProblems;
 import dev.chatkeep.wire.OffEventLoop;
+import io.quarkus.runtime.util.HashUtil;
 import io.smallrye.mutiny.Uni;
 
 /** Reads the requests of front ends. */
@@ -62,7 +63,7 @@ class ChatRequestReader {
             requireTypes(request);
             return call(request,
                     idempotencyKey == null ? CompletionCall.newMessageId() : CompletionCall.messageIdOf(idempotencyKey),
-                    idempotencyKey == null ? null : CompletionCall.hash(body));
+                    idempotencyKey == null ? null : HashUtil.sha256(body));
         } catch (MismatchedInputException e) {
             throw RequestProblems.of(e);
         } catch (IOException e) {
