@@ -5,6 +5,8 @@ import static dev.chatkeep.testsupport.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,6 +17,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestInstance.Lifecycle;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -83,6 +86,30 @@ class KubernetesIT {
             assertThat(environment).doesNotContainKeys("QUARKUS_FLYWAY_USERNAME", "QUARKUS_FLYWAY_PASSWORD");
             JsonNode sessions = Json.of(ann.listSessions());
             assertThat(Json.texts(sessions.path("sessions"), "title")).containsExactly("On Kubernetes");
+        } finally {
+            service.destroyForcibly().waitFor();
+        }
+    }
+
+    /** As secrets are mounted: files named like the settings, in a directory that the environment names. */
+    @Test
+    void secretsMayBeFiles(@TempDir Path directory) throws Exception {
+        // Given
+        Map<String, String> environment = environment("kubernetes");
+        for (Map<String, String> secret : List.of(SECRETS.get("chatkeep-database"), SECRETS.get("chatkeep-keys"))) {
+            for (Map.Entry<String, String> line : secret.entrySet()) {
+                environment.remove(line.getKey());
+                Files.writeString(directory.resolve(line.getKey()), line.getValue() + "\n");
+            }
+        }
+        environment.put("SMALLRYE_CONFIG_SOURCE_FILE_LOCATIONS", directory.toString());
+        Process service = serve(environment);
+        try {
+            // When
+            int status = Caller.fresh().listSessions().statusCode();
+
+            // Then
+            assertThat(status).isEqualTo(200);
         } finally {
             service.destroyForcibly().waitFor();
         }

@@ -18,6 +18,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.FieldSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.chatkeep.testsupport.BesideOthers;
@@ -87,7 +89,7 @@ class ManifestsIT {
 
     @ParameterizedTest
     @CsvSource({
-            "settings, ConfigMap chatkeep",
+            "settings, ConfigMap chatkeep;NetworkPolicy chatkeep-tasks",
             "migration, Job chatkeep-migrate",
             "kubernetes, Deployment chatkeep;HorizontalPodAutoscaler chatkeep;NetworkPolicy chatkeep;PodDisruptionBudget chatkeep"
                     + ";Service chatkeep",
@@ -237,6 +239,48 @@ class ManifestsIT {
         assertThat(name(manifest)).isEqualTo("chatkeep");
         assertThat(name(Manifest.read("migration"))).isEqualTo("chatkeep-migrate");
         assertThat(name(Manifest.read("retention"))).isEqualTo("chatkeep-cleanup");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+            "kubernetes, '[{\"ports\": [8080]}, {\"ports\": [9000], \"from\": \"monitoring\"}]', 53 53 5432 443",
+            "settings, '[]', 53 53 5432" })
+    void nobodyTalksToMoreThanItNeeds(String file, String ingress, String egress) throws IOException {
+        // When
+        JsonNode policy = Manifest.read(file).resource("NetworkPolicy").path("spec");
+
+        // Then
+        assertThat(policy.path("policyTypes")).isEqualTo(Json.of("[\"Ingress\", \"Egress\"]"));
+        ArrayNode in = JsonNodeFactory.instance.arrayNode();
+        for (JsonNode rule : policy.path("ingress")) {
+            ObjectNode open = in.addObject();
+            rule.path("ports").forEach(port -> open.withArray("ports").add(port.path("port")));
+            rule.path("from").forEach(from -> open.set("from",
+                    from.path("namespaceSelector").path("matchLabels").path("kubernetes.io/metadata.name")));
+        }
+        assertThat(in).isEqualTo(Json.of(ingress));
+        assertThat(policy.path("egress")).hasSize(1);
+        assertThat(policy.at("/egress/0/ports")).extracting(port -> port.path("port").asText())
+                .containsExactly(egress.split(" "));
+    }
+
+    @Test
+    void thePolicyOfTheTasksIsForEachOfThem() throws IOException {
+        // When
+        JsonNode policy = Manifest.read("settings").resource("NetworkPolicy");
+
+        // Then
+        assertThat(policy.at("/spec/podSelector/matchExpressions")).isEqualTo(Json.of("""
+                [{"key": "app.kubernetes.io/name", "operator": "In", "values": ["%s", "%s"]}]""",
+                name(Manifest.read("migration")), name(Manifest.read("retention"))));
+    }
+
+    @Test
+    void jobsThatAreOverDoNotStay() throws IOException {
+        assertThat(Manifest.read("migration").resource("Job").at("/spec/ttlSecondsAfterFinished").intValue()).isEqualTo(86_400);
+        assertThat(
+                Manifest.read("retention").resource("CronJob").at("/spec/jobTemplate/spec/ttlSecondsAfterFinished").intValue())
+                .isEqualTo(604_800);
     }
 
     @Test
