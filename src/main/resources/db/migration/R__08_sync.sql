@@ -316,6 +316,8 @@ create or replace function public.sync_user_conversations(user_uuid uuid, conver
 as $$
 declare
     c_full    constant text := 'There is no room for it: your tier has a quota.';
+    -- Each time is a batch of its own.
+    c_most    constant int := 20;
     v_details jsonb;
     v_batch   jsonb;
     v_full    int[];
@@ -325,11 +327,14 @@ begin
         raise sqlstate 'PT400' using message = 'invalid_body: The conversations must be an array.';
     end if;
 
-    -- What can be told from the conversation alone.
-    select coalesce(jsonb_agg(jsonb_build_object('ord', ord, 'conversationId', item -> 'id', 'error', error)), '[]')
+    -- What can be told from the upload alone.
+    select coalesce(jsonb_agg(jsonb_build_object(
+               'ord', c.ord, 'conversationId', c.item -> 'id',
+               'error', coalesce(c.error, format('The upload has this conversation more than %s times.', c_most)))), '[]')
       into v_details
-      from chatkeep.check_conversations(user_uuid, conversations_data)
-     where error is not null;
+      from (select k.*, row_number() over (partition by k.error is null, k.item ->> 'id' order by k.ord) as turn
+              from chatkeep.check_conversations(user_uuid, conversations_data) k) c
+     where c.error is not null or c.turn > c_most;
 
     -- A conversation that is uploaded twice in one request is stored twice, one after the other.
     for v_batch in
@@ -337,6 +342,7 @@ begin
           from (select ord, item, row_number() over (partition by item ->> 'id' order by ord) as turn
                   from chatkeep.check_conversations(user_uuid, conversations_data)
                  where error is null) c
+         where turn <= c_most
          group by turn
          order by turn
     loop

@@ -5,6 +5,7 @@ import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.hamcrest.Matchers.equalTo;
 
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
@@ -554,6 +555,23 @@ class SyncResourceIT {
                 {"messages_sent": 2, "messages_received": 1, "input_tokens": 7, "output_tokens": 4, "total_tokens": 11,
                  "sessions_created": 2, "models_used": {"openai/gpt-4o-mini": 1}}
                 """));
+    }
+
+    @Test
+    void aConversationThatIsVeryOftenInOneRequestIsStoredTwentyTimes() {
+        // Given
+        Caller caller = Caller.fresh();
+        String[] conversations = IntStream.rangeClosed(1, 10_000)
+                .mapToObj(number -> "{\"id\": \"s1\", \"title\": \"Title " + number + "\"}").toArray(String[]::new);
+
+        // When
+        Response answer = upload(caller, conversations);
+
+        // Then
+        answer.then().body("results.synced", equalTo(20)).body("results.errors", equalTo(9_980))
+                .body("results.details[19].status", equalTo("synced"))
+                .body("results.details[20].error", equalTo("The upload has this conversation more than 20 times."));
+        assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly("Title 20");
     }
 
     @Test
