@@ -118,6 +118,8 @@ class Script:
     def _value(self, value, type_):
         if value is None:
             return f"null::{type_}"
+        if value == "":
+            return f"''::{type_}"  # pgbench has no variables without a value
         if value not in self.values:
             self.values.append(value)
         expression = f":p{self.values.index(value)}"

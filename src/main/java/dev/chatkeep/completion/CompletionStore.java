@@ -48,7 +48,7 @@ class CompletionStore {
     /** For the caller of this request, also after the request is over. */
     ForCaller forCaller() {
         UUID userId = database.asCaller().userId();
-        return new ForCaller(userId, database.asCaller().read(), database.asCaller().write(),
+        return new ForCaller(userId, database.asCaller().read(), database.asCaller().writeByFunction(),
                 database.asServiceFor(userId).write());
     }
 

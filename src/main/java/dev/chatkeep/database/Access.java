@@ -51,21 +51,29 @@ public final class Access {
      * Statements that may write. A statement that fails because of another transaction (deadlock, serialization) runs again.
      */
     public Statements write() {
-        return (sql, parameters) -> inTurn(() -> writing().run(sql, parameters));
+        return (sql, parameters) -> inTurn(() -> writing(true).run(sql, parameters));
+    }
+
+    /**
+     * As {@link #write()}, for calls of functions that begin with {@code chatkeep.begin_write}: it checks the account, too, so
+     * nobody does it before them.
+     */
+    public Statements writeByFunction() {
+        return (sql, parameters) -> inTurn(() -> writing(false).run(sql, parameters));
     }
 
     /**
      * Prepares what is written, and writes it, in one turn of the user. Of what takes long to prepare one user then takes one
      * processor at a time, however many requests come at once.
      *
-     * @param work gets statements as those of {@link #write()}, which belong to the turn
+     * @param work gets statements as those of {@link #writeByFunction()}, which belong to the turn
      */
     public <T> Uni<T> writeInTurn(Function<Statements, Uni<T>> work) {
-        return inTurn(() -> work.apply(writing()));
+        return inTurn(() -> work.apply(writing(false)));
     }
 
-    private Statements writing() {
-        return (sql, parameters) -> retried(pipeline.write(caller, bounds, sql, tuple(parameters)));
+    private Statements writing(boolean requireAccount) {
+        return (sql, parameters) -> retried(pipeline.write(caller, bounds, requireAccount, sql, tuple(parameters)));
     }
 
     /** Reads entities in one session and a transaction that may not write. */

@@ -41,9 +41,13 @@ final class Pipeline {
                 caller == Caller.SERVICE ? sql : ofAccount.computeIfAbsent(sql, OF_ACCOUNT::formatted), parameters);
     }
 
-    /** A statement that changes rows cannot be a subquery, so a statement before it checks the account. */
-    Uni<RowSet<Row>> write(Caller caller, Bounds bounds, String sql, Tuple parameters) {
-        return run("begin", caller, bounds, caller != Caller.SERVICE, sql, parameters);
+    /**
+     * A statement that changes rows cannot be a subquery, so a statement before it checks the account.
+     *
+     * @param requireAccount false where the statement does so itself
+     */
+    Uni<RowSet<Row>> write(Caller caller, Bounds bounds, boolean requireAccount, String sql, Tuple parameters) {
+        return run("begin", caller, bounds, requireAccount && caller != Caller.SERVICE, sql, parameters);
     }
 
     private Uni<RowSet<Row>> run(String begin, Caller caller, Bounds bounds, boolean requireAccount, String sql,

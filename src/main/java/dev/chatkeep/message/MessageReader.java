@@ -35,6 +35,9 @@ public final class MessageReader {
     private static final String FIRST = part("");
     /** As {@link #FIRST}, after {@code $5} message_timestamp, {@code $6} ordinal. */
     private static final String NEXT = part("and (m.message_timestamp, m.ordinal) > ($5, $6)");
+    /** As {@link #FIRST} of a session that is small as a whole, which most are: nothing is added up. No row of any other. */
+    private static final String FIRST_OF_SMALL = small("");
+    private static final String NEXT_OF_SMALL = small("and (m.message_timestamp, m.ordinal) > ($5, $6)");
     private static final int BYTES = 13;
     private static final int ORDINAL = 14;
     private static final int CONTENT = 2;
@@ -76,6 +79,16 @@ public final class MessageReader {
         return this;
     }
 
+    private static String small(String after) {
+        return """
+                select %s, 0::bigint, m.ordinal
+                  from public.chat_messages m
+                 where m.user_id = $1 and m.session_id = $2 %s
+                   and (select s.stored_bytes <= $4 from public.chat_sessions s where s.user_id = $1 and s.id = $2)
+                 order by m.message_timestamp, m.ordinal
+                 limit $3""".formatted(MessageInput.COLUMNS, after);
+    }
+
     private static String part(String after) {
         return """
                 select %s, m.bytes, m.ordinal
@@ -97,10 +110,13 @@ public final class MessageReader {
      * refused (429, 503) where there is none: nothing has been sent yet.
      */
     Uni<List<MessageInput>> first() {
-        return rows(bytes -> {
-            memory.takeNow(bytes);
-            return Uni.createFrom().voidItem();
-        });
+        int limit = limit();
+        return run(limit, FIRST_OF_SMALL, NEXT_OF_SMALL).chain(found -> found.size() > 0
+                ? Uni.createFrom().item(part(found, limit - 1))
+                : rows(bytes -> {
+                    memory.takeNow(bytes);
+                    return Uni.createFrom().voidItem();
+                }));
     }
 
     /** The next part; without messages where there are none left, or no such session. */
@@ -109,15 +125,22 @@ public final class MessageReader {
     }
 
     private Uni<List<MessageInput>> rows(LongFunction<Uni<Void>> room) {
-        int limit = Math.min(PART_MESSAGES, most - count) + 1;
-        Uni<RowSet<Row>> rows = lastOrdinal == null ? reading.run(FIRST, sessionId, limit, PART_BYTES)
-                : reading.run(NEXT, sessionId, limit, PART_BYTES, lastTime, lastOrdinal);
-        return rows.chain(found -> {
+        int limit = limit();
+        return run(limit, FIRST, NEXT).chain(found -> {
             Row first = found.size() == 0 ? null : found.iterator().next();
             return first == null || first.getString(0) == null || first.getString(CONTENT) != null
                     ? Uni.createFrom().item(part(found, limit - 1))
                     : large(found, room);
         });
+    }
+
+    private int limit() {
+        return Math.min(PART_MESSAGES, most - count) + 1;
+    }
+
+    private Uni<RowSet<Row>> run(int limit, String first, String next) {
+        return lastOrdinal == null ? reading.run(first, sessionId, limit, PART_BYTES)
+                : reading.run(next, sessionId, limit, PART_BYTES, lastTime, lastOrdinal);
     }
 
     /** One message, whose size is known and whose content is not. What has changed meanwhile is looked at again. */

@@ -129,7 +129,7 @@ public class MessageResource {
         return bodies
                 .read(body, Append.class,
                         request -> new Object[] { request.sessionId(), json.writeValueAsString(request.message()) })
-                .chain(message -> database.asCaller().write().one(MessageRow::of, APPEND, message))
+                .chain(message -> database.asCaller().writeByFunction().one(MessageRow::of, APPEND, message))
                 .map(stored -> SingleMessage.response(stored, held, json));
     }
 

@@ -87,7 +87,8 @@ public class SessionResource {
     @APIResponse(responseCode = "422", description = "A field is not valid")
     public Uni<SessionResponses.One> create(byte[] body) {
         return bodies.read(body, SessionRequests.Create.class)
-                .chain(session -> database.asCaller().write().one(SessionView::of, CREATE, session.id(), session.title()))
+                .chain(session -> database.asCaller().writeByFunction().one(SessionView::of, CREATE, session.id(),
+                        session.title()))
                 .map(created -> new SessionResponses.One(created, true));
     }
 
