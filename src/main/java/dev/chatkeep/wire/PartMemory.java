@@ -2,7 +2,9 @@ package dev.chatkeep.wire;
 
 import java.time.Duration;
 
+import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.buffer.Buffer;
 
 /** What one response holds in memory, part by part. It gives everything back at the end, which may be told more than once. */
 public interface PartMemory {
@@ -34,6 +36,11 @@ public interface PartMemory {
         public Duration patience() {
             return Duration.ZERO;
         }
+
+        @Override
+        public Multi<Buffer> sending(Multi<Buffer> body) {
+            return body;
+        }
     };
 
     /** Takes what a part needs while it is read, before anything is sent; a problem (429, 503) where there is no room. */
@@ -49,4 +56,11 @@ public interface PartMemory {
 
     /** How long a client may take nothing. */
     Duration patience();
+
+    /**
+     * The body in slices, of which the client takes one after the other. It is cut off if it takes none for too long. At the
+     * end
+     * of the body everything is given back.
+     */
+    Multi<Buffer> sending(Multi<Buffer> body);
 }

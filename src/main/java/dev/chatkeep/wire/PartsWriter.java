@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.annotation.Annotation;
 import java.lang.reflect.Type;
-import java.time.Duration;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -22,9 +21,6 @@ import org.jboss.resteasy.reactive.server.spi.ServerMessageBodyWriter;
 import org.jboss.resteasy.reactive.server.spi.ServerRequestContext;
 
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.http.HttpServerRequest;
-import io.vertx.core.http.HttpVersion;
-import io.vertx.core.net.impl.ConnectionBase;
 import io.vertx.ext.web.RoutingContext;
 
 /** Writes {@link Parts}. A resource that needs them for large responses only can return its record otherwise. */
@@ -50,7 +46,7 @@ public class PartsWriter implements ServerMessageBodyWriter<Parts> {
         PartMemory memory = parts.memory();
         request.suspend();
         response.setChunked(true);
-        Patience patience = new Patience(request.unwrap(RoutingContext.class), memory.patience());
+        ClientPatience patience = new ClientPatience(request.unwrap(RoutingContext.class), memory.patience());
         // What is being written, or waits for room, fails by this.
         response.addCloseHandler(memory::end);
         parts.pieces()
@@ -80,13 +76,13 @@ public class PartsWriter implements ServerMessageBodyWriter<Parts> {
     }
 
     /** Slice by slice: what is written is copied until the client has taken it. */
-    private static CompletionStage<Void> write(List<byte[]> slices, ServerHttpResponse response, Patience patience) {
+    private static CompletionStage<Void> write(List<byte[]> slices, ServerHttpResponse response, ClientPatience patience) {
         CompletableFuture<Void> taken = new CompletableFuture<>();
         write(slices.iterator(), response, patience, taken);
         return taken;
     }
 
-    private static void write(Iterator<byte[]> slices, ServerHttpResponse response, Patience patience,
+    private static void write(Iterator<byte[]> slices, ServerHttpResponse response, ClientPatience patience,
             CompletableFuture<Void> taken) {
         try {
             while (slices.hasNext()) {
@@ -107,48 +103,6 @@ public class PartsWriter implements ServerMessageBodyWriter<Parts> {
             taken.complete(null);
         } catch (RuntimeException e) {
             taken.completeExceptionally(e);
-        }
-    }
-
-    /** Closes the connection of a client that takes nothing for too long. */
-    private static final class Patience {
-
-        private final RoutingContext exchange;
-        private final long nanos;
-        private final long timer;
-        private volatile boolean waits;
-        private volatile long since;
-
-        Patience(RoutingContext exchange, Duration patience) {
-            this.exchange = exchange;
-            this.nanos = patience.toNanos();
-            this.timer = exchange.vertx().setPeriodic(Math.max(patience.toMillis() / 4, 1), ignored -> check());
-        }
-
-        void begin() {
-            since = System.nanoTime();
-            waits = true;
-        }
-
-        void pause() {
-            waits = false;
-        }
-
-        void end() {
-            exchange.vertx().cancelTimer(timer);
-        }
-
-        private void check() {
-            if (waits && System.nanoTime() - since >= nanos) {
-                end();
-                HttpServerRequest request = exchange.request();
-                if (request.version() == HttpVersion.HTTP_2) {
-                    request.response().reset();
-                } else {
-                    // Past the handler of Vert.x, which would wait until what is written has been taken.
-                    ((ConnectionBase) request.connection()).channelHandlerContext().close();
-                }
-            }
         }
     }
 

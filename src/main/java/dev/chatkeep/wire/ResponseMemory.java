@@ -20,10 +20,12 @@ import dev.chatkeep.problem.Problem;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.configuration.MemorySize;
 import io.quarkus.vertx.http.runtime.CurrentVertxRequest;
+import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 
@@ -85,6 +87,17 @@ public class ResponseMemory {
         return new Held(user, request == null ? null : request.getCurrent());
     }
 
+    /**
+     * For the answer of a model, whose size nobody knows before it is there and which is sent then in any case, since it has
+     * been
+     * paid for: a problem (429, 503) if there is no room at all now.
+     */
+    public PartMemory forAnswer(UUID user) {
+        PartMemory memory = forUser(user);
+        memory.takeNow(1);
+        return memory;
+    }
+
     /** In bytes, by all responses. */
     synchronized long held() {
         return held;
@@ -140,7 +153,9 @@ public class ResponseMemory {
     private final class Held implements PartMemory {
 
         private final UUID user;
-        private RoutingContext exchange;
+        /** Null in tests. */
+        private final RoutingContext exchange;
+        private boolean endsWithTheResponse;
         private long bytes;
         private boolean ended;
 
@@ -151,12 +166,11 @@ public class ResponseMemory {
 
         /** However the response ends, also before it is written. */
         private void endWithTheResponse() {
-            RoutingContext of = exchange;
-            if (of != null) {
-                exchange = null;
-                of.addEndHandler(ignored -> end());
+            if (exchange != null && !endsWithTheResponse) {
+                endsWithTheResponse = true;
+                exchange.addEndHandler(ignored -> end());
                 // A client that has gone in the meantime brings no end any more.
-                if (of.response().closed() || of.response().ended()) {
+                if (exchange.response().closed() || exchange.response().ended()) {
                     end();
                 }
             }
@@ -234,6 +248,22 @@ public class ResponseMemory {
         @Override
         public Duration patience() {
             return patience;
+        }
+
+        @Override
+        public Multi<Buffer> sending(Multi<Buffer> body) {
+            Multi<Buffer> slices = body.onItem().transformToMultiAndConcatenate(SlicedOutput::slices);
+            if (exchange == null) {
+                return slices.onTermination().invoke(this::end);
+            }
+            return Multi.createFrom().deferred(() -> {
+                ClientPatience client = new ClientPatience(exchange, patience);
+                return slices.onItem().invoke(client::begin).onRequest().invoke(client::pause)
+                        .onTermination().invoke(() -> {
+                            client.end();
+                            end();
+                        });
+            });
         }
 
         private void change(long goal) {

@@ -4,6 +4,10 @@ import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
+
+import io.smallrye.mutiny.Multi;
+import io.vertx.core.buffer.Buffer;
 
 /** Collects bytes in slices: what grows as one array takes several times its size on the way. */
 public final class SlicedOutput extends OutputStream {
@@ -54,6 +58,14 @@ public final class SlicedOutput extends OutputStream {
         last = new byte[0];
         used = 0;
         return taken;
+    }
+
+    /** What is large in slices of the same size. */
+    static Multi<Buffer> slices(Buffer whole) {
+        int length = whole.length();
+        return length <= SLICE_BYTES ? Multi.createFrom().item(whole)
+                : Multi.createFrom().iterable(() -> IntStream.iterate(0, from -> from < length, from -> from + SLICE_BYTES)
+                        .mapToObj(from -> whole.slice(from, Math.min(from + SLICE_BYTES, length))).iterator());
     }
 
     public static long bytes(List<byte[]> slices) {

@@ -13,16 +13,19 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import dev.chatkeep.testsupport.BesideOthers;
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.PackagedService;
+import dev.chatkeep.testsupport.Script;
 import io.restassured.response.Response;
 
 /** Clients that ask for large responses and do not take them, and a service with little memory. */
@@ -35,6 +38,8 @@ class SlowReadersIT {
     private static final String EXPORT = "/api/user/export";
     private static final String STREAM = "/api/chat/streams/r1";
     private static final String SESSIONS = "/api/chat/sessions";
+    private static final String CHAT = "/api/chat";
+    private static final String OPENAI = "/v1/chat/completions";
     private static final int BYTES = 5 << 20;
     /** All of them would hold 200 MiB, several times over while they are read. */
     private static final int READERS = 40;
@@ -118,6 +123,81 @@ class SlowReadersIT {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({ CHAT + ", false", CHAT + ", true", OPENAI + ", false" })
+    void anAnswerIsHeldAsLongAsItIsNotTaken(String path, boolean streamed) throws Exception {
+        // Given
+        Caller caller = service.newCaller();
+        Caller other = service.newCaller();
+        String status;
+        Response asked;
+
+        // When
+        try (Readers readers = new Readers()) {
+            status = statusLine(readers.ask(caller, path, streamed, largeAnswer(service)));
+            await("the answer").until(() -> held(service) > BYTES);
+            asked = ask(other, "A small question");
+        }
+
+        // Then
+        assertThat(status).isEqualTo("HTTP/1.1 200 OK");
+        assertThat(asked.<String> path("data.response")).isEqualTo("A small question");
+        await("what was held").until(() -> held(service) == 0);
+    }
+
+    @Test
+    void whoDoesNotTakeHisAnswersGetsNoMore() throws Exception {
+        // Given
+        Caller caller = service.newCaller();
+        try (Readers readers = new Readers()) {
+            // When
+            Response refused = await("a refusal").until(() -> {
+                statusLine(readers.ask(caller, CHAT, false, largeAnswer(service)));
+                return ask(caller, "A small question");
+            }, response -> response.statusCode() != 200);
+
+            // Then
+            assertProblem(refused, 429, "too_many_downloads");
+        }
+        await("what was held").until(() -> held(service) == 0);
+        assertThat(ask(caller, "A small question").statusCode()).isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @CsvSource({ CHAT + ", false", CHAT + ", true", OPENAI + ", false", OPENAI + ", true" })
+    void aClientThatTakesNothingOfItsAnswerIsCutOff(String path, boolean streamed) throws Exception {
+        // Given
+        Caller caller = impatient.newCaller();
+
+        // When
+        try (Readers readers = new Readers(impatient)) {
+            Socket reader = readers.ask(caller, path, streamed, largeAnswer(impatient));
+            String status = statusLine(reader);
+
+            // Then
+            assertThat(status).isEqualTo("HTTP/1.1 200 OK");
+            String connections = "http_server_active_connections{server_port=\"" + impatient.port() + "\"}";
+            await("the end").until(() -> metric(impatient, "chatkeep_completions_running") == 0 && held(impatient) == 0
+                    && metric(impatient, connections) == 0);
+        }
+    }
+
+    private static Response ask(Caller caller, String question) {
+        return caller.request().contentType("application/json")
+                .body("{\"model\": \"" + PackagedService.MODEL + "\", \"message\": \"" + question + "\"}").post(CHAT);
+    }
+
+    /** The question that gets it. */
+    private static String largeAnswer(PackagedService of) {
+        String question = "A large answer " + UUID.randomUUID();
+        Script answer = Script.streamed();
+        for (int written = 0; written < BYTES; written += 64 << 10) {
+            answer.delta("\"a".repeat(32 << 10));
+        }
+        of.provider().on(question, answer.usage(3, 3).done());
+        return question;
+    }
+
     private static PackagedService service(String timeout) throws Exception {
         PackagedService service = new PackagedService(Map.of(
                 "JAVA_TOOL_OPTIONS", "-Xmx256m -XX:MaxDirectMemorySize=128m -XX:+ExitOnOutOfMemoryError",
@@ -147,7 +227,10 @@ class SlowReadersIT {
     }
 
     private static double held(PackagedService of) {
-        String name = "chatkeep_http_response_memory";
+        return metric(of, "chatkeep_http_response_memory");
+    }
+
+    private static double metric(PackagedService of, String name) {
         return of.givenManagement().get("/q/metrics").asString().lines()
                 .filter(line -> line.startsWith(name + " ") || line.startsWith(name + "{"))
                 .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ')))).sum();
@@ -177,13 +260,25 @@ class SlowReadersIT {
         }
 
         Socket begin(Caller caller, String path) throws IOException {
+            return send("GET " + path, caller, "\r\n");
+        }
+
+        Socket ask(Caller caller, String path, boolean streamed, String question) throws IOException {
+            String body = "{\"model\": \"" + PackagedService.MODEL + "\", \"stream\": " + streamed + ", "
+                    + (path.equals(CHAT) ? "\"message\": \"" + question + "\"}"
+                            : "\"messages\": [{\"role\": \"user\", \"content\": \"" + question + "\"}]}");
+            return send("POST " + path, caller,
+                    "Content-Type: application/json\r\nContent-Length: " + body.length() + "\r\n\r\n" + body);
+        }
+
+        private Socket send(String line, Caller caller, String rest) throws IOException {
             Socket socket = new Socket();
             socket.setReceiveBufferSize(4 << 10);
             socket.connect(new InetSocketAddress("127.0.0.1", of.port()));
             socket.setSoTimeout((int) PATIENCE.toMillis());
             sockets.add(socket);
-            socket.getOutputStream().write(("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
-                    + caller.token() + "\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
+            socket.getOutputStream().write((line + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
+                    + caller.token() + "\r\n" + rest).getBytes(StandardCharsets.US_ASCII));
             return socket;
         }
 

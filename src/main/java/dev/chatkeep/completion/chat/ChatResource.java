@@ -109,13 +109,13 @@ public class ChatResource {
             byte[] body) {
         boolean wantsEvents = accept != null && accept.contains(EVENTS);
         Completions.ForCaller caller = completions.forCaller();
-        PartMemory held = memory.forUser(caller.userId());
+        PartMemory held = memory.forAnswer(caller.userId());
         return StreamingResponse.send(requests.read(body, idempotencyKey).chain(request -> {
             boolean streamed = wantsEvents || request.streamed();
-            return caller.start(request.call()).chain(live -> respond(live, streamed))
+            return caller.start(request.call()).chain(live -> respond(live, streamed, held))
                     .onFailure(CompletionRefused.class)
                     .recoverWithUni(refused -> respondAgain((CompletionRefused) refused, caller, streamed, held));
-        }));
+        }), held);
     }
 
     /** With the answer of the call that answers the same already, as far as it is known here. */
@@ -126,15 +126,14 @@ public class ChatResource {
             return Uni.createFrom().failure(refused);
         }
         LiveCompletion live = caller.find(streamId);
-        return live != null ? respond(live, streamed) : caller.stored(streamId).map(stored -> {
+        return live != null ? respond(live, streamed, held) : caller.stored(streamId).map(stored -> {
             if (stored == null || stored.isRunning() || stored.text() == null) {
                 throw refused;
             }
             takeRoom(stored, held);
             Map<String, String> headers = Map.of(StreamingResponse.STREAM_ID, streamId);
-            StreamingResponse again = streamed ? StreamingResponse.ofEvents(headers, stored(streamId, stored, 0))
-                    : StreamingResponse.ofJson(headers, write(answer(stored)));
-            return new StreamingResponse(again.headers(), again.body().onTermination().invoke(held::end));
+            return streamed ? StreamingResponse.ofEvents(headers, stored(streamId, stored, 0))
+                    : StreamingResponse.ofJson(headers, write(answer(stored)), held);
         });
     }
 
@@ -146,11 +145,12 @@ public class ChatResource {
         return new ChatResponse(answer, answer.timestamp());
     }
 
-    private Uni<StreamingResponse> respond(LiveCompletion live, boolean streamed) {
+    private Uni<StreamingResponse> respond(LiveCompletion live, boolean streamed, PartMemory held) {
         Map<String, String> headers = StreamingResponse.headersOf(live);
-        return streamed ? Uni.createFrom().item(StreamingResponse.ofEvents(headers, DeltaStream.of(live, events)))
+        return streamed ? Uni.createFrom().item(StreamingResponse.ofEvents(headers, DeltaStream.of(live, events, held)))
                 : AwaitedResult.of(live).map(AnswerView::of)
-                        .map(answer -> StreamingResponse.ofJson(headers, write(new ChatResponse(answer, answer.timestamp()))));
+                        .map(answer -> StreamingResponse.ofJson(headers, write(new ChatResponse(answer, answer.timestamp())),
+                                held));
     }
 
     @GET
@@ -173,9 +173,12 @@ public class ChatResource {
         Map<String, String> headers = Map.of(StreamingResponse.STREAM_ID, id);
         PartMemory held = memory.forUser(caller.userId());
         return StreamingResponse.send(
-                live != null ? Uni.createFrom().item(StreamingResponse.ofEvents(headers, DeltaStream.again(live, from, events)))
+                live != null
+                        ? Uni.createFrom()
+                                .item(StreamingResponse.ofEvents(headers, DeltaStream.again(live, from, events, held)))
                         : caller.stored(id)
-                                .map(stored -> StreamingResponse.ofEvents(headers, storedAgain(id, stored, from, held))));
+                                .map(stored -> StreamingResponse.ofEvents(headers, storedAgain(id, stored, from, held))),
+                held);
     }
 
     private static int position(String lastEventId) {
@@ -200,7 +203,7 @@ public class ChatResource {
                     .withHeader(HttpHeaders.RETRY_AFTER, 2).build();
         }
         takeRoom(call, held);
-        return stored(streamId, call, from).onTermination().invoke(held::end);
+        return stored(streamId, call, from);
     }
 
     /** The text, and what is written of it, stay until the client has taken all; small ones are not worth counting. */

@@ -5,6 +5,9 @@ import dev.chatkeep.completion.CompletionResult;
 import dev.chatkeep.completion.LiveCompletion;
 import dev.chatkeep.completion.stream.EventSink;
 import dev.chatkeep.completion.stream.ServerSentEvents;
+import dev.chatkeep.completion.stream.StreamingResponse;
+import dev.chatkeep.wire.PartMemory;
+import dev.chatkeep.wire.ResponseMemory;
 import io.smallrye.mutiny.Multi;
 import io.vertx.core.buffer.Buffer;
 
@@ -18,20 +21,22 @@ final class DeltaStream implements AnswerReader {
 
     private final LiveCompletion live;
     private final ChatEvents events;
+    private final PartMemory memory;
     private final EventSink sink = new EventSink();
     private int position;
     private CompletionResult result;
     private boolean silent;
 
-    private DeltaStream(LiveCompletion live, int position, ChatEvents events) {
+    private DeltaStream(LiveCompletion live, int position, ChatEvents events, PartMemory memory) {
         this.live = live;
+        this.memory = memory;
         this.position = position;
         this.events = events;
     }
 
     /** From its beginning. */
-    static Multi<Buffer> of(LiveCompletion live, ChatEvents events) {
-        return new DeltaStream(live, 0, events).pieces();
+    static Multi<Buffer> of(LiveCompletion live, ChatEvents events, PartMemory memory) {
+        return new DeltaStream(live, 0, events, memory).pieces();
     }
 
     /**
@@ -39,8 +44,8 @@ final class DeltaStream implements AnswerReader {
      *
      * @param from how many UTF-16 units of the text the client has already
      */
-    static Multi<Buffer> again(LiveCompletion live, int from, ChatEvents events) {
-        DeltaStream stream = new DeltaStream(live, from, events);
+    static Multi<Buffer> again(LiveCompletion live, int from, ChatEvents events, PartMemory memory) {
+        DeltaStream stream = new DeltaStream(live, from, events, memory);
         stream.silent = true;
         return stream.pieces();
     }
@@ -66,6 +71,8 @@ final class DeltaStream implements AnswerReader {
     @Override
     public void finished(CompletionResult result) {
         this.result = result;
+        // From now on the text stays for its readers' sake alone.
+        StreamingResponse.hold(ResponseMemory.expanded(live.text().length()), memory);
         sink.guard(this::pump);
     }
 

@@ -34,6 +34,8 @@ import dev.chatkeep.completion.stream.ServerSentEvents;
 import dev.chatkeep.completion.stream.StreamingResponse;
 import dev.chatkeep.database.Database;
 import dev.chatkeep.problem.Problem;
+import dev.chatkeep.wire.PartMemory;
+import dev.chatkeep.wire.ResponseMemory;
 import dev.chatkeep.wire.Text;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
@@ -94,9 +96,11 @@ public class OpenAiResource {
     private final ServerSentEvents events;
     private final Database database;
     private final ObjectMapper json;
+    private final ResponseMemory memory;
 
     public OpenAiResource(Completions completions, OpenAiRequestReader requests, ServerSentEvents events,
-            Database database, ObjectMapper json) {
+            Database database, ObjectMapper json, ResponseMemory memory) {
+        this.memory = memory;
         this.completions = completions;
         this.requests = requests;
         this.events = events;
@@ -126,16 +130,17 @@ public class OpenAiResource {
             @Parameter(description = "The session to store question and answer in") @RestHeader(SESSION_ID) @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
             byte[] body) {
         Completions.ForCaller caller = completions.forCaller();
+        PartMemory held = memory.forAnswer(caller.userId());
         return StreamingResponse.send(requests.read(body, sessionId).chain(request -> {
             if (request.streamed()) {
-                OpenAiStream stream = new OpenAiStream(events, json, request.wantsUsage());
+                OpenAiStream stream = new OpenAiStream(events, json, request.wantsUsage(), held);
                 return caller.start(request.call(), stream)
                         .map(live -> StreamingResponse.ofEvents(StreamingResponse.headersOf(live), stream.of(live)));
             }
             OpenAiDocument document = new OpenAiDocument(json);
             return caller.start(request.call(), document).chain(live -> document.of(live)
-                    .map(answer -> StreamingResponse.ofJson(StreamingResponse.headersOf(live), Buffer.buffer(answer))));
-        }).onFailure(CompletionFailure.class).transform(failure -> OpenAiErrors.problem((CompletionFailure) failure)));
+                    .map(answer -> StreamingResponse.ofJson(StreamingResponse.headersOf(live), Buffer.buffer(answer), held)));
+        }).onFailure(CompletionFailure.class).transform(failure -> OpenAiErrors.problem((CompletionFailure) failure)), held);
     }
 
     @GET

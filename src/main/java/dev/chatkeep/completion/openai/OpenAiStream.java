@@ -14,6 +14,8 @@ import dev.chatkeep.completion.LiveCompletion;
 import dev.chatkeep.completion.PieceKind;
 import dev.chatkeep.completion.stream.EventSink;
 import dev.chatkeep.completion.stream.ServerSentEvents;
+import dev.chatkeep.completion.stream.StreamingResponse;
+import dev.chatkeep.wire.PartMemory;
 import io.smallrye.mutiny.Multi;
 import io.vertx.core.buffer.Buffer;
 
@@ -31,14 +33,19 @@ final class OpenAiStream implements AnswerReader {
     private final boolean wantsUsage;
     private final Queue<String> waiting = new ArrayDeque<>();
     private int waitingCharacters;
+    private final PartMemory memory;
     private LiveCompletion live;
     private final EventSink sink = new EventSink();
     private boolean usageSent;
     private boolean silent;
     private boolean finished;
 
-    /** @param wantsUsage whether the client asked for a chunk with usage; usage itself is always asked for */
-    OpenAiStream(ServerSentEvents events, ObjectMapper json, boolean wantsUsage) {
+    /**
+     * @param wantsUsage whether the client asked for a chunk with usage; usage itself is always asked for
+     * @param memory what the response holds
+     */
+    OpenAiStream(ServerSentEvents events, ObjectMapper json, boolean wantsUsage, PartMemory memory) {
+        this.memory = memory;
         this.events = events;
         this.json = json;
         this.wantsUsage = wantsUsage;
@@ -103,6 +110,7 @@ final class OpenAiStream implements AnswerReader {
             send(DONE);
         }
         finished = true;
+        StreamingResponse.hold(waitingCharacters, memory);
         pump();
     }
 

@@ -10,6 +10,8 @@ import jakarta.ws.rs.core.MediaType;
 import org.jboss.resteasy.reactive.RestMulti;
 
 import dev.chatkeep.completion.LiveCompletion;
+import dev.chatkeep.wire.PartMemory;
+import dev.chatkeep.wire.ResponseMemory;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.buffer.Buffer;
@@ -25,9 +27,17 @@ public record StreamingResponse(Map<String, String> headers, Multi<Buffer> body)
         return with(RateLimitHeaders.of(live.rateLimits()), STREAM_ID, live.streamId());
     }
 
-    public static StreamingResponse ofJson(Map<String, String> headers, Buffer document) {
+    public static StreamingResponse ofJson(Map<String, String> headers, Buffer document, PartMemory memory) {
+        hold(document.length(), memory);
         return new StreamingResponse(with(headers, HttpHeaders.CONTENT_TYPE, MediaType.APPLICATION_JSON),
                 Multi.createFrom().item(document));
+    }
+
+    /** Notes what stays in memory until the client has taken it; what is small is not worth counting. */
+    public static void hold(long bytes, PartMemory memory) {
+        if (bytes > ResponseMemory.SMALL_BYTES) {
+            memory.hold(bytes);
+        }
     }
 
     public static StreamingResponse ofEvents(Map<String, String> headers, Multi<Buffer> events) {
@@ -47,10 +57,13 @@ public record StreamingResponse(Map<String, String> headers, Multi<Buffer> body)
     /**
      * For methods without a declared media type: the framework then writes each piece as it comes. A call that fails
      * becomes a problem here.
+     *
+     * @param memory what the response holds; all of it is given back with the last piece
      */
-    public static RestMulti<Buffer> send(Uni<StreamingResponse> response) {
-        Uni<StreamingResponse> sent = response.onFailure().transform(CompletionProblems::translate);
-        return RestMulti.fromUniResponse(sent, StreamingResponse::body, ready -> {
+    public static RestMulti<Buffer> send(Uni<StreamingResponse> response, PartMemory memory) {
+        Uni<StreamingResponse> sent = response.onFailure().transform(CompletionProblems::translate)
+                .onFailure().invoke(memory::end).onCancellation().invoke(memory::end);
+        return RestMulti.fromUniResponse(sent, ready -> memory.sending(ready.body()), ready -> {
             Map<String, List<String>> headers = new TreeMap<>();
             ready.headers().forEach((name, value) -> headers.put(name, List.of(value)));
             return headers;
