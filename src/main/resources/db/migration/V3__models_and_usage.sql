@@ -22,6 +22,13 @@ create table public.model_access (
     model_tags            text[]          not null default '{}',
     context_length        int
         constraint model_access_context_length_positive check (context_length > 0),
+    other_prices          jsonb           not null default '{}'
+        constraint model_access_other_prices_object
+            check (jsonb_typeof(other_prices) = 'object' and octet_length(other_prices::text) <= 1024),
+    input_modalities      text[]          not null default '{text}',
+    output_modalities     text[]          not null default '{text}',
+    supported_parameters  text[]          not null default '{}',
+    released_at           timestamptz,
     created_at            timestamptz     not null default now(),
     updated_at            timestamptz     not null default now(),
     constraint model_access_model_id_tier_key unique (model_id, tier)
@@ -30,6 +37,9 @@ comment on table public.model_access is 'The lowest tier that opens a model, its
 comment on column public.model_access.cached_input_cost_per_token is
     'Of an input token that comes from the provider''s cache; null is the price of any other input token';
 comment on column public.model_access.context_length is 'Tokens that question and answer may have together; null is unknown';
+comment on column public.model_access.other_prices is
+    'What the provider charges beside tokens, such as request or web_search, as decimal text; shown, never charged';
+comment on column public.model_access.released_at is 'When the provider began to offer it, as its catalogue says';
 comment on column public.model_access.daily_limit is 'Answers a user may have a day; null is unlimited';
 
 create index idx_model_access_tier on public.model_access (tier, is_active);
