@@ -135,7 +135,7 @@ class OpenApiIT {
             members.put(answer, names);
         });
         assertThat(members).isNotEmpty().allSatisfy((answer, names) -> assertThat(names).as(answer)
-                .contains("status", "title", "detail", "code", "error"));
+                .contains("status", "title", "detail", "code", "error", "message"));
     }
 
     @Test
