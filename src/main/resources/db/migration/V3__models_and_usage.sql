@@ -150,7 +150,8 @@ comment on column chatkeep.charges.told_cost is 'What the provider said that the
 create unique index charges_stream_idx on chatkeep.charges (user_id, stream_id)
     where stream_id is not null and messages_received > 0;
 create index charges_question_idx on chatkeep.charges (user_id, question_id) where question_id is not null;
-create index charges_reports_idx on chatkeep.charges (user_id, usage_date) where is_report;
+-- What a user was charged, in the order of pages.
+create index charges_user_date_idx on chatkeep.charges (user_id, usage_date, charged_at, message_id);
 create index charges_date_idx on chatkeep.charges (usage_date, user_id);
 
 -- What is added to a day and a model.
