@@ -173,9 +173,11 @@ create table chatkeep.counted_sessions (
     user_id    uuid not null
         constraint counted_sessions_user_id_fkey references public.profiles (id) on delete cascade,
     session_id text collate "C" not null,
+    deleted_at timestamptz not null default now(),
     constraint counted_sessions_pkey primary key (user_id, session_id)
 );
 comment on table chatkeep.counted_sessions is 'Sessions that usage has counted and that were deleted since';
+comment on column chatkeep.counted_sessions.deleted_at is 'The last time: for a day a delete that is repeated finds what it did';
 
 -- What a user has stored, added up: quotas are compared with it. A user without a row has stored nothing.
 create table chatkeep.stored_by_user (
