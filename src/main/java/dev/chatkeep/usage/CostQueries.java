@@ -47,7 +47,7 @@ final class CostQueries {
      * An item is what takes tokens or money and names a model, or is an answer: those of a question that names none are charged
      * with its answers. What is summed has to be read whatever the page, so its number may be one.
      */
-    private static final String COSTS = """
+    static final String COSTS = """
             with chosen as not materialized (
                 select c.*, c.input_tokens + c.question_tokens as prompt,
                        coalesce(c.told_cost, c.output_tokens * coalesce(c.output_cost, 0)) as answer_cost
