@@ -123,7 +123,10 @@ begin
                'input_cost_per_token', trim_scale(m.input_cost_per_token),
                'output_cost_per_token', trim_scale(m.output_cost_per_token),
                'cached_input_cost_per_token', trim_scale(m.cached_input_cost_per_token),
-               'context_length', m.context_length, 'daily_limit', m.daily_limit, 'monthly_limit', m.monthly_limit)
+               'context_length', m.context_length, 'daily_limit', m.daily_limit, 'monthly_limit', m.monthly_limit,
+               'other_prices', m.other_prices, 'input_modalities', m.input_modalities,
+               'output_modalities', m.output_modalities, 'supported_parameters', m.supported_parameters,
+               'created', extract(epoch from coalesce(m.released_at, m.created_at))::bigint)
                order by m.model_id), '[]')
       into v_models
       from chatkeep.open_models(p_tier) m;

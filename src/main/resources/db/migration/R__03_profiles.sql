@@ -374,7 +374,8 @@ $$;
 
 -- Merges preferences of one type into the stored ones: {success, preference_type, preferences} with all
 -- that is stored now, or {success: false, error}. The profile is locked, so edits of other keys at the
--- same time are kept. In type 'model' a key that is null clears the setting. What is stored of a type has a size, and the
+-- same time are kept. In type 'model' a key that is null clears the setting, and so does an
+-- empty default model or preset. What is stored of a type has a size, and the
 -- default model is one that the tier opens.
 create or replace function public.update_user_preferences(
     user_uuid uuid, preference_type varchar(50), preferences jsonb) returns jsonb
@@ -394,7 +395,7 @@ begin
         return jsonb_build_object('success', false, 'error', 'There is no such user.');
     end if;
 
-    if preference_type = 'model' and preferences ->> 'default_model' is not null
+    if preference_type = 'model' and nullif(preferences ->> 'default_model', '') is not null
         and not public.can_user_use_model(user_uuid, preferences ->> 'default_model') then
         return jsonb_build_object('success', false, 'error', 'The default model is not one that the tier opens.');
     end if;
@@ -403,7 +404,8 @@ begin
             case preference_type when 'ui' then v_profile.ui_preferences else v_profile.session_preferences end, preferences);
     elsif preference_type = 'model' then
         v_merged := jsonb_build_object('default_model', v_profile.default_model, 'temperature', v_profile.temperature,
-                                       'system_prompt', v_profile.system_prompt, 'allowed_models', v_profile.allowed_models)
+                                       'system_prompt', v_profile.system_prompt, 'allowed_models', v_profile.allowed_models,
+                                       'personality_preset', v_profile.personality_preset)
                     || preferences;
     end if;
     -- The text of jsonb is longer than what is measured, and quick to measure.
@@ -419,7 +421,9 @@ begin
         when 'model' then
             update public.profiles p
                set default_model = case when preferences ? 'default_model'
-                                        then preferences ->> 'default_model' else p.default_model end,
+                                        then nullif(preferences ->> 'default_model', '') else p.default_model end,
+                   personality_preset = case when preferences ? 'personality_preset'
+                                             then nullif(preferences ->> 'personality_preset', '') else p.personality_preset end,
                    temperature = coalesce((preferences ->> 'temperature')::numeric, p.temperature),
                    system_prompt = case when preferences ? 'system_prompt'
                                         then preferences ->> 'system_prompt' else p.system_prompt end,
@@ -428,7 +432,8 @@ begin
                                          else array(select jsonb_array_elements_text(preferences -> 'allowed_models')) end
              where p.id = user_uuid
             returning jsonb_build_object('default_model', p.default_model, 'temperature', p.temperature,
-                                         'system_prompt', p.system_prompt, 'allowed_models', p.allowed_models)
+                                         'system_prompt', p.system_prompt, 'allowed_models', p.allowed_models,
+                                         'personality_preset', p.personality_preset)
                  into v_merged;
         else
             return jsonb_build_object('success', false, 'error', 'Preferences are of type ui, session or model.');
@@ -469,7 +474,8 @@ begin
                    'subscription_tier', p.subscription_tier, 'credits', p.credits,
                    'preferences', jsonb_build_object(
                        'model', jsonb_build_object('default_model', p.default_model, 'temperature', p.temperature,
-                                                   'system_prompt', p.system_prompt, 'allowed_models', p.allowed_models),
+                                                   'system_prompt', p.system_prompt, 'allowed_models', p.allowed_models,
+                                                   'personality_preset', p.personality_preset),
                        'ui', p.ui_preferences,
                        'session', p.session_preferences),
                    'available_models', (
@@ -511,7 +517,8 @@ as $$
                    'ui', p.ui_preferences,
                    'session', p.session_preferences,
                    'model', jsonb_build_object('default_model', p.default_model, 'temperature', p.temperature,
-                                               'system_prompt', p.system_prompt, 'allowed_models', p.allowed_models)),
+                                               'system_prompt', p.system_prompt, 'allowed_models', p.allowed_models,
+                                               'personality_preset', p.personality_preset)),
                'availableModels', (select coalesce(jsonb_agg(to_jsonb(m) order by m.model_id), '[]')
                                      from public.get_user_allowed_models(p.id) m),
                'timestamps', jsonb_build_object(
@@ -538,7 +545,7 @@ declare
     v_result  jsonb;
 begin
     perform chatkeep.begin_write(p_user_id);
-    if p_changes -> 'model' ->> 'default_model' is not null
+    if nullif(p_changes -> 'model' ->> 'default_model', '') is not null
         and not public.can_user_use_model(p_user_id, p_changes -> 'model' ->> 'default_model') then
         raise sqlstate 'PT422' using message = 'invalid_field: is not a model that your tier opens',
                                      detail = 'model.default_model';

@@ -104,7 +104,8 @@ create or replace function chatkeep.models_of_user(p_user_id uuid)
     returns table (id text, name text, description text, tags text[], tier text, input_cost_per_token numeric,
                    output_cost_per_token numeric, cached_input_cost_per_token numeric, context_length int, is_default boolean,
                    daily_limit int, daily_used bigint, day_ends timestamptz, monthly_limit int, monthly_used bigint,
-                   month_ends timestamptz)
+                   month_ends timestamptz, other_prices jsonb, input_modalities text[], output_modalities text[],
+                   supported_parameters text[], created bigint)
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -118,13 +119,16 @@ begin
         select m.id, m.name, m.description, m.tags, m.tier, m.input_cost_per_token, m.output_cost_per_token,
                m.cached_input_cost_per_token, m.context_length, m.id = coalesce(v_default, ''), m.daily_limit, coalesce(u.daily, 0),
                (date_trunc('day', v_utc) + interval '1 day') at time zone 'UTC', m.monthly_limit, coalesce(u.monthly, 0),
-               (date_trunc('month', v_utc) + interval '1 month') at time zone 'UTC'
+               (date_trunc('month', v_utc) + interval '1 month') at time zone 'UTC', m.other_prices, m.input_modalities,
+               m.output_modalities, m.supported_parameters, m.created
           from rows from (jsonb_to_recordset(chatkeep.models_of_tier(coalesce(v_tier, 'free'))) as (
                    id text, name text, description text, tags text[], tier text, input_cost_per_token numeric,
                    output_cost_per_token numeric, cached_input_cost_per_token numeric, context_length int, daily_limit int,
-                   monthly_limit int)) with ordinality
+                   monthly_limit int, other_prices jsonb, input_modalities text[], output_modalities text[],
+                   supported_parameters text[], created bigint)) with ordinality
                    as m (id, name, description, tags, tier, input_cost_per_token, output_cost_per_token,
-                         cached_input_cost_per_token, context_length, daily_limit, monthly_limit, position)
+                         cached_input_cost_per_token, context_length, daily_limit, monthly_limit, other_prices, input_modalities,
+                         output_modalities, supported_parameters, created, position)
           left join chatkeep.answers_used(p_user_id) u on u.model = m.id
          order by m.id is distinct from v_default, m.position;
 end

@@ -109,6 +109,7 @@ as $$
                'input_cost_per_token', trim_scale(p_model.input_cost_per_token),
                'output_cost_per_token', trim_scale(p_model.output_cost_per_token),
                'cached_input_cost_per_token', trim_scale(p_model.cached_input_cost_per_token),
+               'released_at', chatkeep.iso(p_model.released_at),
                'created_at', chatkeep.iso(p_model.created_at), 'updated_at', chatkeep.iso(p_model.updated_at))
 $$;
 
@@ -140,10 +141,13 @@ begin
     perform chatkeep.require_admin();
     insert into public.model_access (
         model_id, tier, is_active, input_cost_per_token, output_cost_per_token, cached_input_cost_per_token, daily_limit,
-        monthly_limit, model_name, model_description, model_tags, context_length)
+        monthly_limit, model_name, model_description, model_tags, context_length, other_prices, input_modalities,
+        output_modalities, supported_parameters)
     select v.model_id, v.tier, coalesce(v.is_active, true), coalesce(v.input_cost_per_token, 0),
            coalesce(v.output_cost_per_token, 0), v.cached_input_cost_per_token, v.daily_limit, v.monthly_limit, v.model_name,
-           v.model_description, coalesce(v.model_tags, '{}'), v.context_length
+           v.model_description, coalesce(v.model_tags, '{}'), v.context_length, jsonb_strip_nulls(coalesce(v.other_prices, '{}')),
+           coalesce(v.input_modalities, '{text}'), coalesce(v.output_modalities, '{text}'),
+           coalesce(v.supported_parameters, '{}')
       from jsonb_populate_record(null::public.model_access, p_values) v
     on conflict (model_id, tier) do nothing
     returning * into v_model;
@@ -169,6 +173,7 @@ begin
         raise sqlstate 'PT404' using message = 'model_not_found: There is no such model.';
     end if;
     v_new := jsonb_populate_record(v_old, p_changes);
+    v_new.other_prices := jsonb_strip_nulls(v_new.other_prices);
     if v_new is not distinct from v_old then
         return v_old;
     end if;
@@ -178,7 +183,9 @@ begin
            cached_input_cost_per_token = v_new.cached_input_cost_per_token, daily_limit = v_new.daily_limit,
            monthly_limit = v_new.monthly_limit, model_name = v_new.model_name,
            model_description = v_new.model_description, model_tags = v_new.model_tags,
-           context_length = v_new.context_length, updated_at = now()
+           context_length = v_new.context_length, other_prices = v_new.other_prices,
+           input_modalities = v_new.input_modalities, output_modalities = v_new.output_modalities,
+           supported_parameters = v_new.supported_parameters, updated_at = now()
      where m.id = p_id
     returning * into v_new;
     perform chatkeep.log_system_event('model_updated', 'model_access', p_id::text,
@@ -191,7 +198,8 @@ end
 $$;
 
 -- Brings the models of a provider's catalogue into one tier: new ones are added, prices, names, descriptions,
--- tags and context lengths of known ones follow the catalogue; limits and is_active are the administrator's.
+-- tags, context lengths and what they take and give of known ones follow the catalogue; limits and is_active are the
+-- administrator's.
 -- p_models is checked: [{model_id, model_name, ...}], each model once.
 create or replace function chatkeep.admin_import_models(
     p_tier text, p_models jsonb, out created int, out updated int, out unchanged int)
@@ -204,9 +212,11 @@ begin
     ), stored as (
         insert into public.model_access as m (
             model_id, tier, input_cost_per_token, output_cost_per_token, cached_input_cost_per_token, model_name,
-            model_description, model_tags, context_length)
+            model_description, model_tags, context_length, other_prices, input_modalities, output_modalities,
+            supported_parameters, released_at)
         select l.model_id, p_tier, l.input_cost_per_token, l.output_cost_per_token, l.cached_input_cost_per_token, l.model_name,
-               l.model_description, l.model_tags, l.context_length
+               l.model_description, l.model_tags, l.context_length, l.other_prices, l.input_modalities, l.output_modalities,
+               l.supported_parameters, l.released_at
           from listed l
          order by l.model_id
         on conflict (model_id, tier) do update
@@ -214,12 +224,18 @@ begin
                 output_cost_per_token = excluded.output_cost_per_token,
                 cached_input_cost_per_token = excluded.cached_input_cost_per_token,
                 model_name = excluded.model_name, model_description = excluded.model_description,
-                model_tags = excluded.model_tags, context_length = excluded.context_length, updated_at = now()
+                model_tags = excluded.model_tags, context_length = excluded.context_length,
+                other_prices = excluded.other_prices, input_modalities = excluded.input_modalities,
+                output_modalities = excluded.output_modalities, supported_parameters = excluded.supported_parameters,
+                released_at = excluded.released_at, updated_at = now()
             where (m.input_cost_per_token, m.output_cost_per_token, m.cached_input_cost_per_token, m.model_name,
-                   m.model_description, m.model_tags, m.context_length)
+                   m.model_description, m.model_tags, m.context_length, m.other_prices, m.input_modalities,
+                   m.output_modalities, m.supported_parameters, m.released_at)
                   is distinct from
                   (excluded.input_cost_per_token, excluded.output_cost_per_token, excluded.cached_input_cost_per_token,
-                   excluded.model_name, excluded.model_description, excluded.model_tags, excluded.context_length)
+                   excluded.model_name, excluded.model_description, excluded.model_tags, excluded.context_length,
+                   excluded.other_prices, excluded.input_modalities, excluded.output_modalities,
+                   excluded.supported_parameters, excluded.released_at)
         returning m.xmax = 0 as is_new
     )
     select count(*) filter (where s.is_new), count(*) filter (where not s.is_new), (select count(*) from listed) - count(*)

@@ -13,6 +13,7 @@ create table public.profiles (
         constraint profiles_temperature_range check (temperature between 0 and 2),
     system_prompt       text
         constraint profiles_system_prompt_length check (octet_length(system_prompt) <= 65536),
+    personality_preset  varchar(100),
     subscription_tier   varchar(20)   not null default 'free'
         constraint profiles_subscription_tier_known check (subscription_tier in ('free', 'pro', 'enterprise', 'admin')),
     credits             int           not null default 0,
@@ -29,6 +30,7 @@ create table public.profiles (
     last_active         timestamptz   not null default now()
 ) with (fillfactor = 80); -- usage_stats changes with every message: leave room for updates in place
 comment on table public.profiles is 'Who the user is, what they prefer, their tier and their totals of all time';
+comment on column public.profiles.personality_preset is 'How the user wants to be answered, one of the presets that the service knows; null is none';
 
 create index idx_profiles_email on public.profiles (email);
 create index idx_profiles_last_active on public.profiles (last_active);

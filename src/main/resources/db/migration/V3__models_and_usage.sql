@@ -22,6 +22,13 @@ create table public.model_access (
     model_tags            text[]          not null default '{}',
     context_length        int
         constraint model_access_context_length_positive check (context_length > 0),
+    other_prices          jsonb           not null default '{}'
+        constraint model_access_other_prices_object
+            check (jsonb_typeof(other_prices) = 'object' and octet_length(other_prices::text) <= 1024),
+    input_modalities      text[]          not null default '{text}',
+    output_modalities     text[]          not null default '{text}',
+    supported_parameters  text[]          not null default '{}',
+    released_at           timestamptz,
     created_at            timestamptz     not null default now(),
     updated_at            timestamptz     not null default now(),
     constraint model_access_model_id_tier_key unique (model_id, tier)
@@ -30,6 +37,9 @@ comment on table public.model_access is 'The lowest tier that opens a model, its
 comment on column public.model_access.cached_input_cost_per_token is
     'Of an input token that comes from the provider''s cache; null is the price of any other input token';
 comment on column public.model_access.context_length is 'Tokens that question and answer may have together; null is unknown';
+comment on column public.model_access.other_prices is
+    'What the provider charges beside tokens, such as request or web_search, as decimal text; shown, never charged';
+comment on column public.model_access.released_at is 'When the provider began to offer it, as its catalogue says';
 comment on column public.model_access.daily_limit is 'Answers a user may have a day; null is unlimited';
 
 create index idx_model_access_tier on public.model_access (tier, is_active);
@@ -140,7 +150,8 @@ comment on column chatkeep.charges.told_cost is 'What the provider said that the
 create unique index charges_stream_idx on chatkeep.charges (user_id, stream_id)
     where stream_id is not null and messages_received > 0;
 create index charges_question_idx on chatkeep.charges (user_id, question_id) where question_id is not null;
-create index charges_reports_idx on chatkeep.charges (user_id, usage_date) where is_report;
+-- What a user was charged, in the order of pages.
+create index charges_user_date_idx on chatkeep.charges (user_id, usage_date, charged_at, message_id);
 create index charges_date_idx on chatkeep.charges (usage_date, user_id);
 
 -- What is added to a day and a model.
@@ -162,9 +173,11 @@ create table chatkeep.counted_sessions (
     user_id    uuid not null
         constraint counted_sessions_user_id_fkey references public.profiles (id) on delete cascade,
     session_id text collate "C" not null,
+    deleted_at timestamptz not null default now(),
     constraint counted_sessions_pkey primary key (user_id, session_id)
 );
 comment on table chatkeep.counted_sessions is 'Sessions that usage has counted and that were deleted since';
+comment on column chatkeep.counted_sessions.deleted_at is 'The last time: for a day a delete that is repeated finds what it did';
 
 -- What a user has stored, added up: quotas are compared with it. A user without a row has stored nothing.
 create table chatkeep.stored_by_user (

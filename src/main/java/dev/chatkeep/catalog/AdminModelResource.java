@@ -6,6 +6,7 @@ import java.util.UUID;
 
 import jakarta.annotation.Nullable;
 import jakarta.annotation.security.RolesAllowed;
+import jakarta.validation.Valid;
 import jakarta.validation.constraints.DecimalMax;
 import jakarta.validation.constraints.DecimalMin;
 import jakarta.validation.constraints.Max;
@@ -81,7 +82,11 @@ public class AdminModelResource {
             @Schema(examples = "DeepSeek R1") @Text(max = 255) @Nullable String modelName,
             @Text(maxBytes = 16_384) @Nullable String modelDescription,
             @Size(max = 100) @Nullable List<@NotNull @Text(min = 1, max = 100) String> modelTags,
-            @Schema(description = "Tokens; null is unknown") @Min(1) @Nullable Integer contextLength) {
+            @Schema(description = "Tokens; null is unknown") @Min(1) @Nullable Integer contextLength,
+            @Valid @Nullable OtherPrices otherPrices,
+            @Schema(description = "What it reads", defaultValue = "[\"text\"]") @Size(min = 1, max = 20) @Nullable List<@NotNull @Text(min = 1, max = 100) String> inputModalities,
+            @Schema(description = "What it writes", defaultValue = "[\"text\"]") @Size(min = 1, max = 20) @Nullable List<@NotNull @Text(min = 1, max = 100) String> outputModalities,
+            @Schema(description = "Options that it takes") @Size(max = 200) @Nullable List<@NotNull @Text(min = 1, max = 100) String> supportedParameters) {
     }
 
     @Schema(name = "ModelAccessChange", minProperties = 1, additionalProperties = Schema.False.class)
@@ -97,7 +102,11 @@ public class AdminModelResource {
             @Text(max = 255) @Nullable String modelName,
             @Text(maxBytes = 16_384) @Nullable String modelDescription,
             @Size(max = 100) List<@NotNull @Text(min = 1, max = 100) String> modelTags,
-            @Schema(description = "Null is unknown") @Min(1) @Nullable Integer contextLength) {
+            @Schema(description = "Null is unknown") @Min(1) @Nullable Integer contextLength,
+            @Schema(description = "In place of all that are there") @Valid OtherPrices otherPrices,
+            @Size(min = 1, max = 20) List<@NotNull @Text(min = 1, max = 100) String> inputModalities,
+            @Size(min = 1, max = 20) List<@NotNull @Text(min = 1, max = 100) String> outputModalities,
+            @Size(max = 200) List<@NotNull @Text(min = 1, max = 100) String> supportedParameters) {
     }
 
     private final Database database;
@@ -160,7 +169,8 @@ public class AdminModelResource {
     public Uni<AdminModel> change(@Parameter(description = "`id` of the row, not of the model") @RestPath("id") UUID id,
             byte[] body) {
         StrictJson.Change<ModelChange> change = strictJson.read(body, ModelChange.class);
-        change.refuseNull("is_active", "input_cost_per_token", "output_cost_per_token", "model_tags");
+        change.refuseNull("is_active", "input_cost_per_token", "output_cost_per_token", "model_tags", "other_prices",
+                "input_modalities", "output_modalities", "supported_parameters");
         return database.asAdministrator().write().one(AdminModel::of, CHANGE, id, change.json());
     }
 
@@ -181,8 +191,8 @@ public class AdminModelResource {
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
     @Operation(operationId = "importCatalog", summary = "Import a provider's catalogue", description = "In the shape of OpenRouter's `GET /api/v1/models`:"
-            + " `{\"data\": [{id, name, description, context_length, pricing{prompt, completion, input_cache_read}, …}]}`."
-            + " Models that are new to the tier are added; prices, names, descriptions, tags and context lengths of the others follow the catalogue,"
+            + " `{\"data\": [{id, name, description, created, context_length, pricing{prompt, completion, input_cache_read, …}, architecture, supported_parameters}]}`."
+            + " Models that are new to the tier are added; prices, names, descriptions, tags, context lengths, modalities and parameters of the others follow the catalogue,"
             + " limits and `is_active` stay. A model that cannot be imported is reported and the others are stored.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = CatalogImport.Catalog.class)))
     @APIResponse(responseCode = "200", description = "The result of the import")

@@ -3,6 +3,7 @@ package dev.chatkeep.catalog;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -47,6 +48,12 @@ class CatalogImport {
     private static final String TEXT_MODALITY = "text";
     /** The scale of prices in model_access. */
     private static final int DECIMALS = 12;
+    private static final BigDecimal MAX_PRICE = BigDecimal.valueOf(1_000);
+    private static final int MAX_MODALITIES = 20;
+    private static final int MAX_PARAMETERS = 200;
+    private static final int MAX_WORD = 100;
+    /** Of the year 9999: responses write years with four digits. */
+    private static final long LAST_SECOND = 253_402_300_799L;
 
     /** OpenRouter's list of models: {@code GET https://openrouter.ai/api/v1/models}. */
     @Schema(name = "Catalog")
@@ -61,6 +68,7 @@ class CatalogImport {
             @Schema(examples = "deepseek/deepseek-r1-0528:free") @NotNull @Text(min = 1, max = 100) String id,
             String name,
             String description,
+            @Schema(description = "When the provider began to offer it, in seconds since 1970") Long created,
             @Min(1) Integer contextLength,
             Pricing pricing,
             Architecture architecture,
@@ -71,13 +79,19 @@ class CatalogImport {
     @JsonNaming(SnakeCaseStrategy.class)
     @RegisterForReflection // as above
     record Pricing(@Schema(examples = "0.0000005") String prompt, String completion,
-            @Schema(description = "Of an input token from the provider's cache; what is no number is as if it were missing") String inputCacheRead) {
+            @Schema(description = "Of an input token from the provider's cache; what is no number is as if it were missing") String inputCacheRead,
+            @Schema(description = "For one request; what is no price is as if it were missing, here and in what follows") String request,
+            String image, String audio, String webSearch, String internalReasoning, String inputCacheWrite) {
+
+        static final Pricing NONE = new Pricing(null, null, null, null, null, null, null, null, null);
     }
 
     @Schema(name = "CatalogArchitecture")
     @JsonNaming(SnakeCaseStrategy.class)
     @RegisterForReflection // as above
-    record Architecture(List<String> inputModalities) {
+    record Architecture(List<String> inputModalities, List<String> outputModalities) {
+
+        static final Architecture UNKNOWN = new Architecture(null, null);
     }
 
     /** A row of model_access as the database reads it. */
@@ -87,7 +101,8 @@ class CatalogImport {
             @NotNull @DecimalMin(value = "0", message = "has no fixed price") @DecimalMax("1000") BigDecimal inputCostPerToken,
             @NotNull @DecimalMin(value = "0", message = "has no fixed price") @DecimalMax("1000") BigDecimal outputCostPerToken,
             @DecimalMin(value = "0", message = "has no fixed price") @DecimalMax("1000") BigDecimal cachedInputCostPerToken,
-            @Size(max = 100) List<@Text(min = 1, max = 100) String> modelTags, Integer contextLength) {
+            @Size(max = 100) List<@Text(min = 1, max = 100) String> modelTags, Integer contextLength, OtherPrices otherPrices,
+            List<String> inputModalities, List<String> outputModalities, List<String> supportedParameters, String releasedAt) {
     }
 
     @Schema(name = "CatalogImported")
@@ -160,10 +175,39 @@ class CatalogImport {
         if (model.supportedParameters() != null) {
             Stream.of("tools", "reasoning").filter(model.supportedParameters()::contains).forEach(tags::add);
         }
-        Pricing pricing = model.pricing() == null ? new Pricing(null, null, null) : model.pricing();
+        Pricing pricing = model.pricing() == null ? Pricing.NONE : model.pricing();
+        Architecture architecture = model.architecture() == null ? Architecture.UNKNOWN : model.architecture();
+        OtherPrices others = new OtherPrices(otherPrice(pricing.request()), otherPrice(pricing.image()),
+                otherPrice(pricing.audio()), otherPrice(pricing.webSearch()), otherPrice(pricing.internalReasoning()),
+                otherPrice(pricing.inputCacheWrite()));
         return new Row(model.id(), shortened(model.name(), 255), shortened(model.description(), 4_000),
                 price(pricing.prompt()), price(pricing.completion()), price(pricing.inputCacheRead()), List.copyOf(tags),
-                model.contextLength());
+                model.contextLength(), others, modalities(architecture.inputModalities()),
+                modalities(architecture.outputModalities()), words(model.supportedParameters(), MAX_PARAMETERS),
+                time(model.created()));
+    }
+
+    private static List<String> modalities(List<String> listed) {
+        List<String> modalities = words(listed, MAX_MODALITIES);
+        return modalities.isEmpty() ? List.of(TEXT_MODALITY) : modalities;
+    }
+
+    /** What is no word, or one too many, keeps no model from being imported. */
+    private static List<String> words(List<String> listed, int most) {
+        return listed == null ? List.of()
+                : listed.stream().filter(word -> word != null && !word.isEmpty() && word.length() <= MAX_WORD
+                        && word.indexOf('\0') < 0).distinct().limit(most).toList();
+    }
+
+    private static String time(Long seconds) {
+        return seconds == null || seconds < 0 || seconds > LAST_SECOND ? null : Instant.ofEpochSecond(seconds).toString();
+    }
+
+    /** Null where the price is not fixed, or none that a model could have. */
+    private static String otherPrice(String text) {
+        BigDecimal price = price(text);
+        return price == null || price.signum() < 0 || price.compareTo(MAX_PRICE) > 0 ? null
+                : price.signum() == 0 ? "0" : price.stripTrailingZeros().toPlainString();
     }
 
     /**

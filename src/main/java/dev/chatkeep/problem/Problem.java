@@ -16,11 +16,12 @@ import io.quarkiverse.resteasy.problem.HttpProblem;
 
 /**
  * Creates the problem documents of RFC 9457, the body of every error response. Besides the members of the standard they have
- * {@code code}, a stable word for programs, and {@code error}, the same sentence as {@code detail} under the name that existing
- * front ends read.
+ * {@code code}, a stable word for programs, and {@code error} and {@code message}, the same sentence as {@code detail} under
+ * the
+ * names that existing front ends read.
  */
 @JsonInclude(JsonInclude.Include.NON_NULL) // and as they are written
-@Schema(name = "Problem", description = "An error (RFC 9457). `code` is stable, `error` and `detail` are one sentence for people.")
+@Schema(name = "Problem", description = "An error (RFC 9457). `code` is stable, `error`, `message` and `detail` are one sentence for people.")
 public record Problem(
         @Schema(examples = "404") int status,
         @Schema(examples = "Not Found") String title,
@@ -28,6 +29,7 @@ public record Problem(
         @Schema(examples = "/api/chat/messages") @Nullable String instance,
         @Schema(examples = "session_not_found") String code,
         @Schema(examples = "There is no such session.") String error,
+        @Schema(examples = "There is no such session.") String message,
         @Schema(description = "What is wrong with which field; only where fields are wrong") @Nullable List<FieldError> errors,
         @Schema(description = "Of the call that answers the same already") @JsonProperty("stream_id") @Nullable String streamId,
         @Schema(description = "The quota that is used up", examples = "messages") @Nullable String quota,
@@ -36,7 +38,8 @@ public record Problem(
     public static final StatusType UNPROCESSABLE_CONTENT = UnprocessableContent.STATUS;
 
     public static final String CODE = "code";
-    static final String ERROR = "error";
+    private static final String ERROR = "error";
+    private static final String MESSAGE = "message";
     public static final String ERRORS = "errors";
 
     /** What is wrong with one field; {@code field} is its path in the request, such as {@code message.content}. */
@@ -86,6 +89,7 @@ public record Problem(
                 .withTitle(status.getReasonPhrase())
                 .withDetail(detail)
                 .with(CODE, code)
-                .with(ERROR, detail);
+                .with(ERROR, detail)
+                .with(MESSAGE, detail);
     }
 }

@@ -11,7 +11,10 @@ import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.quarkiverse.resteasy.problem.postprocessing.ProblemContext;
 import io.quarkiverse.resteasy.problem.postprocessing.ProblemPostProcessor;
 
-/** Adds {@code code} and {@code error} to the problems of the framework, and replaces their sentences, which name classes. */
+/**
+ * Adds {@code code}, {@code error} and {@code message} to the problems of the framework, and replaces their sentences, which
+ * name classes.
+ */
 @ApplicationScoped
 public class ProblemMembers implements ProblemPostProcessor {
 

@@ -34,9 +34,14 @@ record UserDataChange(
     @JsonNaming(SnakeCaseStrategy.class)
     @RegisterForReflection // as above
     record ModelPreferences(
-            @Schema(description = "A model that the caller's tier opens; null clears it", examples = "deepseek/deepseek-r1-0528:free") @Text(min = 1, max = 100) @Nullable String defaultModel,
+            @Schema(description = "A model that the caller's tier opens; null or empty clears it", examples = "deepseek/deepseek-r1-0528:free") @Text(max = 100) @Nullable String defaultModel,
             @Schema(description = "0 to 2, kept to two decimals", examples = "0.7") @DecimalMin("0") @DecimalMax("2") BigDecimal temperature,
             @Schema(examples = "Answer in short sentences.") @Text(maxBytes = SECTION_BYTES) @Nullable String systemPrompt,
-            @Schema(description = "The models that a front end offers this user; null is all") @Size(max = 1000) @Nullable List<@NotNull @Text(min = 1, max = 100) String> allowedModels) {
+            @Schema(description = "The models that a front end offers this user; null is all") @Size(max = 1000) @Nullable List<@NotNull @Text(min = 1, max = 100) String> allowedModels,
+            @Schema(description = "How the user wants to be answered: one of the presets of `chatkeep.preferences.personality-presets`; null or empty clears it", examples = "concise") @Text(max = 100) @Nullable String personalityPreset) {
+
+        boolean hasPreset() {
+            return personalityPreset != null && !personalityPreset.isEmpty();
+        }
     }
 }

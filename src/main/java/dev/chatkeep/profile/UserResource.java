@@ -49,8 +49,10 @@ public class UserResource {
     private final Database database;
     private final StrictJson strictJson;
     private final ObjectMapper json;
+    private final PreferencesConfig config;
 
-    public UserResource(Database database, StrictJson strictJson, ObjectMapper json) {
+    public UserResource(Database database, StrictJson strictJson, ObjectMapper json, PreferencesConfig config) {
+        this.config = config;
         this.database = database;
         this.strictJson = strictJson;
         this.json = json;
@@ -73,7 +75,7 @@ public class UserResource {
     @Cancellable(false)
     @Operation(operationId = "updatePreferences", summary = "Change preferences", description = "Each section is merged into what is stored: objects key by key,"
             + " anything else replaces. Devices that change other keys at the same time keep each other's changes. A section"
-            + " has at most 16 KiB. Unknown fields are refused.")
+            + " has at most 16 KiB. Unknown fields are refused, and so is a `personality_preset` that the service does not know.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = UserDataChange.class)))
     @APIResponse(responseCode = "200", description = "The caller's data as they are now", content = @Content(schema = @Schema(implementation = ProfileResponses.Data.class)))
     @APIResponse(responseCode = "400", description = "The body is missing or malformed")
@@ -81,8 +83,16 @@ public class UserResource {
     public Uni<Buffer> change(byte[] body) {
         StrictJson.Change<UserDataChange> change = strictJson.read(body, UserDataChange.class);
         change.refuseNull("ui", "session", "model", "model.temperature");
+        requireKnownPreset(change.value().model());
         change.tree().fields().forEachRemaining(section -> requireSize(section.getKey(), section.getValue()));
         return database.asCaller().write().document(CHANGE, change.json());
+    }
+
+    private void requireKnownPreset(UserDataChange.ModelPreferences model) {
+        if (model != null && model.hasPreset() && !config.personalityPresets().contains(model.personalityPreset())) {
+            throw RequestProblems.ofField("model.personality_preset",
+                    "must be one of " + String.join(", ", config.personalityPresets()));
+        }
     }
 
     private void requireSize(String section, JsonNode value) {

@@ -19,6 +19,9 @@ import io.smallrye.mutiny.Uni;
 @IdClass(ChatSession.Key.class)
 public class ChatSession extends PanacheEntityBase {
 
+    private static final String WAS_DELETED = "select exists (select from chatkeep.counted_sessions c where c.user_id = ?1"
+            + " and c.session_id = ?2 and c.deleted_at > now() - interval '1 day')";
+
     /** Clients create the ids of sessions, so an id is unique only within its user. */
     public record Key(UUID userId, String id) implements Serializable {
     }
@@ -66,6 +69,13 @@ public class ChatSession extends PanacheEntityBase {
     /** Deletes a session with its messages. */
     static Uni<Long> delete(UUID userId, String id) {
         return delete("userId = ?1 and id = ?2", userId, id);
+    }
+
+    /** Whether it was deleted within a day: a delete that is repeated has done what it was asked for. */
+    static Uni<Boolean> wasDeleted(UUID userId, String id) {
+        return getSession().chain(session -> session
+                .createNativeQuery(WAS_DELETED, Boolean.class)
+                .setParameter(1, userId).setParameter(2, id).getSingleResult());
     }
 
     /** Deletes all sessions of a user with their messages. */

@@ -136,15 +136,16 @@ public class SessionResource {
     @DELETE
     @Path("/sessions")
     @Cancellable(false)
-    @Operation(operationId = "deleteSession", summary = "Delete a session", description = "Its messages go with it. What was used stays counted.")
+    @Operation(operationId = "deleteSession", summary = "Delete a session", description = "Its messages go with it. What was used stays counted. A delete that is repeated within a day succeeds again.")
     @APIResponse(responseCode = "200", description = "The session is gone")
     @APIResponse(responseCode = "400", description = "The id is missing")
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "The id is not valid")
     public Uni<SessionResponses.Deleted> delete(@RestQuery @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id) {
-        return database.asCaller().writeEntities(userId -> ChatSession.delete(userId, id))
-                .map(deleted -> {
-                    if (deleted == 0) {
+        return database.asCaller().writeEntities(userId -> ChatSession.delete(userId, id)
+                .chain(deleted -> deleted > 0 ? Uni.createFrom().item(true) : ChatSession.wasDeleted(userId, id)))
+                .map(gone -> {
+                    if (!gone) {
                         throw notFound();
                     }
                     return new SessionResponses.Deleted(true, "The session was deleted.");

@@ -23,15 +23,20 @@ public record DayRange(LocalDate from, LocalDate to) {
      * year.
      */
     public static DayRange of(LocalDate from, LocalDate to) {
-        require(from, "from");
-        require(to, "to");
+        return of(from, to, "from", "to");
+    }
+
+    /** The same under other names. */
+    public static DayRange of(LocalDate from, LocalDate to, String fromName, String toName) {
+        require(from, fromName);
+        require(to, toName);
         LocalDate last = to != null ? to : Instant.now().atZone(ZoneOffset.UTC).toLocalDate();
         LocalDate first = from != null ? from : last.minusDays(DEFAULT_DAYS - 1);
         if (first.isAfter(last)) {
-            throw RequestProblems.ofField("from", "must not be after to");
+            throw RequestProblems.ofField(fromName, "must not be after " + toName);
         }
         if (ChronoUnit.DAYS.between(first, last) >= MAX_DAYS) {
-            throw RequestProblems.ofField("from", "must be at most " + (MAX_DAYS - 1) + " days before to");
+            throw RequestProblems.ofField(fromName, "must be at most " + (MAX_DAYS - 1) + " days before " + toName);
         }
         return new DayRange(first, last);
     }

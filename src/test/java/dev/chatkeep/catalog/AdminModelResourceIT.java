@@ -65,7 +65,9 @@ class AdminModelResourceIT {
                         {"model_id": "%s", "tier": "pro", "is_active": false, "input_cost_per_token": 1.0E-12,
                          "output_cost_per_token": 1000, "cached_input_cost_per_token": null, "daily_limit": 0, "monthly_limit": 2147483647,
                          "model_name": "A name",
-                         "model_description": "What it is for", "model_tags": ["tools", "tools", "ü"], "context_length": 1}
+                         "model_description": "What it is for", "model_tags": ["tools", "tools", "ü"], "context_length": 1,
+                         "other_prices": {}, "input_modalities": ["text"], "output_modalities": ["text"],
+                         "supported_parameters": [], "released_at": null}
                         """,
                         model));
         assertThat(Sql.rows("""
@@ -93,7 +95,9 @@ class AdminModelResourceIT {
                 {"model_id": "%s", "tier": "free", "is_active": true, "input_cost_per_token": 0,
                  "output_cost_per_token": 0, "cached_input_cost_per_token": null, "daily_limit": null, "monthly_limit": null,
                  "model_name": null,
-                 "model_description": null, "model_tags": [], "context_length": null}
+                 "model_description": null, "model_tags": [], "context_length": null,
+                 "other_prices": {}, "input_modalities": ["text"], "output_modalities": ["text"],
+                 "supported_parameters": [], "released_at": null}
                 """, model));
     }
 
@@ -197,6 +201,15 @@ class AdminModelResourceIT {
             "model_tags": [5]                                | model_tags[0] has the wrong type
             "model_tags": [""]                               | model_tags[0] must not be empty
             "model_tags": ["a", "a\\u0000b"]                 | model_tags[1] must not hold the character NUL
+            "other_prices": {"request": 0.005}               | other_prices.request has the wrong type
+            "other_prices": {"request": "-1"}                | other_prices.request must be a decimal number such as 0.005
+            "other_prices": {"image": "1e-7"}                | other_prices.image must be a decimal number such as 0.005
+            "other_prices": {"prompt": "1"}                  | other_prices.prompt is not known
+            "other_prices": "0"                              | other_prices has the wrong type
+            "input_modalities": []                           | input_modalities size must be between 1 and 20
+            "output_modalities": [""]                        | output_modalities[0] must not be empty
+            "supported_parameters": "tools"                  | supported_parameters has the wrong type
+            "released_at": "2026-01-01T00:00:00Z"            | released_at is not known
             "id": "11111111-1111-1111-1111-111111111111"     | id is not known
             "created_at": "2026-01-01T00:00:00Z"             | created_at is not known
             "price": 5                                       | price is not known
@@ -378,7 +391,9 @@ class AdminModelResourceIT {
                 {"model_id": "%s", "tier": "free", "is_active": true, "input_cost_per_token": 0.5,
                  "output_cost_per_token": 2, "cached_input_cost_per_token": null, "daily_limit": 7, "monthly_limit": null,
                  "model_name": null,
-                 "model_description": null, "model_tags": ["x"], "context_length": null}
+                 "model_description": null, "model_tags": ["x"], "context_length": null,
+                 "other_prices": {}, "input_modalities": ["text"], "output_modalities": ["text"],
+                 "supported_parameters": [], "released_at": null}
                 """, model));
         assertThat(answer.<String> path("id")).isEqualTo(row);
     }
@@ -453,6 +468,11 @@ class AdminModelResourceIT {
             {"input_cost_per_token": 1001}       | input_cost_per_token must be less than or equal to 1000
             {"context_length": 0}                | context_length must be greater than or equal to 1
             {"is_active": "no"}                  | is_active has the wrong type
+            {"other_prices": {"audio": "."}}     | other_prices.audio must be a decimal number such as 0.005
+            {"other_prices": null}               | other_prices must not be null
+            {"input_modalities": null}           | input_modalities must not be null
+            {"output_modalities": []}            | output_modalities size must be between 1 and 20
+            {"supported_parameters": null}       | supported_parameters must not be null
             {}                                   | must name something to change
             []                                   | has the wrong type
             """)
@@ -615,7 +635,9 @@ class AdminModelResourceIT {
                                 {"model_id": "%s", "tier": "free", "is_active": true, "input_cost_per_token": 1,
                                  "output_cost_per_token": 2, "cached_input_cost_per_token": null, "daily_limit": null, "monthly_limit": null,
                                  "model_name": null,
-                                 "model_description": null, "model_tags": [], "context_length": null}
+                                 "model_description": null, "model_tags": [], "context_length": null,
+                                 "other_prices": {}, "input_modalities": ["text"], "output_modalities": ["text"],
+                                 "supported_parameters": [], "released_at": null}
                                 """,
                                 model)));
     }
@@ -729,7 +751,8 @@ class AdminModelResourceIT {
                    "description": "What it is for", "context_length": 163840,
                    "architecture": {"modality": "text+image->text", "input_modalities": ["text", "image", "file"],
                                     "output_modalities": ["text"], "tokenizer": "Other", "instruct_type": null},
-                   "pricing": {"prompt": "0.0000005", "completion": "0.0000015", "request": "0", "image": "0"},
+                   "pricing": {"prompt": "0.0000005", "completion": "0.0000015", "request": "0", "image": "0.0050",
+                               "web_search": "1e-2", "internal_reasoning": "-1", "audio": "x", "discount": 0},
                    "top_provider": {"context_length": 163840, "max_completion_tokens": null, "is_moderated": false},
                    "per_request_limits": null, "supported_parameters": ["max_tokens", "reasoning", "tools"]},
                   {"id": "%s", "pricing": {"prompt": "0", "completion": "1e-12"}}], "extra": 1}
@@ -746,7 +769,9 @@ class AdminModelResourceIT {
                          "output_cost_per_token": 0.0000015, "cached_input_cost_per_token": null, "daily_limit": null, "monthly_limit": null,
                          "model_name": "First",
                          "model_description": "What it is for", "model_tags": ["file", "image", "reasoning", "tools"],
-                         "context_length": 163840}
+                         "context_length": 163840, "other_prices": {"request": "0", "image": "0.005", "web_search": "0.01"},
+                         "input_modalities": ["text", "image", "file"], "output_modalities": ["text"],
+                         "supported_parameters": ["max_tokens", "reasoning", "tools"], "released_at": "2025-05-28T17:59:30.000Z"}
                         """,
                         first));
         assertThat(Json.without(rows(list("tier=pro"), second).get(0), RUN)).isEqualTo(
@@ -754,7 +779,9 @@ class AdminModelResourceIT {
                         {"model_id": "%s", "tier": "pro", "is_active": true, "input_cost_per_token": 0,
                          "output_cost_per_token": 1.0E-12, "cached_input_cost_per_token": null, "daily_limit": null, "monthly_limit": null,
                          "model_name": null,
-                         "model_description": null, "model_tags": [], "context_length": null}
+                         "model_description": null, "model_tags": [], "context_length": null,
+                         "other_prices": {}, "input_modalities": ["text"], "output_modalities": ["text"],
+                         "supported_parameters": [], "released_at": null}
                         """,
                         second));
     }
@@ -777,6 +804,53 @@ class AdminModelResourceIT {
         assertThat(answer.<Integer> path("updated")).as(answer.asString()).isEqualTo(1);
         assertThat(Sql.<BigDecimal> value(
                 "select trim_scale(cached_input_cost_per_token) from model_access where id = ?::uuid", row)).isEqualTo(price);
+    }
+
+    @Test
+    void whatAModelTakesAndGivesFollowsTheCatalogue() {
+        // Given
+        String model = Models.freshId();
+        String row = Models.open(model, "free", "1", "2");
+        Models.change(row, """
+                {"other_prices": {"request": "0.5"}, "input_modalities": ["audio"], "output_modalities": ["audio"],
+                 "supported_parameters": ["seed"]}
+                """);
+
+        // When
+        Response answer = bringIn("free", """
+                {"data": [{"id": "%s", "created": 999999999999999, "supported_parameters": ["tools", null, "tools", ""],
+                           "architecture": {"input_modalities": [null, "text", "image"], "output_modalities": []},
+                           "pricing": {"prompt": "1", "completion": "2", "web_search": "1001"}}]}
+                """.formatted(model));
+
+        // Then
+        assertThat(answer.<Integer> path("updated")).as(answer.asString()).isEqualTo(1);
+        JsonNode stored = rows(list("tier=free"), model).get(0);
+        assertThat(stored.path("other_prices")).isEqualTo(Json.of("{}"));
+        assertThat(stored.path("input_modalities")).isEqualTo(Json.of("[\"text\", \"image\"]"));
+        assertThat(stored.path("output_modalities")).isEqualTo(Json.of("[\"text\"]"));
+        assertThat(stored.path("supported_parameters")).isEqualTo(Json.of("[\"tools\"]"));
+        assertThat(stored.path("released_at").isNull()).isTrue();
+    }
+
+    @Test
+    void whatAModelTakesAndGivesIsForAdministratorsToSay() {
+        // Given
+        String row = Models.open(Models.freshId(), "free", "1", "2");
+
+        // When
+        Response answer = change(row, """
+                {"other_prices": {"request": "0.5", "image": null}, "input_modalities": ["text", "file"],
+                 "output_modalities": ["image"], "supported_parameters": ["tools", "seed"]}
+                """);
+
+        // Then
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
+        JsonNode stored = Json.of(answer);
+        assertThat(stored.path("other_prices")).isEqualTo(Json.of("{\"request\": \"0.5\"}"));
+        assertThat(stored.path("input_modalities")).isEqualTo(Json.of("[\"text\", \"file\"]"));
+        assertThat(stored.path("output_modalities")).isEqualTo(Json.of("[\"image\"]"));
+        assertThat(stored.path("supported_parameters")).isEqualTo(Json.of("[\"tools\", \"seed\"]"));
     }
 
     @Test
@@ -815,7 +889,9 @@ class AdminModelResourceIT {
                 {"id": "%s", "model_id": "%s", "tier": "free", "is_active": false, "input_cost_per_token": 0.1,
                  "output_cost_per_token": 0.2, "cached_input_cost_per_token": null, "daily_limit": 3, "monthly_limit": 4,
                  "model_name": "A name",
-                 "model_description": null, "model_tags": [], "context_length": null}
+                 "model_description": null, "model_tags": [], "context_length": null,
+                 "other_prices": {}, "input_modalities": ["text"], "output_modalities": ["text"],
+                 "supported_parameters": [], "released_at": null}
                 """, row, model));
     }
 

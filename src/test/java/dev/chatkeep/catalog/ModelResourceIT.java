@@ -47,7 +47,9 @@ class ModelResourceIT {
         granted(Administrator.service().request().body("""
                 {"model_id": "%s", "tier": "free", "model_name": "A name", "model_description": "What it is for",
                  "model_tags": ["tools", "image"], "input_cost_per_token": 0.0000005, "output_cost_per_token": 0.000001500,
-                 "cached_input_cost_per_token": 0.00000005, "context_length": 163840}
+                 "cached_input_cost_per_token": 0.00000005, "context_length": 163840,
+                 "other_prices": {"request": "0.005", "web_search": "0.01", "input_cache_write": "0.000001"},
+                 "input_modalities": ["text", "image"], "output_modalities": ["text"], "supported_parameters": ["tools"]}
                 """.formatted(model)).post("/api/admin/models"));
 
         // When
@@ -56,11 +58,16 @@ class ModelResourceIT {
         // Then
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(answer.contentType()).isEqualTo("application/json;charset=UTF-8");
-        assertThat(find(Json.of(answer), model)).isEqualTo(Json.of("""
+        assertThat(Json.without(find(Json.of(answer), model), "created")).isEqualTo(Json.of("""
                 {"id": "%s", "name": "A name", "description": "What it is for", "tags": ["tools", "image"], "tier": "free",
                  "input_cost_per_token": 0.0000005, "output_cost_per_token": 0.0000015, "cached_input_cost_per_token": 5.0E-8,
                  "context_length": 163840,
-                 "is_default": false, "limits": %s}
+                 "is_default": false, "limits": %s,
+                 "pricing": {"prompt": "0.0000005", "completion": "0.0000015", "request": "0.005", "image": "0",
+                             "web_search": "0.01", "internal_reasoning": "0", "input_cache_read": "0.00000005",
+                             "input_cache_write": "0.000001"},
+                 "architecture": {"input_modalities": ["text", "image"], "output_modalities": ["text"]},
+                 "input_modalities": ["text", "image"], "output_modalities": ["text"], "supported_parameters": ["tools"]}
                 """, model, UNLIMITED));
     }
 
@@ -74,12 +81,50 @@ class ModelResourceIT {
         Response answer = caller.request().get("/api/models");
 
         // Then
-        assertThat(find(Json.of(answer), model)).isEqualTo(
+        JsonNode listed = find(Json.of(answer), model);
+        assertThat(listed.path("created").longValue()).isEqualTo(Sql.<Long> value(
+                "select extract(epoch from created_at)::bigint from model_access where model_id = ?", model));
+        assertThat(Json.without(listed, "created")).isEqualTo(
                 Json.of("""
                         {"id": "%1$s", "name": "%1$s", "description": null, "tags": [], "tier": "free", "input_cost_per_token": 0,
-                         "output_cost_per_token": 0, "cached_input_cost_per_token": null, "context_length": null, "is_default": false, "limits": %2$s}
+                         "output_cost_per_token": 0, "cached_input_cost_per_token": null, "context_length": null, "is_default": false, "limits": %2$s,
+                         "pricing": {"prompt": "0", "completion": "0", "request": "0", "image": "0", "web_search": "0",
+                                     "internal_reasoning": "0"},
+                         "architecture": {"input_modalities": ["text"], "output_modalities": ["text"]},
+                         "input_modalities": ["text"], "output_modalities": ["text"], "supported_parameters": []}
                         """,
                         model, UNLIMITED));
+    }
+
+    @Test
+    void aModelOfACatalogueHasWhatItsProviderSaysOfIt() {
+        // Given
+        Caller caller = Caller.fresh();
+        String model = Models.freshId();
+        granted(Administrator.service().request().body("""
+                {"data": [{"id": "%s", "name": "Listed", "created": 1748455170, "context_length": 8192,
+                           "architecture": {"input_modalities": ["text", "file"], "output_modalities": ["text", "image"]},
+                           "pricing": {"prompt": "0.00000015", "completion": "6e-7", "request": "0", "image": "0.0050",
+                                       "audio": "1e-6"},
+                           "supported_parameters": ["tools", "seed", "reasoning"]}]}
+                """.formatted(model)).put("/api/admin/models/catalog?tier=free"));
+
+        // When
+        JsonNode listed = find(Json.of(caller.request().get("/api/models")), model);
+
+        // Then
+        assertThat(listed.path("pricing")).isEqualTo(Json.of("""
+                {"prompt": "0.00000015", "completion": "0.0000006", "request": "0", "image": "0.005", "web_search": "0",
+                 "internal_reasoning": "0", "audio": "0.000001"}
+                """));
+        assertThat(listed.path("architecture")).isEqualTo(Json.of("""
+                {"input_modalities": ["text", "file"], "output_modalities": ["text", "image"]}
+                """));
+        assertThat(listed.path("input_modalities")).isEqualTo(listed.at("/architecture/input_modalities"));
+        assertThat(listed.path("output_modalities")).isEqualTo(listed.at("/architecture/output_modalities"));
+        assertThat(listed.path("supported_parameters")).isEqualTo(Json.of("[\"tools\", \"seed\", \"reasoning\"]"));
+        assertThat(listed.path("created").longValue()).isEqualTo(1748455170);
+        assertThat(listed.path("context_length").intValue()).isEqualTo(8192);
     }
 
     @Test

@@ -39,7 +39,8 @@ class OpenApiIT {
             "GET /api/user/data", "PUT /api/user/data", "GET /api/user/profile", "POST /api/user/sync",
             "GET /api/user/activity",
             "GET /api/user/export", "DELETE /api/user", "GET /api/models", "GET /api/models/{id}/access",
-            "GET /api/usage/daily", "GET /api/usage/models", "GET /api/usage/summary", "GET /api/admin/health",
+            "GET /api/usage/daily", "GET /api/usage/models", "GET /api/usage/summary", "GET /api/usage/costs",
+            "GET /api/usage/costs/models/daily", "GET /api/admin/health",
             "GET /api/admin/stats", "GET /api/admin/overview", "POST /api/admin/maintenance/cleanup", "GET /api/admin/users",
             "GET /api/admin/users/{id}", "GET /api/admin/users/{id}/usage", "PATCH /api/admin/users/{id}",
             "GET /api/admin/models", "POST /api/admin/models", "PATCH /api/admin/models/{id}",
@@ -135,7 +136,7 @@ class OpenApiIT {
             members.put(answer, names);
         });
         assertThat(members).isNotEmpty().allSatisfy((answer, names) -> assertThat(names).as(answer)
-                .contains("status", "title", "detail", "code", "error"));
+                .contains("status", "title", "detail", "code", "error", "message"));
     }
 
     @Test

@@ -91,7 +91,8 @@ class ProblemIT {
         assertProblem(answer, 400, "invalid_request");
         assertThat(Json.of(new String(answer.body(), StandardCharsets.UTF_8))).isEqualTo(Json.of("""
                 {"status": 400, "title": "Bad Request", "detail": "The request is malformed.", "instance": "%s",
-                 "code": "invalid_request", "error": "The request is malformed."}
+                 "code": "invalid_request", "error": "The request is malformed.",
+                 "message": "The request is malformed."}
                 """, call.split(" ")[1]));
         assertThat(Stored.versions(caller)).isNull();
     }
@@ -493,7 +494,8 @@ class ProblemIT {
         assertThat(answer.contentType()).isEqualTo("application/problem+json");
         assertThat(Json.of(answer)).isEqualTo(Json.of("""
                 {"status": 404, "title": "Not Found", "detail": "There is no such session.",
-                 "instance": "/api/chat/messages", "code": "session_not_found", "error": "There is no such session."}
+                 "instance": "/api/chat/messages", "code": "session_not_found", "error": "There is no such session.",
+                 "message": "There is no such session."}
                 """));
     }
 
@@ -510,6 +512,7 @@ class ProblemIT {
                 {"status": 422, "title": "Unprocessable Content",
                  "detail": "id must not be empty; title must not hold the character NUL.", "instance": "/api/chat/sessions",
                  "code": "invalid_field", "error": "id must not be empty; title must not hold the character NUL.",
+                 "message": "id must not be empty; title must not hold the character NUL.",
                  "errors": [{"field": "id", "message": "must not be empty"},
                             {"field": "title", "message": "must not hold the character NUL"}]}
                 """));

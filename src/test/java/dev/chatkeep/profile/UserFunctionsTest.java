@@ -407,7 +407,8 @@ class UserFunctionsTest extends SqlTest {
             assertThat(result).isEqualTo(
                     json("""
                             {'success': true, 'preference_type': 'model', 'preferences': {
-                                'default_model': 'gpt', 'temperature': 1.25, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt', 'b']}}
+                                'default_model': 'gpt', 'temperature': 1.25, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt', 'b'],
+                                'personality_preset': null}}
                             """));
             assertThat(user.rows("select default_model, temperature, system_prompt, allowed_models from public.profiles"))
                     .containsExactly(Map.of("default_model", "gpt", "temperature", new BigDecimal("1.25"),
@@ -425,21 +426,25 @@ class UserFunctionsTest extends SqlTest {
 
             // Then
             assertThat(result.get("preferences")).isEqualTo(json("""
-                    {'default_model': 'gpt', 'temperature': 0.50, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt']}
+                    {'default_model': 'gpt', 'temperature': 0.50, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt'],
+                     'personality_preset': null}
                     """));
         }
 
         @Test
         void ofTheModelThatAreNullAreCleared() {
             // Given
-            update("model", "{'default_model': 'gpt', 'system_prompt': 'Be brief.', 'allowed_models': ['gpt']}");
+            update("model",
+                    "{'default_model': 'gpt', 'system_prompt': 'Be brief.', 'allowed_models': ['gpt'], 'personality_preset': 'x'}");
 
             // When
-            JsonNode result = update("model", "{'default_model': null, 'system_prompt': null, 'allowed_models': null}");
+            JsonNode result = update("model",
+                    "{'default_model': null, 'system_prompt': null, 'allowed_models': null, 'personality_preset': null}");
 
             // Then
             assertThat(result.get("preferences")).isEqualTo(json("""
-                    {'default_model': null, 'temperature': 0.70, 'system_prompt': null, 'allowed_models': null}
+                    {'default_model': null, 'temperature': 0.70, 'system_prompt': null, 'allowed_models': null,
+                     'personality_preset': null}
                     """));
         }
 
@@ -562,7 +567,8 @@ class UserFunctionsTest extends SqlTest {
                             {'id': '%s', 'email': 'ada@example.org', 'full_name': 'Ada', 'avatar_url': 'https://example.org/ada.png',
                              'subscription_tier': 'pro', 'credits': 7,
                              'preferences': {
-                                 'model': {'default_model': 'gpt', 'temperature': 1.50, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt']},
+                                 'model': {'default_model': 'gpt', 'temperature': 1.50, 'system_prompt': 'Be brief.', 'allowed_models': ['gpt'],
+                                           'personality_preset': null},
                                  'ui': {'theme': 'dark'},
                                  'session': {'limit': 3}},
                              'available_models': [

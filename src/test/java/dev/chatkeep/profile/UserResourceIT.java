@@ -54,7 +54,7 @@ class UserResourceIT {
                                    "models_used": {}, "sessions_created": 0, "active_minutes": 0},
                          "profile": {"email": "%s", "full_name": "User %s", "avatar_url": null, "subscription_tier": "free", "credits": 0},
                          "preferences": {"ui": {}, "session": {}, "model": {"default_model": null, "temperature": 0.70,
-                                         "system_prompt": null, "allowed_models": null}},
+                                         "system_prompt": null, "allowed_models": null, "personality_preset": null}},
                          "storage": {"sessions": 0, "messages": 0, "bytes": 0,
                                      "limits": {"sessions": null, "messages": null, "bytes": null}}}""",
                         Tokens.email(caller.id()), caller.id()));
@@ -157,21 +157,70 @@ class UserResourceIT {
 
         // Then
         assertThat(Json.of(changed).at("/preferences/model")).isEqualTo(Json.of("""
-                {"default_model": "%s", "temperature": 0.25, "system_prompt": null, "allowed_models": ["a", "b/c:d"]}""",
+                {"default_model": "%s", "temperature": 0.25, "system_prompt": null, "allowed_models": ["a", "b/c:d"],
+                 "personality_preset": null}""",
                 model));
     }
 
-    @Test
-    void nullClearsTheDefaultModel() {
+    @ParameterizedTest
+    @ValueSource(strings = { "null", "\"\"" })
+    void nullAndEmptyTextClearTheDefaultModel(String nothing) {
         // Given
         Caller caller = Caller.fresh();
         put(caller, "{\"model\": {\"default_model\": \"" + model("free", true) + "\"}}");
 
         // When
-        Response changed = put(caller, "{\"model\": {\"default_model\": null}}");
+        Response changed = put(caller, "{\"model\": {\"default_model\": " + nothing + "}}");
 
         // Then
         assertThat(Json.of(changed).at("/preferences/model/default_model").isNull()).isTrue();
+    }
+
+    @Test
+    void aPresetIsKept() {
+        // Given
+        Caller caller = Caller.fresh();
+        granted(put(caller, "{\"model\": {\"personality_preset\": \"concise\", \"default_model\": \"\"}}"));
+        granted(put(caller, "{\"model\": {\"temperature\": 1}}"));
+
+        // When
+        JsonNode model = Json.of(caller.request().get("/api/user/data")).at("/preferences/model");
+
+        // Then
+        assertThat(model).isEqualTo(Json.of("""
+                {"default_model": null, "temperature": 1.00, "system_prompt": null, "allowed_models": null,
+                 "personality_preset": "concise"}"""));
+        assertThat(Json.of(caller.request().get("/api/user/profile")).at("/preferences/model")).isEqualTo(model);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "null", "\"\"" })
+    void nullAndEmptyTextClearThePreset(String nothing) {
+        // Given
+        Caller caller = Caller.fresh();
+        granted(put(caller, "{\"model\": {\"personality_preset\": \"teacher\"}}"));
+
+        // When
+        Response changed = put(caller, "{\"model\": {\"personality_preset\": " + nothing + "}}");
+
+        // Then
+        assertThat(changed.statusCode()).isEqualTo(200);
+        assertThat(Json.of(changed).at("/preferences/model/personality_preset").isNull()).isTrue();
+    }
+
+    @Test
+    void withAPresetThatNobodyKnowsNothingIsSaved() {
+        // Given
+        Caller caller = Caller.fresh();
+        granted(put(caller, "{\"model\": {\"personality_preset\": \"teacher\"}}"));
+        String before = Stored.versions(caller);
+
+        // When
+        Response refused = put(caller, "{\"ui\": {\"lost\": 1}, \"model\": {\"personality_preset\": \"Teacher\"}}");
+
+        // Then
+        assertProblem(refused, 422, "invalid_field");
+        assertThat(Stored.versions(caller)).isEqualTo(before);
     }
 
     @ParameterizedTest
@@ -208,7 +257,9 @@ class UserResourceIT {
             "{\"model\": {\"temperature\": 1e400}} | model.temperature must be less than or equal to 2",
             "{\"model\": {\"temperature\": \"1\"}} | model.temperature has the wrong type",
             "{\"model\": {\"temperature\": null}} | model.temperature must not be null",
-            "{\"model\": {\"default_model\": \"\"}} | model.default_model must not be empty",
+            "{\"model\": {\"personality_preset\": \"unheard of\"}} | model.personality_preset must be one of default, concise,"
+                    + " detailed, friendly, professional, creative, technical, teacher",
+            "{\"model\": {\"personality_preset\": 5}} | model.personality_preset has the wrong type",
             "{\"model\": {\"default_model\": 5}} | model.default_model has the wrong type",
             "{\"model\": {\"system_prompt\": [\"x\"]}} | model.system_prompt has the wrong type",
             "{\"model\": {\"system_prompt\": \"\\u0000\"}} | model.system_prompt must not hold the character NUL",
@@ -256,7 +307,8 @@ class UserResourceIT {
         String key = section.equals("model") ? "system_prompt" : "key";
         // What is stored of the model section has all its fields.
         int frame = section.equals("model")
-                ? "{\"default_model\":null,\"temperature\":0.70,\"system_prompt\":\"\",\"allowed_models\":null}".length()
+                ? "{\"default_model\":null,\"temperature\":0.70,\"system_prompt\":\"\",\"allowed_models\":null,\"personality_preset\":null}"
+                        .length()
                 : "{\"key\":\"\"}".length();
         String most = "x".repeat(16_384 - frame);
 
@@ -325,7 +377,8 @@ class UserResourceIT {
                             + " \"k7\": 7, \"k8\": 8, \"k9\": 9}"));
         }
         assertThat(preferences.path("model")).isEqualTo(Json.of("""
-                {"default_model": null, "temperature": 0.50, "system_prompt": "x", "allowed_models": ["m"]}"""));
+                {"default_model": null, "temperature": 0.50, "system_prompt": "x", "allowed_models": ["m"],
+                 "personality_preset": null}"""));
     }
 
     // ---- Profile and activity

@@ -1,6 +1,7 @@
 package dev.chatkeep.session;
 
 import static dev.chatkeep.testsupport.AtOnce.allAtOnce;
+import static dev.chatkeep.testsupport.Granted.granted;
 import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -561,18 +562,72 @@ class SessionResourceIT {
                 """, caller.id()));
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = { false, true })
+    void aDeleteThatIsRepeatedSucceedsAgain(boolean cleared) {
+        // Given
+        Caller caller = Caller.fresh();
+        caller.hasSession("s1", "Deleted");
+        granted(cleared ? caller.clearAll() : caller.delete("s1"));
+        String before = Stored.versions(caller);
+
+        // When
+        Response answer = caller.delete("s1");
+
+        // Then
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(Json.of(answer)).isEqualTo(Json.of("{\"success\": true, \"message\": \"The session was deleted.\"}"));
+        assertThat(Stored.versions(caller)).isEqualTo(before);
+    }
+
     @Test
-    void aSessionIsDeletedOnce() {
+    void aDayAfterADeleteTheSessionIsUnknown() {
         // Given
         Caller caller = Caller.fresh();
         caller.hasSession("s1", "Deleted");
         caller.hasDeleted("s1");
+        wasDeleted(caller, "s1", "1 day");
 
         // When
         Response answer = caller.delete("s1");
 
         // Then
         assertProblem(answer, 404, "session_not_found");
+    }
+
+    @Test
+    void aDeleteOfSomebodyElseIsNotRepeated() {
+        // Given
+        Caller ada = Caller.fresh();
+        Caller bob = Caller.fresh();
+        ada.hasSession("s1", "Ada's");
+        ada.hasDeleted("s1");
+
+        // When
+        Response answer = bob.delete("s1");
+
+        // Then
+        assertProblem(answer, 404, "session_not_found");
+    }
+
+    @Test
+    void aSessionThatComesBackIsOneLikeAnyOther() {
+        // Given
+        Caller caller = Caller.fresh();
+        caller.hasSession("s1", "Deleted");
+        caller.hasDeleted("s1");
+        wasDeleted(caller, "s1", "2 days");
+        caller.hasSession("s1", "Back");
+        granted(caller.delete("s1"));
+
+        // When
+        Response answer = caller.delete("s1");
+
+        // Then
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(Stored.of(caller, "sessions")).isEmpty();
+        assertThat(Sql.<Long> value("select (usage_stats ->> 'sessions_created')::bigint from profiles where id = ?",
+                caller.id())).isEqualTo(1);
     }
 
     @Test
@@ -783,6 +838,12 @@ class SessionResourceIT {
         // Then
         assertProblem(answer, 401, "unauthorized");
         assertThat(Json.texts(Stored.of(caller, "sessions"), "title")).containsExactly("A title");
+    }
+
+    private static void wasDeleted(Caller caller, String session, String ago) {
+        Sql.rows("update chatkeep.counted_sessions set deleted_at = now() - ?::interval where user_id = ? and session_id = ?",
+                ago,
+                caller.id(), session);
     }
 
     private static Map<String, Object> message(String id, String timestamp) {

@@ -51,6 +51,7 @@ public final class Problems {
         assertThat(problem.path("title").textValue()).isNotBlank();
         assertThat(problem.path("detail").textValue()).isNotBlank();
         assertThat(problem.path("error")).isEqualTo(problem.path("detail"));
+        assertThat(problem.path("message")).isEqualTo(problem.path("detail"));
         assertThat(text).doesNotContain(INTERNALS);
     }
 

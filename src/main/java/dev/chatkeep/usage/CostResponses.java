@@ -1,0 +1,87 @@
+package dev.chatkeep.usage;
+
+import java.math.BigDecimal;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.util.List;
+
+import jakarta.annotation.Nullable;
+
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+/** The responses about costs, charge by charge and day by day. */
+final class CostResponses {
+
+    private CostResponses() {
+    }
+
+    @Schema(name = "Costs")
+    record Costs(List<Item> items, Pagination pagination, Summary summary, CostRange range) {
+    }
+
+    @Schema(name = "CostItem", description = "What was charged for an answer with its question; or for a question that is charged by itself, or for what was reported of no message")
+    @JsonNaming(SnakeCaseStrategy.class)
+    record Item(
+            @Schema(description = "Also of an answer that is not stored, or not any more; null where it was none") @Nullable String assistantMessageId,
+            @Nullable String userMessageId,
+            @Schema(description = "The provider's id of the answer") @Nullable String completionId,
+            @Schema(description = "Null where it was never stored, or is deleted") @Nullable String sessionId,
+            String modelId,
+            @Schema(description = "Of the message; where it is not stored, when it was charged") Instant messageTimestamp,
+            long promptTokens, long completionTokens, long totalTokens,
+            @Schema(description = "Of the prompt, from the provider's cache") long cachedTokens,
+            @Schema(description = "Of the completion") long reasoningTokens,
+            @Nullable Integer elapsedMs,
+            @Schema(description = "In the currency of the model prices; 0 where the provider said what the call cost in all", examples = "0.00025") BigDecimal inputCost,
+            BigDecimal outputCost, BigDecimal totalCost) {
+    }
+
+    @Schema(name = "Pagination")
+    @JsonNaming(SnakeCaseStrategy.class)
+    record Pagination(int page, int pageSize, long total, long totalPages) {
+
+        static Pagination of(int page, int size, long total) {
+            return new Pagination(page, size, total, (total + size - 1) / size);
+        }
+    }
+
+    @Schema(name = "CostSummary", description = "Of all items of the range, not of the page alone")
+    @JsonNaming(SnakeCaseStrategy.class)
+    record Summary(BigDecimal totalCost, BigDecimal inputCost, BigDecimal outputCost, long totalTokens, long promptTokens,
+            long completionTokens, long count, TopModels topModels) {
+    }
+
+    @Schema(name = "TopModels")
+    @JsonNaming(SnakeCaseStrategy.class)
+    record TopModels(List<TopModel> byTokens, List<TopModel> byCost) {
+    }
+
+    @Schema(name = "TopModel")
+    @JsonNaming(SnakeCaseStrategy.class)
+    record TopModel(String modelId, long totalTokens, BigDecimal totalCost, long count) {
+    }
+
+    @Schema(name = "DailyCosts")
+    record Daily(CostRange range, List<Day> days,
+            @Schema(description = "The most expensive first") List<ModelSum> models) {
+    }
+
+    @Schema(name = "DayOfCosts")
+    @JsonNaming(SnakeCaseStrategy.class)
+    record Day(LocalDate date, BigDecimal totalCost, long totalTokens,
+            @Schema(description = "Those that were used, the most expensive first") List<ModelOfDay> models) {
+    }
+
+    @Schema(name = "ModelOfDay")
+    @JsonNaming(SnakeCaseStrategy.class)
+    record ModelOfDay(String modelId, BigDecimal cost, long tokens) {
+    }
+
+    @Schema(name = "ModelSum")
+    @JsonNaming(SnakeCaseStrategy.class)
+    record ModelSum(String modelId, BigDecimal totalCost, long totalTokens) {
+    }
+}
