@@ -10,6 +10,6 @@ import io.smallrye.config.WithDefault;
 public interface PreferencesConfig {
 
     /** The presets of a front end for how its user wants to be answered: names that it knows, and that are kept as they are. */
-    @WithDefault("default,concise,detailed,friendly,professional,creative,technical,teacher")
+    @WithDefault("helpful,professional,creative,concise,empathetic,technical,socratic,witty")
     List<String> personalityPresets();
 }

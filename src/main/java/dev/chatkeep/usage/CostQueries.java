@@ -1,22 +1,23 @@
 package dev.chatkeep.usage;
 
 import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.stream.Stream;
+import java.util.function.BinaryOperator;
+import java.util.function.Function;
 
 import dev.chatkeep.database.Statements;
+import dev.chatkeep.usage.CostResponses.Bar;
+import dev.chatkeep.usage.CostResponses.Chart;
+import dev.chatkeep.usage.CostResponses.Charts;
 import dev.chatkeep.usage.CostResponses.Costs;
 import dev.chatkeep.usage.CostResponses.Daily;
-import dev.chatkeep.usage.CostResponses.Day;
 import dev.chatkeep.usage.CostResponses.Item;
-import dev.chatkeep.usage.CostResponses.ModelOfDay;
-import dev.chatkeep.usage.CostResponses.ModelSum;
 import dev.chatkeep.usage.CostResponses.Pagination;
 import dev.chatkeep.usage.CostResponses.Summary;
 import dev.chatkeep.usage.CostResponses.TopModel;
@@ -28,8 +29,6 @@ import io.vertx.sqlclient.RowSet;
 
 /** Reads what the caller was charged: from the ledger, charge by charge, and from the sums of its days. */
 final class CostQueries {
-
-    static final String OTHERS = "others";
 
     private static final int TOP_MODELS = 5;
     /** How far back the days of all time go. */
@@ -95,26 +94,33 @@ final class CostQueries {
              order by kind, position""";
 
     /**
-     * {@code $1} user, {@code $2} and {@code $3} the first and the last day, {@code $4} how many models are named; the rest is
-     * one.
+     * The days of the models that are among the first in cost or in tokens, and of the others together: {@code $1} user,
+     * {@code $2} and {@code $3} the first and the last day, {@code $4} a model or null, {@code $5} how many are the first.
      */
     private static final String DAILY = """
             with used as (
                 select b.usage_date, b.model, b.cost, b.input_tokens + b.output_tokens as tokens
                   from chatkeep.usage_by_model b
-                 where b.user_id = $1 and b.usage_date between $2 and $3
+                 where b.user_id = $1 and b.usage_date between $2 and $3 and ($4::text is null or b.model = $4)
                    and (b.messages_received <> 0 or b.input_tokens <> 0 or b.output_tokens <> 0 or b.cost <> 0)
             ), ranked as (
-                select u.model, row_number() over (order by sum(u.cost) desc, sum(u.tokens) desc, u.model) as position
+                select u.model, row_number() over (order by sum(u.cost) desc, sum(u.tokens) desc, u.model) as by_cost,
+                       row_number() over (order by sum(u.tokens) desc, sum(u.cost) desc, u.model) as by_tokens
                   from used u
                  group by u.model
+            ), named as (
+                select u.usage_date, u.cost, u.tokens, r.by_cost <= $5 as is_costly, r.by_tokens <= $5 as is_large,
+                       case when r.by_cost <= $5 or r.by_tokens <= $5 then u.model end as model,
+                       case when r.by_cost <= $5 or r.by_tokens <= $5 then r.by_cost end as by_cost,
+                       case when r.by_cost <= $5 or r.by_tokens <= $5 then r.by_tokens end as by_tokens
+                  from used u
+                  join ranked r on r.model = u.model
             )
-            select u.usage_date, n.model, trim_scale(sum(u.cost)), sum(u.tokens)::bigint
-              from used u
-              join ranked r on r.model = u.model
-             cross join lateral (select case when r.position <= $4 then u.model else '%s' end as model) n
-             group by u.usage_date, n.model
-             order by u.usage_date, sum(u.cost) desc, sum(u.tokens) desc, n.model""".formatted(OTHERS);
+            select n.usage_date, n.model, trim_scale(sum(n.cost)), sum(n.tokens)::bigint, n.is_costly, n.is_large, n.by_cost,
+                   n.by_tokens
+              from named n
+             group by n.usage_date, n.model, n.is_costly, n.is_large, n.by_cost, n.by_tokens
+             order by n.usage_date""";
 
     private CostQueries() {
     }
@@ -128,68 +134,81 @@ final class CostQueries {
     private static Costs costs(RowSet<Row> rows, CostRange range, int page, int size) {
         List<TopModel> models = new ArrayList<>();
         List<Item> items = new ArrayList<>();
-        Row sum = null;
+        Summary sums = null;
         for (Row row : rows) {
             switch (row.getInteger(0)) {
-                case 0 -> sum = row;
-                case 1 -> models.add(new TopModel(row.getString(2), row.getLong(4) + row.getLong(5), row.getBigDecimal(8),
-                        row.getLong(3)));
+                case 0 -> sums = sums(row);
+                case 1 -> models.add(topModel(row, sums));
                 default -> items.add(item(row));
             }
         }
         List<TopModel> byTokens = models.stream().sorted(Comparator.comparingLong(TopModel::totalTokens).reversed()
                 .thenComparing(Comparator.comparing(TopModel::totalCost).reversed()).thenComparing(TopModel::modelId))
                 .limit(TOP_MODELS).toList();
-        Summary summary = new Summary(sum.getBigDecimal(8), sum.getBigDecimal(6), sum.getBigDecimal(7),
-                sum.getLong(4) + sum.getLong(5), sum.getLong(4), sum.getLong(5), sum.getLong(3),
-                new TopModels(byTokens, models.stream().limit(TOP_MODELS).toList()));
-        return new Costs(items, Pagination.of(page, size, summary.count()), summary, range);
+        return new Costs(items, Pagination.of(page, size, sums.count()),
+                sums.with(new TopModels(byTokens, models.stream().limit(TOP_MODELS).toList())), range);
+    }
+
+    private static Summary sums(Row row) {
+        long tokens = row.getLong(4) + row.getLong(5);
+        return new Summary(row.getBigDecimal(8), row.getBigDecimal(6), row.getBigDecimal(7),
+                ratio(row.getBigDecimal(8), 1_000, BigDecimal.valueOf(tokens), 6), tokens, row.getLong(4), row.getLong(5),
+                row.getLong(3), null);
+    }
+
+    private static TopModel topModel(Row row, Summary of) {
+        long tokens = row.getLong(4) + row.getLong(5);
+        return new TopModel(row.getString(2), tokens, row.getBigDecimal(8), row.getLong(3),
+                ratio(BigDecimal.valueOf(tokens), 100, BigDecimal.valueOf(of.totalTokens()), 2),
+                ratio(row.getBigDecimal(8), 100, of.totalCost(), 2));
+    }
+
+    private static BigDecimal ratio(BigDecimal part, int times, BigDecimal whole, int decimals) {
+        return whole.signum() == 0 ? BigDecimal.ZERO
+                : plain(part.multiply(BigDecimal.valueOf(times)).divide(whole, decimals, RoundingMode.HALF_UP));
     }
 
     private static Item item(Row row) {
         return new Item(row.getString(9), row.getString(10), row.getString(11), row.getString(12), row.getString(2),
                 Timestamps.of(row, 13), row.getLong(4), row.getLong(5), row.getLong(4) + row.getLong(5), row.getLong(14),
-                row.getLong(15), row.getInteger(16), row.getBigDecimal(6), row.getBigDecimal(7), row.getBigDecimal(8));
+                row.getLong(15), row.getInteger(16), row.getBigDecimal(6), row.getBigDecimal(7), BigDecimal.ZERO,
+                BigDecimal.ZERO, BigDecimal.ZERO, row.getBigDecimal(8));
     }
 
-    /** @param top how many models are named */
-    static Uni<Daily> daily(Statements reading, CostRange range, int top) {
+    /** @param top how many models have segments of their own */
+    static Uni<Daily> daily(Statements reading, CostRange range, String model, int top) {
         LocalDate first = range.start() == null ? range.end().minusDays(MOST_DAYS - 1) : range.start();
-        return reading.run(DAILY, first, range.end(), (long) top).map(rows -> daily(rows, range));
+        return reading.run(DAILY, first, range.end(), model, (long) top).map(rows -> new Daily(range, new Charts(
+                chart(rows, range, 5, 7, 0L, row -> row.getLong(3), Long::sum),
+                chart(rows, range, 4, 6, BigDecimal.ZERO, row -> row.getBigDecimal(2), (a, b) -> plain(a.add(b))))));
     }
 
-    private static Daily daily(RowSet<Row> rows, CostRange range) {
-        Map<LocalDate, List<ModelOfDay>> used = new TreeMap<>();
+    /** @param isFirst, rank the columns that say so of the model */
+    private static <T> Chart<T> chart(RowSet<Row> rows, CostRange range, int isFirst, int rank, T zero, Function<Row, T> figure,
+            BinaryOperator<T> sum) {
+        SortedMap<LocalDate, Bar<T>> days = new TreeMap<>();
+        SortedMap<Long, String> models = new TreeMap<>();
         if (range.start() != null) {
-            range.start().datesUntil(range.end().plusDays(1)).forEach(day -> used.put(day, List.of()));
+            range.start().datesUntil(range.end().plusDays(1))
+                    .forEach(day -> days.put(day, new Bar<>(day, new TreeMap<>(), zero, zero)));
         }
-        Map<String, ModelSum> sums = new LinkedHashMap<>();
         for (Row row : rows) {
-            ModelOfDay model = new ModelOfDay(row.getString(1), row.getBigDecimal(2), row.getLong(3));
-            used.merge(row.getLocalDate(0), List.of(model), (a, b) -> Stream.concat(a.stream(), b.stream()).toList());
-            sums.merge(model.modelId(), new ModelSum(model.modelId(), model.cost(), model.tokens()), CostQueries::plus);
+            LocalDate date = row.getLocalDate(0);
+            Bar<T> day = days.getOrDefault(date, new Bar<>(date, new TreeMap<>(), zero, zero));
+            T value = figure.apply(row);
+            T others = day.others();
+            if (row.getBoolean(isFirst)) {
+                models.put(row.getLong(rank), row.getString(1));
+                day.segments().put(row.getString(1), value);
+            } else {
+                others = sum.apply(others, value);
+            }
+            days.put(date, new Bar<>(date, day.segments(), others, sum.apply(day.total(), value)));
         }
-        List<Day> days = used.entrySet().stream().map(day -> new Day(day.getKey(), sum(day.getValue()),
-                day.getValue().stream().mapToLong(ModelOfDay::tokens).sum(), day.getValue())).toList();
-        // The rest is no model, so it comes last.
-        List<ModelSum> models = sums.values().stream()
-                .sorted(Comparator.comparing((ModelSum sum) -> sum.modelId().equals(OTHERS))
-                        .thenComparing(
-                                Comparator.comparing(ModelSum::totalCost).thenComparing(ModelSum::totalTokens).reversed())
-                        .thenComparing(ModelSum::modelId))
-                .toList();
-        return new Daily(range, days, models);
+        return new Chart<>(List.copyOf(models.values()), List.copyOf(days.values()));
     }
 
-    private static ModelSum plus(ModelSum a, ModelSum b) {
-        return new ModelSum(a.modelId(), plain(a.totalCost().add(b.totalCost())), a.totalTokens() + b.totalTokens());
-    }
-
-    private static BigDecimal sum(List<ModelOfDay> models) {
-        return plain(models.stream().map(ModelOfDay::cost).reduce(BigDecimal.ZERO, BigDecimal::add));
-    }
-
-    private static BigDecimal plain(BigDecimal cost) {
-        return cost.signum() == 0 ? BigDecimal.ZERO : cost.stripTrailingZeros();
+    private static BigDecimal plain(BigDecimal number) {
+        return number.signum() == 0 ? BigDecimal.ZERO : new BigDecimal(number.stripTrailingZeros().toPlainString());
     }
 }

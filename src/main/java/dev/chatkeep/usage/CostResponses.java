@@ -4,11 +4,13 @@ import java.math.BigDecimal;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.util.List;
+import java.util.Map;
 
 import jakarta.annotation.Nullable;
 
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
@@ -35,8 +37,11 @@ final class CostResponses {
             @Schema(description = "Of the prompt, from the provider's cache") long cachedTokens,
             @Schema(description = "Of the completion") long reasoningTokens,
             @Nullable Integer elapsedMs,
-            @Schema(description = "In the currency of the model prices; 0 where the provider said what the call cost in all", examples = "0.00025") BigDecimal inputCost,
-            BigDecimal outputCost, BigDecimal totalCost) {
+            @Schema(description = "In the currency of the model prices; 0 where the provider said what the call cost in all", examples = "0.00025") BigDecimal promptCost,
+            BigDecimal completionCost,
+            @Schema(description = "0: it is in the others", examples = "0") BigDecimal imageCost,
+            @Schema(description = "Likewise", examples = "0") BigDecimal outputImageCost,
+            @Schema(description = "Likewise", examples = "0") BigDecimal websearchCost, BigDecimal totalCost) {
     }
 
     @Schema(name = "Pagination")
@@ -50,8 +55,14 @@ final class CostResponses {
 
     @Schema(name = "CostSummary", description = "Of all items of the range, not of the page alone")
     @JsonNaming(SnakeCaseStrategy.class)
-    record Summary(BigDecimal totalCost, BigDecimal inputCost, BigDecimal outputCost, long totalTokens, long promptTokens,
+    record Summary(BigDecimal totalCost, BigDecimal promptCost, BigDecimal completionCost,
+            @Schema(description = "Of 1,000 tokens on average, to six decimals") @JsonProperty("cost_per_1k") BigDecimal costPer1k, long totalTokens, long promptTokens,
             long completionTokens, long count, TopModels topModels) {
+
+        Summary with(TopModels top) {
+            return new Summary(totalCost, promptCost, completionCost, costPer1k, totalTokens, promptTokens, completionTokens,
+                    count, top);
+        }
     }
 
     @Schema(name = "TopModels")
@@ -61,27 +72,27 @@ final class CostResponses {
 
     @Schema(name = "TopModel")
     @JsonNaming(SnakeCaseStrategy.class)
-    record TopModel(String modelId, long totalTokens, BigDecimal totalCost, long count) {
+    record TopModel(String modelId, long totalTokens, BigDecimal totalCost, long count,
+            @Schema(description = "Of all tokens of the range, in percent to two decimals") BigDecimal shareTokens,
+            @Schema(description = "Of the whole cost, likewise") BigDecimal shareCost) {
     }
 
     @Schema(name = "DailyCosts")
-    record Daily(CostRange range, List<Day> days,
-            @Schema(description = "The most expensive first") List<ModelSum> models) {
+    record Daily(CostRange range, Charts charts) {
     }
 
-    @Schema(name = "DayOfCosts")
-    @JsonNaming(SnakeCaseStrategy.class)
-    record Day(LocalDate date, BigDecimal totalCost, long totalTokens,
-            @Schema(description = "Those that were used, the most expensive first") List<ModelOfDay> models) {
+    @Schema(name = "CostCharts")
+    record Charts(Chart<Long> tokens, Chart<BigDecimal> cost) {
     }
 
-    @Schema(name = "ModelOfDay")
-    @JsonNaming(SnakeCaseStrategy.class)
-    record ModelOfDay(String modelId, BigDecimal cost, long tokens) {
+    @Schema(name = "CostChart")
+    record Chart<T>(@Schema(description = "Those that have a segment, the largest first") List<String> models,
+            List<Bar<T>> days) {
     }
 
-    @Schema(name = "ModelSum")
-    @JsonNaming(SnakeCaseStrategy.class)
-    record ModelSum(String modelId, BigDecimal totalCost, long totalTokens) {
+    /** @param others what the models without a segment have together */
+    @Schema(name = "CostBar")
+    record Bar<T>(LocalDate date, @Schema(description = "By model; those of no use that day are left out") Map<String, T> segments,
+            T others, T total) {
     }
 }

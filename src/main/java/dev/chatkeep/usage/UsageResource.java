@@ -35,7 +35,10 @@ public class UsageResource {
     private static final int PAGE_SIZE = 50;
     private static final int MAX_PAGE_SIZE = 200;
     private static final int MAX_PAGE = 1_000_000;
+    private static final int TOP_MODELS = 8;
     private static final int MAX_MODELS = 100;
+    private static final String MODEL = "The id of one model; without it all";
+    private static final String SAME_MODEL = "The same under another name";
 
     private final Database database;
 
@@ -76,27 +79,35 @@ public class UsageResource {
             @Parameter(description = RANGE) @RestQuery("range") @Pattern(regexp = CostRange.KEYS, message = CostRange.KEYS_COMPLAINT) String range,
             @Parameter(description = START) @RestQuery("start") LocalDate start,
             @Parameter(description = END) @RestQuery("end") LocalDate end,
-            @Parameter(description = "The id of one model; without it all") @RestQuery("model_key") @Text(max = 100) String model,
+            @Parameter(description = MODEL) @RestQuery("model_key") @Text(max = 100) String model,
+            @Parameter(description = SAME_MODEL) @RestQuery("model_id") @Text(max = 100) String sameModel,
             @Parameter(description = "The first is 1") @RestQuery("page") @Min(1) @Max(MAX_PAGE) Integer page,
             @Parameter(description = "Items per page, " + PAGE_SIZE
                     + " by default") @RestQuery("page_size") @Min(1) @Max(MAX_PAGE_SIZE) Integer size) {
-        return CostQueries.costs(database.asCaller().read(), CostRange.of(range, start, end), model, page == null ? 1 : page,
+        return CostQueries.costs(database.asCaller().read(), CostRange.of(range, start, end), either(model, sameModel), page == null ? 1 : page,
                 size == null ? PAGE_SIZE : size);
     }
 
     @GET
     @Path("/costs/models/daily")
-    @Operation(operationId = "getDailyCosts", summary = "Read what each model cost on each day", description = "Every day of the range with the models that were used;"
-            + " of `all` the days with usage, as far back as ten years.")
+    @Operation(operationId = "getDailyCosts", summary = "Read what each model cost on each day", description = "The days of two charts, of tokens and of cost:"
+            + " every day of the range; of `all` those with usage, as far back as ten years.")
     @APIResponse(responseCode = "200", description = "The days, and the sums of the models")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
     public Uni<CostResponses.Daily> dailyCosts(
             @Parameter(description = RANGE) @RestQuery("range") @Pattern(regexp = CostRange.KEYS, message = CostRange.KEYS_COMPLAINT) String range,
             @Parameter(description = START) @RestQuery("start") LocalDate start,
             @Parameter(description = END) @RestQuery("end") LocalDate end,
-            @Parameter(description = "How many models are named, the most expensive first, " + MAX_MODELS
-                    + " by default; the others are one, `others`") @RestQuery("top") @Min(1) @Max(MAX_MODELS) Integer top) {
-        return CostQueries.daily(database.asCaller().read(), CostRange.of(range, start, end), top == null ? MAX_MODELS : top);
+            @Parameter(description = MODEL) @RestQuery("model_key") @Text(max = 100) String model,
+            @Parameter(description = SAME_MODEL) @RestQuery("model_id") @Text(max = 100) String sameModel,
+            @Parameter(description = "How many models have segments of their own, " + TOP_MODELS
+                    + " by default; the others are one") @RestQuery("top_models") @Min(1) @Max(MAX_MODELS) Integer top) {
+        return CostQueries.daily(database.asCaller().read(), CostRange.of(range, start, end), either(model, sameModel),
+                top == null ? TOP_MODELS : top);
+    }
+
+    private static String either(String model, String sameModel) {
+        return model == null || model.isEmpty() ? sameModel : model;
     }
 
     @GET

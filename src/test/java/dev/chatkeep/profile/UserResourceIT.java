@@ -198,7 +198,7 @@ class UserResourceIT {
     void nullAndEmptyTextClearThePreset(String nothing) {
         // Given
         Caller caller = Caller.fresh();
-        granted(put(caller, "{\"model\": {\"personality_preset\": \"teacher\"}}"));
+        granted(put(caller, "{\"model\": {\"personality_preset\": \"witty\"}}"));
 
         // When
         Response changed = put(caller, "{\"model\": {\"personality_preset\": " + nothing + "}}");
@@ -212,11 +212,11 @@ class UserResourceIT {
     void withAPresetThatNobodyKnowsNothingIsSaved() {
         // Given
         Caller caller = Caller.fresh();
-        granted(put(caller, "{\"model\": {\"personality_preset\": \"teacher\"}}"));
+        granted(put(caller, "{\"model\": {\"personality_preset\": \"witty\"}}"));
         String before = Stored.versions(caller);
 
         // When
-        Response refused = put(caller, "{\"ui\": {\"lost\": 1}, \"model\": {\"personality_preset\": \"Teacher\"}}");
+        Response refused = put(caller, "{\"ui\": {\"lost\": 1}, \"model\": {\"personality_preset\": \"Witty\"}}");
 
         // Then
         assertProblem(refused, 422, "invalid_field");

@@ -64,12 +64,13 @@ class CostPagesIT {
                         {"items": [{"assistant_message_id": "a1", "user_message_id": "q1", "completion_id": "gen-1", "session_id": "s1",
                                     "model_id": "%1$s", "message_timestamp": "%2$s", "prompt_tokens": 3, "completion_tokens": 5,
                                     "total_tokens": 8, "cached_tokens": 0, "reasoning_tokens": 0, "elapsed_ms": 1500,
-                                    "input_cost": 0.03, "output_cost": 0.5, "total_cost": 0.53}],
+                                    "prompt_cost": 0.03, "completion_cost": 0.5, "image_cost": 0, "output_image_cost": 0, "websearch_cost": 0,
+                                    "total_cost": 0.53}],
                          "pagination": {"page": 1, "page_size": 50, "total": 1, "total_pages": 1},
-                         "summary": {"total_cost": 0.53, "input_cost": 0.03, "output_cost": 0.5, "total_tokens": 8, "prompt_tokens": 3,
+                         "summary": {"total_cost": 0.53, "prompt_cost": 0.03, "completion_cost": 0.5, "cost_per_1k": 66.25, "total_tokens": 8, "prompt_tokens": 3,
                                      "completion_tokens": 5, "count": 1,
-                                     "top_models": {"by_tokens": [{"model_id": "%1$s", "total_tokens": 8, "total_cost": 0.53, "count": 1}],
-                                                    "by_cost": [{"model_id": "%1$s", "total_tokens": 8, "total_cost": 0.53, "count": 1}]}},
+                                     "top_models": {"by_tokens": [{"model_id": "%1$s", "total_tokens": 8, "total_cost": 0.53, "count": 1, "share_tokens": 100, "share_cost": 100}],
+                                                    "by_cost": [{"model_id": "%1$s", "total_tokens": 8, "total_cost": 0.53, "count": 1, "share_tokens": 100, "share_cost": 100}]}},
                          "range": {"start": "%3$s", "end": "%3$s", "key": "today"}}
                         """,
                         chat.id(CHEAP), answer.get("timestamp"), today));
@@ -142,7 +143,7 @@ class CostPagesIT {
                 {"page": 1, "page_size": 50, "total": 0, "total_pages": 0}"""));
         assertThat(costs.path("summary")).isEqualTo(
                 Json.of("""
-                        {"total_cost": 0, "input_cost": 0, "output_cost": 0, "total_tokens": 0, "prompt_tokens": 0, "completion_tokens": 0,
+                        {"total_cost": 0, "prompt_cost": 0, "completion_cost": 0, "cost_per_1k": 0, "total_tokens": 0, "prompt_tokens": 0, "completion_tokens": 0,
                          "count": 0, "top_models": {"by_tokens": [], "by_cost": []}}"""));
     }
 
@@ -244,6 +245,22 @@ class CostPagesIT {
     }
 
     @ParameterizedTest
+    @ValueSource(strings = { "model_key", "model_id" })
+    void theDaysOfOneModelCanBeAskedFor(String parameter) {
+        // Given
+        Caller caller = Chat.started();
+        charge(caller, "a1", "a", 0, "output_tokens, output_cost", "1, 2");
+        charge(caller, "a2", "b", 0, "output_tokens, output_cost", "3, 4");
+
+        // When
+        JsonNode daily = Json.of(caller.request().queryParam(parameter, "b").get("/api/usage/costs/models/daily?range=today"));
+
+        // Then
+        assertThat(daily.at("/charts/tokens")).isEqualTo(Json.of("""
+                {"models": ["b"], "days": [{"date": "%s", "segments": {"b": 3}, "others": 0, "total": 3}]}""", today()));
+    }
+
+    @ParameterizedTest
     @ValueSource(strings = { "/api/usage/costs", "/api/usage/costs/models/daily" })
     void whatOthersUsedIsNotShown(String path) {
         // Given
@@ -259,7 +276,7 @@ class CostPagesIT {
     }
 
     @Test
-    void theDaysHaveTheirModelsTheMostExpensiveFirst() {
+    void eachChartHasTheDaysWithTheirModels() {
         // Given
         Caller caller = Chat.started();
         charge(caller, "a1", "cheap", "'2025-03-01'::date", "input_tokens, output_tokens, input_cost, output_cost",
@@ -274,13 +291,15 @@ class CostPagesIT {
         assertThat(daily.statusCode()).as(daily.asString()).isEqualTo(200);
         assertThat(Json.of(daily)).isEqualTo(Json.of("""
                 {"range": {"start": "2025-03-01", "end": "2025-03-03", "key": "custom"},
-                 "days": [{"date": "2025-03-01", "total_cost": 5.8, "total_tokens": 6, "models": [
-                               {"model_id": "dear", "cost": 5, "tokens": 1}, {"model_id": "cheap", "cost": 0.8, "tokens": 5}]},
-                          {"date": "2025-03-02", "total_cost": 0, "total_tokens": 0, "models": []},
-                          {"date": "2025-03-03", "total_cost": 0.2, "total_tokens": 1, "models": [
-                               {"model_id": "cheap", "cost": 0.2, "tokens": 1}]}],
-                 "models": [{"model_id": "dear", "total_cost": 5, "total_tokens": 1},
-                            {"model_id": "cheap", "total_cost": 1, "total_tokens": 6}]}
+                 "charts": {
+                     "tokens": {"models": ["cheap", "dear"], "days": [
+                         {"date": "2025-03-01", "segments": {"cheap": 5, "dear": 1}, "others": 0, "total": 6},
+                         {"date": "2025-03-02", "segments": {}, "others": 0, "total": 0},
+                         {"date": "2025-03-03", "segments": {"cheap": 1}, "others": 0, "total": 1}]},
+                     "cost": {"models": ["dear", "cheap"], "days": [
+                         {"date": "2025-03-01", "segments": {"cheap": 0.8, "dear": 5}, "others": 0, "total": 5.8},
+                         {"date": "2025-03-02", "segments": {}, "others": 0, "total": 0},
+                         {"date": "2025-03-03", "segments": {"cheap": 0.2}, "others": 0, "total": 0.2}]}}}
                 """));
     }
 
@@ -294,17 +313,16 @@ class CostPagesIT {
         charge(caller, "a4", "d", 0, "output_tokens, output_cost", "9, 0");
 
         // When
-        JsonNode daily = Json.of(caller.request().get("/api/usage/costs/models/daily?range=all&top=1"));
+        JsonNode daily = Json.of(caller.request().get("/api/usage/costs/models/daily?range=all&top_models=1"));
 
         // Then
-        assertThat(daily.path("models")).isEqualTo(
-                Json.of("""
-                        [{"model_id": "c", "total_cost": 2, "total_tokens": 2}, {"model_id": "others", "total_cost": 3.5, "total_tokens": 11}]
-                        """));
-        assertThat(daily.path("days")).isEqualTo(Json.of("""
-                [{"date": "%s", "total_cost": 5.5, "total_tokens": 4, "models": [
-                      {"model_id": "others", "cost": 3.5, "tokens": 2}, {"model_id": "c", "cost": 2, "tokens": 2}]},
-                 {"date": "%s", "total_cost": 0, "total_tokens": 9, "models": [{"model_id": "others", "cost": 0, "tokens": 9}]}]
+        assertThat(daily.path("charts")).isEqualTo(Json.of("""
+                {"tokens": {"models": ["d"], "days": [
+                     {"date": "%1$s", "segments": {}, "others": 4, "total": 4},
+                     {"date": "%2$s", "segments": {"d": 9}, "others": 0, "total": 9}]},
+                 "cost": {"models": ["c"], "days": [
+                     {"date": "%1$s", "segments": {"c": 2}, "others": 3.5, "total": 5.5},
+                     {"date": "%2$s", "segments": {}, "others": 0, "total": 0}]}}
                 """, today().minusDays(5), today()));
     }
 
@@ -319,11 +337,10 @@ class CostPagesIT {
 
         // Then
         JsonNode summary = Json.of(costs(chat.caller(), "range", "7d")).path("summary");
-        assertThat(daily.path("days")).hasSize(7);
-        JsonNode day = daily.path("days").path(6);
-        assertThat(day.path("total_cost").decimalValue()).isEqualByComparingTo(summary.path("total_cost").decimalValue())
+        assertThat(daily.at("/charts/cost/days")).hasSize(7);
+        assertThat(daily.at("/charts/cost/days/6/total").decimalValue()).isEqualByComparingTo(summary.path("total_cost").decimalValue())
                 .isEqualByComparingTo("17.530000000013");
-        assertThat(day.path("total_tokens")).isEqualTo(summary.path("total_tokens"));
+        assertThat(daily.at("/charts/tokens/days/6/total")).isEqualTo(summary.path("total_tokens"));
     }
 
     @ParameterizedTest
@@ -355,8 +372,8 @@ class CostPagesIT {
             costs?page_size=0                 | page_size must be greater than or equal to 1
             costs?page_size=201               | page_size must be less than or equal to 200
             costs?model_key=a%00b             | model_key must not hold the character NUL
-            costs/models/daily?top=0          | top must be greater than or equal to 1
-            costs/models/daily?top=101        | top must be less than or equal to 100
+            costs/models/daily?top_models=0   | top_models must be greater than or equal to 1
+            costs/models/daily?top_models=101 | top_models must be less than or equal to 100
             """)
     void aParameterBeyondItsBoundsIsRefused(String query, String complaint) {
         // Given
@@ -372,7 +389,7 @@ class CostPagesIT {
     @ParameterizedTest
     @ValueSource(strings = { "costs?page=x", "costs?page_size=1.5", "costs?start=yesterday",
             "costs/models/daily?end=2025-02-30",
-            "costs/models/daily?top=all" })
+            "costs/models/daily?top_models=all" })
     void aParameterThatCannotBeReadIsRefused(String query) {
         // Given
         Caller caller = Caller.fresh();
@@ -385,7 +402,7 @@ class CostPagesIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = { "costs?range=&start=&end=&model_key=&page=&page_size=", "costs/models/daily?range=&top=" })
+    @ValueSource(strings = { "costs?range=&start=&end=&model_key=&page=&page_size=", "costs/models/daily?range=&top_models=&model_id=" })
     void whatIsEmptyCountsAsLeftOut(String query) {
         // Given
         Caller caller = Caller.fresh();
@@ -431,7 +448,7 @@ class CostPagesIT {
         return "%s %s %s+%s %s %s+%s=%s".formatted(item.path("assistant_message_id").asText(),
                 item.path("user_message_id").asText(),
                 item.path("prompt_tokens"), item.path("completion_tokens"), item.path("model_id").asText(),
-                item.path("input_cost").decimalValue().toPlainString(), item.path("output_cost").decimalValue().toPlainString(),
+                item.path("prompt_cost").decimalValue().toPlainString(), item.path("completion_cost").decimalValue().toPlainString(),
                 item.path("total_cost").decimalValue().toPlainString());
     }
 
