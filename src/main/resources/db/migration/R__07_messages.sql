@@ -2,6 +2,19 @@
 -- of the owner, checks who calls and names the user in each condition; what it is built of nobody else may call, or figures
 -- could be made up. Times without a zone are times of UTC.
 
+-- The title of a session that has none: how its first question begins, up to the end of a word.
+create or replace function chatkeep.title_of(p_question text) returns text
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_text constant text := btrim(regexp_replace(left(p_question, 1000), '\s+', ' ', 'g'));
+begin
+    return coalesce(nullif(case when char_length(v_text) > 80
+                                then coalesce(substring(left(v_text, 80) from '^(.{40,79}) '), rtrim(left(v_text, 79))) || '…'
+                                else v_text end, ''), 'New Chat');
+end
+$$;
+
 -- Creates a session, or answers with the one that the same request made before; another title for an
 -- id that is taken is a conflict.
 create or replace function chatkeep.create_session(p_user_id uuid, p_id text, p_title text) returns public.chat_sessions
@@ -364,9 +377,10 @@ begin
 end
 $$;
 
--- Stores one message in a session of the caller and returns it as stored. For a single message planning
--- would cost more than a plan made for it could win.
-create or replace function chatkeep.append_message(p_user_id uuid, p_session_id text, p_message jsonb) returns public.chat_messages
+-- Stores one message in a session of the caller, which it makes if it is not there, and returns it as stored. For a single
+-- message planning would cost more than a plan made for it could win.
+create or replace function chatkeep.append_message(p_user_id uuid, p_session_id text, p_message jsonb, p_title text default null)
+    returns public.chat_messages
     language plpgsql security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
     set timezone = 'UTC'
 as $$
@@ -377,7 +391,8 @@ declare
 begin
     perform chatkeep.begin_write(p_user_id);
     if not exists (select from public.chat_sessions s where s.user_id = p_user_id and s.id = p_session_id) then
-        raise sqlstate 'PT404' using message = 'session_not_found: There is no such session.';
+        perform chatkeep.create_session(p_user_id, p_session_id, coalesce(nullif(p_title, ''), chatkeep.title_of(
+            case when p_message ->> 'role' = 'user' then p_message ->> 'content' end)));
     end if;
     v_message := chatkeep.read_message(p_session_id, p_message);
     v_stored := chatkeep.insert_message(p_user_id, v_message);
@@ -396,8 +411,49 @@ begin
 end
 $$;
 
+-- Stores messages in a session of the caller, all of them or none, and makes the session if it is not there. Returns them as
+-- stored, in the order in which they came. The last of two with one id is the one that counts, as in an upload.
+create or replace function chatkeep.append_messages(p_user_id uuid, p_session_id text, p_messages jsonb, p_title text default null)
+    returns setof public.chat_messages
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set jit = off
+as $$
+declare
+    -- As in an upload: up to so many messages a plan for any size does.
+    c_few      constant int := 200;
+    v_messages chatkeep.incoming_message[];
+begin
+    perform chatkeep.begin_write(p_user_id);
+    select array_agg(m::chatkeep.incoming_message order by m.position) into v_messages
+      from (select distinct on (r.id) r.*
+              from chatkeep.read_messages(1, p_session_id, p_messages) r
+             order by r.id, r.position desc) m;
+    perform set_config('plan_cache_mode', case when cardinality(v_messages) > c_few then 'force_custom_plan'
+                                               else 'force_generic_plan' end, true);
+    if not exists (select from public.chat_sessions s where s.user_id = p_user_id and s.id = p_session_id) then
+        perform chatkeep.create_session(p_user_id, p_session_id, coalesce(nullif(p_title, ''), chatkeep.title_of(
+            (select m.content from unnest(v_messages) m where m.role = 'user' order by m.position limit 1))));
+    end if;
+    v_messages := chatkeep.recognise_answers(p_user_id, v_messages);
+    perform from unnest(v_messages) m
+      cross join lateral (select o.session_id from public.chat_messages o
+                           where o.user_id = p_user_id and o.id = m.id limit 1) o
+      where o.session_id <> p_session_id;
+    if found then
+        raise sqlstate 'PT409' using message = 'message_in_other_session: A message with this id belongs to another session.';
+    end if;
+    perform chatkeep.store_messages(p_user_id, v_messages);
+    return query
+        select o.*
+          from unnest(v_messages) m
+         cross join lateral (select o.* from public.chat_messages o
+                              where o.user_id = p_user_id and o.id = m.id limit 1) o
+         order by m.position;
+end
+$$;
+
 revoke execute on function public.get_user_recent_sessions(uuid, int), public.get_session_with_messages(text, uuid)
     from public, anon, authenticated;
 revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.create_session(uuid, text, text), public.get_user_recent_sessions(uuid, int),
-    public.get_session_with_messages(text, uuid), chatkeep.append_message(uuid, text, jsonb) to authenticated, service_role;
+    public.get_session_with_messages(text, uuid), chatkeep.append_message(uuid, text, jsonb, text),
+    chatkeep.append_messages(uuid, text, jsonb, text) to authenticated, service_role;

@@ -44,6 +44,11 @@ public record MessageRow(
             + " m.input_tokens, m.output_tokens, m.user_message_id, m.content_type, m.elapsed_ms, m.completion_id,"
             + " m.message_timestamp, m.error_message, m.is_streaming, m.metadata::text";
 
+    /** How long its texts are, about. */
+    long length() {
+        return (long) content.length() + metadata.length();
+    }
+
     static MessageRow of(Row row) {
         return new MessageRow(row.getString(0), row.getUUID(1), row.getString(2), row.getString(3), row.getString(4),
                 row.getString(5), row.getInteger(6), row.getInteger(7), row.getInteger(8), row.getString(9),

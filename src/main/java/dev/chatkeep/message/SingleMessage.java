@@ -1,21 +1,14 @@
 package dev.chatkeep.message;
 
-import java.util.List;
-
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.chatkeep.database.Database;
 import dev.chatkeep.database.Statements;
-import dev.chatkeep.message.MessageResource.Stored;
-import dev.chatkeep.wire.JsonParts;
 import dev.chatkeep.wire.PartMemory;
-import dev.chatkeep.wire.Parts;
 import dev.chatkeep.wire.ResponseMemory;
-import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.sqlclient.Row;
 
-/** Answers with one message as it is stored, written as its client takes it where it is large. */
+/** Reads one message as it is stored. */
 final class SingleMessage {
 
     /** {@code $1} user, {@code $2} message, {@code $3} the most bytes with which it is read. What is larger comes without. */
@@ -33,7 +26,7 @@ final class SingleMessage {
     private SingleMessage() {
     }
 
-    /** @return {@link Stored} or {@link Parts} of it; null where there is none */
+    /** @return as {@link MessageResponse#of} does; null where there is none */
     static Uni<Object> read(Statements reading, PartMemory memory, String id, ObjectMapper json) {
         return read(reading, memory, id, ResponseMemory.SMALL_BYTES, json);
     }
@@ -43,7 +36,7 @@ final class SingleMessage {
             if (row != null && row.getString(CONTENT) == null) {
                 return again(reading, memory, id, row, json);
             }
-            return Uni.createFrom().item(row == null ? null : response(MessageRow.of(row), memory, json));
+            return Uni.createFrom().item(row == null ? null : MessageResponse.of(MessageRow.of(row), memory, json));
         });
     }
 
@@ -51,24 +44,5 @@ final class SingleMessage {
         long bytes = row.getLong(BYTES);
         memory.takeNow(ResponseMemory.expanded(bytes));
         return read(reading, memory, id, bytes, json);
-    }
-
-    /** Room for the response to a message that is about to be stored: one that is refused has stored nothing. */
-    static PartMemory room(ResponseMemory memory, Database database, byte[] body) {
-        PartMemory held = memory.forUser(database.asCaller().userId());
-        if (body.length > ResponseMemory.SMALL_BYTES) {
-            held.takeNow(2L * body.length);
-        }
-        return held;
-    }
-
-    static Object response(MessageRow message, PartMemory memory, ObjectMapper json) {
-        Stored stored = new Stored(message, true);
-        if (message.content().length() + message.metadata().length() <= ResponseMemory.SMALL_BYTES) {
-            memory.end();
-            return stored;
-        }
-        JsonParts parts = new JsonParts(json).writeAll(List.of(stored));
-        return new Parts(Multi.createFrom().item(parts::take), memory);
     }
 }
