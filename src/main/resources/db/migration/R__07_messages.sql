@@ -85,14 +85,29 @@ as $$
 begin
     return query
         select p_conversation, m.position::int, p_session_id, m.id, m.role, m.content, m.model, m.total_tokens, m.input_tokens,
-               m.output_tokens, m.user_message_id, m."contentType", round(m.elapsed_time * 1000)::int, m.completion_id,
-               m.timestamp, case when m.error then 'failed' end, null::boolean
+               m.output_tokens, m.user_message_id, m."contentType",
+               coalesce(m.elapsed_ms, round(m.elapsed_time * 1000)::int), m.completion_id,
+               m.timestamp, case when m.error then 'failed' end, null::boolean,
+               case when num_nonnulls(m.reasoning, m.reasoning_details, m.annotations, m.error_code, m.retry_available,
+                                      m.has_websearch, m.websearch_result_count, m.original_model, m.was_streaming) > 0
+                    then (select jsonb_object_agg(e.key, e.value)
+                            from jsonb_each(jsonb_build_object(
+                                     'reasoning', m.reasoning, 'reasoning_details', m.reasoning_details,
+                                     'annotations', m.annotations, 'error_code', m.error_code,
+                                     'retry_available', m.retry_available, 'has_websearch', m.has_websearch,
+                                     'websearch_result_count', m.websearch_result_count,
+                                     'original_model', m.original_model, 'was_streaming', m.was_streaming)) e
+                           where e.value <> 'null') end
           from rows from (jsonb_to_recordset(p_messages) as (
                    id text, role text, content text, model text, total_tokens int, input_tokens int, output_tokens int,
-                   user_message_id text, "contentType" text, elapsed_time numeric, completion_id text,
-                   timestamp timestamptz, error boolean)) with ordinality
+                   user_message_id text, "contentType" text, elapsed_time numeric, elapsed_ms int, completion_id text,
+                   timestamp timestamptz, error boolean, reasoning text, reasoning_details jsonb, annotations jsonb,
+                   error_code text, retry_available boolean, has_websearch boolean, websearch_result_count int,
+                   original_model text, was_streaming boolean)) with ordinality
                    as m (id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id, "contentType",
-                         elapsed_time, completion_id, timestamp, error, position);
+                         elapsed_time, elapsed_ms, completion_id, timestamp, error, reasoning, reasoning_details, annotations,
+                         error_code, retry_available, has_websearch, websearch_result_count, original_model, was_streaming,
+                         position);
 end
 $$;
 
@@ -100,13 +115,18 @@ $$;
 create or replace function chatkeep.read_message(p_session_id text, p_message jsonb) returns chatkeep.incoming_message
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
+declare
+    c_extras constant text[] := '{reasoning,reasoning_details,annotations,error_code,retry_available,has_websearch,websearch_result_count,original_model,was_streaming}';
 begin
     return row(1, 1, p_session_id, p_message ->> 'id', p_message ->> 'role', p_message ->> 'content', p_message ->> 'model',
                (p_message ->> 'total_tokens')::int, (p_message ->> 'input_tokens')::int, (p_message ->> 'output_tokens')::int,
                p_message ->> 'user_message_id', p_message ->> 'contentType',
-               round((p_message ->> 'elapsed_time')::numeric * 1000)::int, p_message ->> 'completion_id',
+               coalesce((p_message ->> 'elapsed_ms')::int, round((p_message ->> 'elapsed_time')::numeric * 1000)::int),
+               p_message ->> 'completion_id',
                (p_message ->> 'timestamp')::timestamptz, case when (p_message ->> 'error')::boolean then 'failed' end,
-               null)::chatkeep.incoming_message;
+               null, case when p_message ?| c_extras
+                          then (select m.extras from chatkeep.read_messages(1, p_session_id, jsonb_build_array(p_message)) m) end
+               )::chatkeep.incoming_message;
 end
 $$;
 
@@ -193,7 +213,7 @@ end
 $$;
 
 -- What of these messages is new or different from what is stored, as it is to be from now on. What a re-sent message
--- does not say is kept; a total that a client leaves out is the sum of what it counts.
+-- does not say is kept, each of its extras by itself; a total that a client leaves out is the sum of what it counts.
 --
 -- Of an answer that the service itself received, and of its question (metadata.stream_id), it knows best what the
 -- tokens were, which model it was, when it was said, and whether it failed; a device that has seen less of the text takes none away.
@@ -209,7 +229,7 @@ begin
         select array_agg(row(
                    n.conversation, n.position, n.session_id, n.id, n.role, x.content, x.model, x.total_tokens, x.input_tokens,
                    x.output_tokens, x.user_message_id, x.content_type, x.elapsed_ms, x.completion_id, x.message_timestamp,
-                   x.error_message, o.id is not null and o.error_message is null)::chatkeep.incoming_message)
+                   x.error_message, o.id is not null and o.error_message is null, x.extras)::chatkeep.incoming_message)
           from unnest(p_messages) n
           left join lateral (select o.* from public.chat_messages o where o.user_id = p_user_id and o.id = n.id limit 1) o on true
           -- What the calls of the service took of a message that is not stored (any more): of a question, all that it was
@@ -243,13 +263,15 @@ begin
                       coalesce(case when s.by_service or o.metadata ? 'server_time' then o.message_timestamp end,
                                n.message_timestamp, o.message_timestamp, now()) as message_timestamp,
                       case when s.by_service then o.error_message
-                           when n.error_message is not null then coalesce(o.error_message, n.error_message) end as error_message) x
+                           when n.error_message is not null then coalesce(o.error_message, n.error_message) end as error_message,
+                      case when n.extras is null then o.extras when o.extras is null then n.extras
+                           when s.by_service then n.extras || o.extras else o.extras || n.extras end as extras) x
          where o.id is null
             or (n.role, x.content, x.model, x.total_tokens, x.input_tokens, x.output_tokens, x.user_message_id, x.content_type,
-                x.elapsed_ms, x.completion_id, x.message_timestamp, x.error_message)
+                x.elapsed_ms, x.completion_id, x.message_timestamp, x.error_message, x.extras)
                is distinct from
                (o.role, o.content, o.model, o.total_tokens, o.input_tokens, o.output_tokens, o.user_message_id, o.content_type,
-                o.elapsed_ms, o.completion_id, o.message_timestamp, o.error_message));
+                o.elapsed_ms, o.completion_id, o.message_timestamp, o.error_message, o.extras));
 end
 $$;
 
@@ -269,10 +291,10 @@ begin
     perform chatkeep.charge_messages(p_user_id, v_messages);
     insert into public.chat_messages as m (
         user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
-        content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata)
+        content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata, extras)
     select p_user_id, n.id, n.session_id, n.role, n.content, n.model, n.total_tokens, n.input_tokens, n.output_tokens,
            n.user_message_id, n.content_type, n.elapsed_ms, n.completion_id, n.message_timestamp, n.error_message,
-           coalesce(k.note, '{}')
+           coalesce(k.note, '{}'), n.extras
       from unnest(v_messages) n
       left join lateral (select chatkeep.cost_note(c) as note from chatkeep.charges c
                           where c.user_id = p_user_id and c.message_id = n.id limit 1) k on n.error_message is null
@@ -282,7 +304,7 @@ begin
             input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
             user_message_id = excluded.user_message_id, content_type = excluded.content_type,
             elapsed_ms = excluded.elapsed_ms, completion_id = excluded.completion_id,
-            message_timestamp = excluded.message_timestamp, error_message = excluded.error_message,
+            message_timestamp = excluded.message_timestamp, error_message = excluded.error_message, extras = excluded.extras,
             metadata = case when m.metadata ? 'stream_id' then m.metadata else m.metadata - c_notes || excluded.metadata end;
 end
 $$;
@@ -303,13 +325,13 @@ begin
     end if;
     insert into public.chat_messages (
         user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
-        content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata)
+        content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata, extras)
     values (p_user_id, p_message.id, p_message.session_id, p_message.role, p_message.content, p_message.model,
             coalesce(p_message.total_tokens, case when p_message.input_tokens is not null or p_message.output_tokens is not null
                                                   then coalesce(p_message.input_tokens, 0) + coalesce(p_message.output_tokens, 0) end),
             p_message.input_tokens, p_message.output_tokens, p_message.user_message_id, p_message.content_type,
             p_message.elapsed_ms, p_message.completion_id, p_message.message_timestamp, p_message.error_message,
-            case when v_charge.model is null then '{}' else chatkeep.cost_note(v_charge) end)
+            case when v_charge.model is null then '{}' else chatkeep.cost_note(v_charge) end, p_message.extras)
     returning * into v_stored;
     return v_stored;
 end

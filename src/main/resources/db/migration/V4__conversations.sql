@@ -65,6 +65,9 @@ create table public.chat_messages (
         constraint chat_messages_error_message_length check (octet_length(error_message) <= 65536),
     is_streaming      boolean     not null default false,
     metadata          jsonb       not null default '{}',
+    extras            jsonb
+        constraint chat_messages_extras_object check (jsonb_typeof(extras) = 'object')
+        constraint chat_messages_extras_length check (octet_length(extras::text) <= 16777216),
     ordinal           bigint      generated always as identity,
     constraint chat_messages_pkey primary key (user_id, id),
     constraint chat_messages_session_fkey foreign key (user_id, session_id)
@@ -73,6 +76,8 @@ create table public.chat_messages (
 comment on table public.chat_messages is 'What was said; null means that the client did not say';
 comment on column public.chat_messages.elapsed_ms is 'How long the answer took, in milliseconds';
 comment on column public.chat_messages.user_message_id is 'The user message that this answer answers';
+comment on column public.chat_messages.extras is
+    'What clients say besides and the service only keeps: reasoning, annotations and the like; null if nothing';
 comment on column public.chat_messages.ordinal is 'The order of arrival; what was said at the same time stands in it';
 
 -- Reads a session in order, finds its newest message and stands behind the foreign key. It does not
@@ -111,7 +116,8 @@ create type chatkeep.incoming_message as (
     completion_id     text,
     message_timestamp timestamptz,
     error_message     text,
-    was_counted       boolean
+    was_counted       boolean,
+    extras            jsonb
 );
 
 revoke all on public.chat_sessions, public.chat_messages from public, anon, authenticated;
@@ -120,7 +126,7 @@ revoke all on public.chat_sessions, public.chat_messages from public, anon, auth
 grant select, delete on public.chat_sessions, public.chat_messages to authenticated;
 grant insert (user_id, id, title, is_active), update (title, is_active) on public.chat_sessions to authenticated;
 grant insert (user_id, id, session_id, role, content, model, user_message_id, content_type, elapsed_ms, completion_id,
-              message_timestamp, error_message),
+              message_timestamp, error_message, extras),
       update (content, content_type)
     on public.chat_messages to authenticated;
 grant select, insert, update, delete on public.chat_sessions, public.chat_messages to service_role;

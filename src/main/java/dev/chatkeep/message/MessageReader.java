@@ -35,13 +35,13 @@ public final class MessageReader {
     private static final String FIRST = part("");
     /** As {@link #FIRST}, after {@code $5} message_timestamp, {@code $6} ordinal. */
     private static final String NEXT = part("and (m.message_timestamp, m.ordinal) > ($5, $6)");
-    private static final int BYTES = 13;
-    private static final int ORDINAL = 14;
+    private static final int BYTES = 14;
+    private static final int ORDINAL = 15;
     private static final int CONTENT = 2;
 
     /** {@code $1} user, {@code $2} message, {@code $3} the bytes for which there is room. */
     private static final String LARGE = "select " + MessageInput.COLUMNS
-            + " from public.chat_messages m where m.user_id = $1 and m.id = $2 and octet_length(m.content) <= $3";
+            + " from public.chat_messages m where m.user_id = $1 and m.id = $2 and " + MessageInput.BYTES + " <= $3";
 
     private final Statements reading;
     private final PartMemory memory;
@@ -78,18 +78,19 @@ public final class MessageReader {
 
     private static String part(String after) {
         return """
-                select %s, m.bytes, m.ordinal
+                select %1$s, m.bytes, m.ordinal
                   from public.chat_sessions s
                   left join lateral (
-                       select m.*, row_number() over place as position, sum(octet_length(m.content)) over place as bytes
+                       select m.*, row_number() over place as position, sum(%2$s) over place as bytes
                          from public.chat_messages m
-                        where m.user_id = $1 and m.session_id = $2 %s
+                        where m.user_id = $1 and m.session_id = $2 %3$s
                        window place as (order by m.message_timestamp, m.ordinal rows unbounded preceding)
                         order by m.message_timestamp, m.ordinal
-                        limit $3) m on m.bytes - octet_length(m.content) <= $4 or m.position = 2
+                        limit $3) m on m.bytes - %2$s <= $4 or m.position = 2
                  where s.user_id = $1 and s.id = $2
-                 order by m.message_timestamp, m.ordinal""".formatted(MessageInput.COLUMNS.replace("m.content,",
-                "case when m.bytes <= $4 then m.content end,"), after);
+                 order by m.message_timestamp, m.ordinal""".formatted(MessageInput.COLUMNS
+                .replace("m.content,", "case when m.bytes <= $4 then m.content end,")
+                .replace("m.extras", "case when m.bytes <= $4 then m.extras end"), MessageInput.BYTES, after);
     }
 
     /**

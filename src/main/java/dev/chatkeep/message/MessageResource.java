@@ -127,7 +127,7 @@ public class MessageResource {
         return bodies.read(body, NewMessages.class, request -> request.storing(json))
                 .chain(storing -> database.asCaller().write().list(MessageRow::of, storing.sql(), storing.parameters())
                         .map(rows -> MessageResponse.of(new StoredAll(storing.isOne() ? rows.get(0) : null, rows, rows.size(), true),
-                                rows, held, json)));
+                                rows, body.length, held, json)));
     }
 
     @GET
@@ -163,7 +163,7 @@ public class MessageResource {
                             message.content = change.content();
                             return message.<ChatMessage> flush().map(changed -> MessageRow.of(message));
                         })))
-                .map(stored -> MessageResponse.of(stored, held, json));
+                .map(stored -> MessageResponse.of(stored, body.length, held, json));
     }
 
     @DELETE

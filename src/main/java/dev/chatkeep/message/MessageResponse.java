@@ -31,13 +31,16 @@ final class MessageResponse {
     }
 
     /** @return {@link Stored}, or {@link Parts} of it where it is large */
-    static Object of(MessageRow message, PartMemory memory, ObjectMapper json) {
-        return of(new Stored(message, true), List.of(message), memory, json);
+    static Object of(MessageRow message, long bytes, PartMemory memory, ObjectMapper json) {
+        return of(new Stored(message, true), List.of(message), bytes, memory, json);
     }
 
-    /** @return what was given, or {@link Parts} of it where its messages are large */
-    static Object of(Object response, List<MessageRow> messages, PartMemory memory, ObjectMapper json) {
-        if (messages.stream().mapToLong(MessageRow::length).sum() <= ResponseMemory.SMALL_BYTES) {
+    /**
+     * @param bytes that were sent or read, which the rows may have more of
+     * @return what was given, or {@link Parts} of it where its messages are large
+     */
+    static Object of(Object response, List<MessageRow> messages, long bytes, PartMemory memory, ObjectMapper json) {
+        if (Math.max(bytes, messages.stream().mapToLong(MessageRow::length).sum()) <= ResponseMemory.SMALL_BYTES) {
             memory.end();
             return response;
         }

@@ -15,13 +15,14 @@ final class SingleMessage {
     private static final String READ = "select " + MessageRow.COLUMNS + ", m.bytes from (select "
             + MessageRow.COLUMNS.replace("m.content,", "case when s.bytes <= $3 then m.content end as content,")
                     .replace("m.metadata::text", "case when s.bytes <= $3 then m.metadata else '{}' end as metadata")
+                    .replace("m.extras", "case when s.bytes <= $3 then m.extras end as extras")
             + ", s.bytes from public.chat_messages m"
             // Of what is small it is not worth knowing more.
-            + " cross join lateral (select octet_length(m.content) + case when pg_column_size(m.metadata) < 1000 then 0"
+            + " cross join lateral (select " + MessageInput.BYTES + " + case when pg_column_size(m.metadata) < 1000 then 0"
             + " else octet_length(m.metadata::text) end::bigint as bytes) s"
             + " where m.user_id = $1 and m.id = $2) m";
     private static final int CONTENT = 4;
-    private static final int BYTES = 17;
+    private static final int BYTES = 18;
 
     private SingleMessage() {
     }
@@ -36,7 +37,8 @@ final class SingleMessage {
             if (row != null && row.getString(CONTENT) == null) {
                 return again(reading, memory, id, row, json);
             }
-            return Uni.createFrom().item(row == null ? null : MessageResponse.of(MessageRow.of(row), memory, json));
+            return Uni.createFrom().item(row == null ? null
+                    : MessageResponse.of(MessageRow.of(row), row.getLong(BYTES), memory, json));
         });
     }
 

@@ -42,14 +42,14 @@ final class SyncQueries {
                   from public.chat_sessions s
                  where s.user_id = $1
                  order by s.updated_at desc, s.last_message_timestamp desc nulls last, s.id desc
-                 limit %d
+                 limit %1$d
             ), sized as (
                 select s.*, sum(c.bytes) over (order by s.position) as bytes, sum(c.messages) over () as messages,
                        max(c.largest) over (order by s.position) as largest
                   from newest s
                  cross join lateral (
-                       select coalesce(sum(octet_length(m.content)), 0) as bytes, count(*) as messages,
-                              coalesce(max(octet_length(m.content)), 0)::bigint as largest
+                       select coalesce(sum(%2$s), 0) as bytes, count(*) as messages,
+                              coalesce(max(%2$s), 0)::bigint as largest
                          from public.chat_messages m
                         where m.user_id = $1 and m.session_id = s.id) c
             ), chosen as (
@@ -57,11 +57,12 @@ final class SyncQueries {
             )
             select now(), s.id, s.title, s.user_id, s.created_at, s.updated_at, s.message_count, s.total_tokens,
                    s.last_model, s.last_message_preview, s.last_message_timestamp, s.is_active, s.is_small,
-                   max(s.largest) over () as largest, %s
+                   max(s.largest) over () as largest, %3$s
               from (select) as always
               left join chosen s on true
               left join public.chat_messages m on s.is_small and m.user_id = $1 and m.session_id = s.id
-             order by s.position, m.message_timestamp, m.ordinal""".formatted(NEWEST, MessageInput.COLUMNS);
+             order by s.position, m.message_timestamp, m.ordinal""".formatted(NEWEST, MessageInput.BYTES,
+            MessageInput.COLUMNS);
 
     /**
      * @param hasMessages whether the messages of the conversations were read

@@ -79,8 +79,8 @@ class MessageResourceIT {
         String message = """
                 {"id": "m1", "role": "assistant", "content": "**Alfama** first.", "timestamp": "2026-03-01T10:00:01.530Z",
                  "model": "openai/gpt-4o-mini", "total_tokens": 12, "input_tokens": 5, "output_tokens": 7,
-                 "user_message_id": "m0", "contentType": "markdown", "elapsed_time": 1.53, "completion_id": "gen-1",
-                 "error": true}
+                 "user_message_id": "m0", "contentType": "markdown", "elapsed_time": 1.53, "elapsed_ms": 1530,
+                 "completion_id": "gen-1", "error": true}
                 """;
         granted(post(caller, "s1", message));
 
@@ -507,7 +507,7 @@ class MessageResourceIT {
                 {"sessionId": "s1", "userId": "11111111-1111-1111-1111-111111111111", "retry": {"n": [1, null]},
                  "message": {"id": "m1", "role": "user", "content": "Hello", "timestamp": "2026-03-01T10:00:00.000Z",
                              "user_id": "11111111-1111-1111-1111-111111111111", "session_id": "s2", "metadata": {"a": 1},
-                             "error_message": "x", "is_streaming": true, "was_retried": true, "elapsed_ms": 5}}
+                             "error_message": "x", "is_streaming": true, "was_retried": true}}
                 """).post("/api/chat/messages");
 
         // Then
