@@ -31,6 +31,9 @@ comment on column public.chat_sessions.stored_messages is 'All messages, also th
 comment on column public.chat_sessions.stored_bytes is 'Bytes of these messages, as chatkeep.stored_by_user counts them';
 
 create index idx_chat_sessions_user_updated on public.chat_sessions (user_id, updated_at desc);
+-- Pages of a download: a session without a message stands where it was made.
+create index chat_sessions_newest_message_idx on public.chat_sessions
+    (user_id, (coalesce(last_message_timestamp, created_at)) desc, id desc);
 create index idx_chat_sessions_user_id on public.chat_sessions (user_id);
 create index idx_chat_sessions_updated_at on public.chat_sessions (updated_at desc);
 

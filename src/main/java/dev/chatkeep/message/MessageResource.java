@@ -126,7 +126,8 @@ public class MessageResource {
         PartMemory held = MessageResponse.room(memory, database, body);
         return bodies.read(body, NewMessages.class, request -> request.storing(json))
                 .chain(storing -> database.asCaller().write().list(MessageRow::of, storing.sql(), storing.parameters())
-                        .map(rows -> MessageResponse.of(new StoredAll(storing.isOne() ? rows.get(0) : null, rows, rows.size(), true),
+                        .map(rows -> MessageResponse.of(
+                                new StoredAll(storing.isOne() ? rows.get(0) : null, rows, rows.size(), true),
                                 rows, body.length, held, json)));
     }
 

@@ -31,7 +31,7 @@ record NewMessages(@Valid MessageInput message,
         @Schema(description = "Stored together, or none of them. The last of two with one id counts") @Size(min = 1, max = MAX, message = "must have 1 to "
                 + MAX + " messages") List<@NotNull @Valid MessageInput> messages,
         @Schema(examples = "conv_1752734987703_j9spjufk8") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
-        @Schema(description = "Of a session that is made now; without one it is how the first question begins", examples = "A week in Lisbon") @Text(max = 255) String sessionTitle){
+        @Schema(description = "Of a session that is made now; without one it is how the first question begins", examples = "A week in Lisbon") @Text(max = 255) String sessionTitle) {
 
     static final int MAX = 1_000;
 

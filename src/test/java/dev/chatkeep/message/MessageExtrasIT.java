@@ -129,7 +129,9 @@ class MessageExtrasIT {
         Caller caller = Caller.fresh();
 
         // When
-        caller.request().body("{\"sessionId\": \"s1\", \"message\": {\"id\": \"m1\", \"role\": \"user\", \"content\": \"\", " + said + "}}")
+        caller.request()
+                .body("{\"sessionId\": \"s1\", \"message\": {\"id\": \"m1\", \"role\": \"user\", \"content\": \"\", " + said
+                        + "}}")
                 .post("/api/chat/messages").then().statusCode(201);
 
         // Then
@@ -156,7 +158,8 @@ class MessageExtrasIT {
 
         // When
         Response response = caller.request()
-                .body("{\"sessionId\": \"s1\", \"message\": {\"id\": \"m1\", \"role\": \"user\", \"content\": \"\", " + member + "}}")
+                .body("{\"sessionId\": \"s1\", \"message\": {\"id\": \"m1\", \"role\": \"user\", \"content\": \"\", " + member
+                        + "}}")
                 .post("/api/chat/messages");
 
         // Then
@@ -170,9 +173,11 @@ class MessageExtrasIT {
         Caller caller = Caller.fresh();
 
         // When
-        Response response = caller.request().body("""
-                {"sessionId": "s1", "message": {"id": "m1", "role": "user", "content": "", "annotations": [{"a": "cut \\ud83d"}]}}
-                """).post("/api/chat/messages");
+        Response response = caller.request()
+                .body("""
+                        {"sessionId": "s1", "message": {"id": "m1", "role": "user", "content": "", "annotations": [{"a": "cut \\ud83d"}]}}
+                        """)
+                .post("/api/chat/messages");
 
         // Then
         assertThat(Json.of(response).at("/message/annotations/0/a").textValue()).isEqualTo("cut \uFFFD");
@@ -212,7 +217,8 @@ class MessageExtrasIT {
         assertThat(Json.of(caller.messages("s1")).path("messages").get(0)).isEqualTo(large);
         assertThat(Json.of(caller.download()).at("/conversations/0/messages/0")).isEqualTo(large);
         assertThat(Json.of(read(caller)).at("/message/reasoning").textValue()).isEqualTo(reasoning);
-        assertThat(Json.of(caller.request().get("/api/user/export")).at("/conversations/0/messages/0/extras/reasoning").textValue())
+        assertThat(Json.of(caller.request().get("/api/user/export")).at("/conversations/0/messages/0/extras/reasoning")
+                .textValue())
                 .isEqualTo(reasoning);
         caller.clearAll().then().statusCode(200);
     }
@@ -229,8 +235,10 @@ class MessageExtrasIT {
 
     private static Response store(Caller caller, String way, JsonNode message) {
         return switch (way) {
-            case "one" -> caller.request().body("{\"sessionId\": \"s1\", \"message\": " + message + "}").post("/api/chat/messages");
-            case "several" -> caller.request().body("{\"sessionId\": \"s1\", \"messages\": [" + message + "]}").post("/api/chat/messages");
+            case "one" ->
+                caller.request().body("{\"sessionId\": \"s1\", \"message\": " + message + "}").post("/api/chat/messages");
+            case "several" ->
+                caller.request().body("{\"sessionId\": \"s1\", \"messages\": [" + message + "]}").post("/api/chat/messages");
             default -> caller.request().body("{\"conversations\": [{\"id\": \"s1\", \"messages\": [" + message + "]}]}")
                     .post("/api/chat/sync");
         };

@@ -135,7 +135,8 @@ class MessagesTogetherIT {
     void aThousandMessagesAreStoredAtOnce() {
         // Given
         Caller caller = Caller.fresh();
-        List<Map<String, String>> messages = IntStream.range(0, 1_000).mapToObj(n -> message("m%04d".formatted(n), "Hello")).toList();
+        List<Map<String, String>> messages = IntStream.range(0, 1_000).mapToObj(n -> message("m%04d".formatted(n), "Hello"))
+                .toList();
 
         // When
         Response response = caller.request().body(Map.of("sessionId", "s1", "messages", messages)).post("/api/chat/messages");
@@ -149,7 +150,8 @@ class MessagesTogetherIT {
     void manyLargeMessagesAreReturnedAsStored() {
         // Given
         Caller caller = Caller.fresh();
-        List<Map<String, String>> messages = IntStream.range(0, 8).mapToObj(n -> message("m" + n, "é".repeat(100_000))).toList();
+        List<Map<String, String>> messages = IntStream.range(0, 8).mapToObj(n -> message("m" + n, "é".repeat(100_000)))
+                .toList();
 
         // When
         Response response = caller.request().body(Map.of("sessionId", "s1", "messages", messages)).post("/api/chat/messages");
@@ -174,7 +176,8 @@ class MessagesTogetherIT {
         String before = Stored.versions(caller);
 
         // When
-        Response response = post(caller, "s1", "Lisbon", "[{\"id\": \"m0\", \"role\": \"user\", \"content\": \"\"}, " + message + "]");
+        Response response = post(caller, "s1", "Lisbon",
+                "[{\"id\": \"m0\", \"role\": \"user\", \"content\": \"\"}, " + message + "]");
 
         // Then
         if (isRefused) {
@@ -227,7 +230,8 @@ class MessagesTogetherIT {
         Caller caller = Caller.fresh();
 
         // When
-        Response response = caller.request().body("{\"sessionId\": \"s1\", \"message\": " + QUESTION + ", \"messages\": " + EXCHANGE + "}")
+        Response response = caller.request()
+                .body("{\"sessionId\": \"s1\", \"message\": " + QUESTION + ", \"messages\": " + EXCHANGE + "}")
                 .post("/api/chat/messages");
 
         // Then
@@ -253,7 +257,8 @@ class MessagesTogetherIT {
         Caller caller = Caller.fresh();
 
         // When
-        Response response = caller.request().body("{\"sessionId\": \"s1\", \"attachmentIds\": [\"a1\"], \"messages\": " + EXCHANGE + "}")
+        Response response = caller.request()
+                .body("{\"sessionId\": \"s1\", \"attachmentIds\": [\"a1\"], \"messages\": " + EXCHANGE + "}")
                 .post("/api/chat/messages");
 
         // Then
@@ -342,7 +347,8 @@ class MessagesTogetherIT {
 
     private static Response post(Caller caller, String sessionId, String title, String messages) {
         return caller.request().body("{\"sessionId\": \"" + sessionId + "\", \"sessionTitle\": "
-                + (title == null ? "null" : "\"" + title + "\"") + ", \"messages\": " + messages + "}").post("/api/chat/messages");
+                + (title == null ? "null" : "\"" + title + "\"") + ", \"messages\": " + messages + "}")
+                .post("/api/chat/messages");
     }
 
     private static Map<String, String> message(String id, String content) {

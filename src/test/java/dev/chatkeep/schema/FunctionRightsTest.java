@@ -193,7 +193,8 @@ class FunctionRightsTest {
     private static final Set<String> OTHERS = Set.of("claims", "caller_role", "is_service", "is_admin", "require_caller",
             "require_admin", "require_account", "actor", "iso", "tier_rank", "open_models", "schema_version",
             "missing_migrations", "json_bytes",
-            "clean_json", "sign_in", "user_data", "quotas_of_tier", "begin_write", "create_session", "append_message", "append_messages",
+            "clean_json", "sign_in", "user_data", "quotas_of_tier", "begin_write", "create_session", "append_message",
+            "append_messages",
             "completion");
 
     @ParameterizedTest
