@@ -40,6 +40,17 @@ begin
 end
 $$;
 
+-- Any change of a message has the time at which it is made: whoever asks for what is new since then has to find it. That of a
+-- new message is a default, so that storing one costs no more.
+create or replace function chatkeep.update_message_timestamp() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.updated_at := clock_timestamp();
+    return new;
+end
+$$;
+
 -- The newest sessions of a user. With the rights of the owner, like all that administrators may ask about
 -- others: policies show users their own rows only.
 create or replace function public.get_user_recent_sessions(user_uuid uuid, session_limit int default 10)

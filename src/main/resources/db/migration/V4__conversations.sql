@@ -72,6 +72,7 @@ create table public.chat_messages (
         constraint chat_messages_extras_object check (jsonb_typeof(extras) = 'object')
         constraint chat_messages_extras_length check (octet_length(extras::text) <= 16777216),
     ordinal           bigint      generated always as identity,
+    updated_at        timestamptz not null default clock_timestamp(),
     constraint chat_messages_pkey primary key (user_id, id),
     constraint chat_messages_session_fkey foreign key (user_id, session_id)
         references public.chat_sessions (user_id, id) on delete cascade
@@ -82,6 +83,7 @@ comment on column public.chat_messages.user_message_id is 'The user message that
 comment on column public.chat_messages.extras is
     'What clients say besides and the service only keeps: reasoning, annotations and the like; null if nothing';
 comment on column public.chat_messages.ordinal is 'The order of arrival; what was said at the same time stands in it';
+comment on column public.chat_messages.updated_at is 'The last change by whomever, at the server''s time; kept by on_message_updated';
 
 -- Reads a session in order, finds its newest message and stands behind the foreign key. It does not
 -- begin with user_id, or else the planner, while it has not yet noticed how much a new user wrote, could
@@ -173,6 +175,13 @@ create function public.update_session_timestamp() returns trigger
 create trigger on_session_updated
     before update on public.chat_sessions
     for each row execute function public.update_session_timestamp();
+
+create function chatkeep.update_message_timestamp() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+    as 'begin return new; end';
+create trigger on_message_updated
+    before update on public.chat_messages
+    for each row execute function chatkeep.update_message_timestamp();
 
 create function public.update_session_stats() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp

@@ -33,8 +33,18 @@ public final class MessageReader {
      * message where it has none.
      */
     private static final String FIRST = part("");
+    private static final String AFTER = "and (m.message_timestamp, m.ordinal) > ($5, $6)";
     /** As {@link #FIRST}, after {@code $5} message_timestamp, {@code $6} ordinal. */
-    private static final String NEXT = part("and (m.message_timestamp, m.ordinal) > ($5, $6)");
+    private static final String NEXT = part(AFTER);
+    /**
+     * What is new or has changed. A client may know no time but those of messages, and of its own clock: what is said later
+     * is new in any case.
+     */
+    private static final String SINCE = "and (m.updated_at > $%1$d or m.message_timestamp > $%1$d)";
+    /** As {@link #FIRST}, since {@code $5}. */
+    private static final String FIRST_SINCE = part(SINCE.formatted(5));
+    /** As {@link #NEXT}, since {@code $7}. */
+    private static final String NEXT_SINCE = part(AFTER + " " + SINCE.formatted(7));
     private static final int BYTES = 14;
     private static final int ORDINAL = 15;
     private static final int CONTENT = 2;
@@ -48,6 +58,7 @@ public final class MessageReader {
     private final String sessionId;
     private final int most;
     private final long mostBytes;
+    private OffsetDateTime since;
     private OffsetDateTime lastTime;
     private Long lastOrdinal;
     private int count;
@@ -73,6 +84,12 @@ public final class MessageReader {
     MessageReader after(Cursor cursor) {
         lastTime = cursor.time(0);
         lastOrdinal = cursor.number(1);
+        return this;
+    }
+
+    /** Reads only what is new or has changed since then; null for all. */
+    MessageReader since(OffsetDateTime time) {
+        since = time;
         return this;
     }
 
@@ -111,14 +128,21 @@ public final class MessageReader {
 
     private Uni<List<MessageInput>> rows(LongFunction<Uni<Void>> room) {
         int limit = Math.min(PART_MESSAGES, most - count) + 1;
-        Uni<RowSet<Row>> rows = lastOrdinal == null ? reading.run(FIRST, sessionId, limit, PART_BYTES)
-                : reading.run(NEXT, sessionId, limit, PART_BYTES, lastTime, lastOrdinal);
-        return rows.chain(found -> {
+        return read(limit).chain(found -> {
             Row first = found.size() == 0 ? null : found.iterator().next();
             return first == null || first.getString(0) == null || first.getString(CONTENT) != null
                     ? Uni.createFrom().item(part(found, limit - 1))
                     : large(found, room);
         });
+    }
+
+    private Uni<RowSet<Row>> read(int limit) {
+        if (lastOrdinal == null) {
+            return since == null ? reading.run(FIRST, sessionId, limit, PART_BYTES)
+                    : reading.run(FIRST_SINCE, sessionId, limit, PART_BYTES, since);
+        }
+        return since == null ? reading.run(NEXT, sessionId, limit, PART_BYTES, lastTime, lastOrdinal)
+                : reading.run(NEXT_SINCE, sessionId, limit, PART_BYTES, lastTime, lastOrdinal, since);
     }
 
     /** One message, whose size is known and whose content is not. What has changed meanwhile is looked at again. */

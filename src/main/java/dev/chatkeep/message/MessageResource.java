@@ -38,6 +38,7 @@ import dev.chatkeep.wire.JsonBody;
 import dev.chatkeep.wire.PartMemory;
 import dev.chatkeep.wire.ResponseMemory;
 import dev.chatkeep.wire.Text;
+import dev.chatkeep.wire.Timestamp;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
@@ -96,17 +97,18 @@ public class MessageResource {
     @Operation(operationId = "listMessages", summary = "Read a session", description = "Its messages in time order; complete up to "
             + MAX
             + " messages and 64 MiB of content, beyond that and with `limit` in pages, each of which names the cursor of the"
-            + " next.")
+            + " next. With `since_ts` only those that are new or have changed since then.")
     @APIResponse(responseCode = "200", description = "The messages", content = @Content(schema = @Schema(implementation = Messages.class)))
     @APIResponse(responseCode = "400", description = "The session id is missing")
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
     public Uni<Object> list(@RestQuery("session_id") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
+            @Parameter(description = "Only what was stored, changed or said after this time") @RestQuery("since_ts") @Timestamp String since,
             @Parameter(description = "Messages a page") @RestQuery("limit") @Min(1) @Max(MAX) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
         Access access = database.asCaller();
-        return MessagePage.read(access.read(), memory.forUser(access.userId()), sessionId, limit == null ? MAX : limit, cursor,
-                json);
+        return MessagePage.read(access.read(), memory.forUser(access.userId()), sessionId, limit == null ? MAX : limit, since,
+                cursor, json);
     }
 
     @POST

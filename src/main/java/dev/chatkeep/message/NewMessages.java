@@ -26,7 +26,7 @@ import io.quarkus.runtime.annotations.RegisterForReflection;
 /** Messages to store, one or several of a session. */
 @Schema(name = "NewMessage", description = "Either `message` or `messages`")
 @RegisterForReflection // read by JsonBody
-@NewMessages.Some
+@NewMessages.Some(payload = RequestProblems.Missing.class)
 record NewMessages(@Valid MessageInput message,
         @Schema(description = "Stored together, or none of them. The last of two with one id counts") @Size(min = 1, max = MAX, message = "must have 1 to "
                 + MAX + " messages") List<@NotNull @Valid MessageInput> messages,
@@ -62,7 +62,7 @@ record NewMessages(@Valid MessageInput message,
 
         Class<?>[] groups() default {};
 
-        Class<? extends Payload>[] payload() default RequestProblems.Missing.class;
+        Class<? extends Payload>[] payload() default {};
 
         final class Validator implements ConstraintValidator<Some, NewMessages> {
 

@@ -121,6 +121,7 @@ class FunctionRightsTest {
                 "select chatkeep.change_session_stats('%1$s', 's1', 1, 1, null, null, null, null, 1, 1)",
                 "select chatkeep.change_stored('%1$s', 1, 1, 1)",
                 "select chatkeep.count_stored_sessions()",
+                "select chatkeep.update_message_timestamp()",
                 "select chatkeep.repair_stored('%1$s')",
                 "select chatkeep.require_room('%1$s', 1, 1, 1, 1, 1, 1)",
                 "select chatkeep.require_more_room('%1$s', 1, 1)",

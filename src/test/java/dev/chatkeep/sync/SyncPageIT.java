@@ -158,7 +158,7 @@ class SyncPageIT {
         // Then
         assertThat(pages).extracting(page -> Json.texts(page.path("conversations"), "id"))
                 .containsExactly(List.of("s3"), List.of("s2", "s1"));
-        assertThat(Json.texts(pages.get(0).at("/conversations/0/messages"), "id")).containsExactly("m1", "m3", "m5", "s3-a",
+        assertThat(Json.texts(pages.get(0).at("/conversations/0/messages"), "id")).containsExactly("s3-a", "m1", "m3", "m5",
                 "s3-b");
         caller.clearAll().then().statusCode(200);
     }
