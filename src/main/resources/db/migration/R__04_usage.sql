@@ -567,7 +567,7 @@ begin
               from (select count(*) as sessions, sum(s.stored_messages) as messages, sum(s.stored_bytes) as bytes
                       from public.chat_sessions s where s.user_id = p_user_id) s
              cross join (select count(*) as messages,
-                                sum(octet_length(m.content) + coalesce(octet_length((m.metadata -> 'tool_calls')::text), 0)) as bytes
+                                sum(m.stored_bytes) as bytes
                            from public.chat_messages m where m.user_id = p_user_id) m
               left join chatkeep.stored_by_user k on k.user_id = p_user_id
              cross join lateral (values
@@ -592,7 +592,7 @@ begin
     update public.chat_sessions s
        set stored_messages = m.messages, stored_bytes = m.bytes
       from (select o.id, count(m.id)::int as messages,
-                   coalesce(sum(octet_length(m.content) + coalesce(octet_length((m.metadata -> 'tool_calls')::text), 0)), 0) as bytes
+                   coalesce(sum(m.stored_bytes), 0) as bytes
               from public.chat_sessions o
               left join public.chat_messages m on m.user_id = o.user_id and m.session_id = o.id
              where o.user_id = p_user_id

@@ -42,7 +42,7 @@ begin
                    max(n.message_timestamp) filter (where n.error_message is null and n.model is not null) as newest_model,
                    case when count(*) = 1 then max(left(n.content, 200)) filter (where n.error_message is null) end as preview,
                    case when count(*) = 1 then max(n.model) filter (where n.error_message is null) end as model,
-                   count(*) as stored, sum(octet_length(n.content) + coalesce(octet_length((n.metadata -> 'tool_calls')::text), 0)) as bytes
+                   count(*) as stored, sum(n.stored_bytes) as bytes
               from new_rows n
              group by n.user_id, n.session_id
              order by n.user_id, n.session_id;
@@ -53,7 +53,7 @@ begin
                    max(o.message_timestamp) filter (where o.error_message is null) as newest,
                    max(o.message_timestamp) filter (where o.error_message is null and o.model is not null) as newest_model,
                    null::text as preview, null::text as model,
-                   -count(*) as stored, -sum(octet_length(o.content) + coalesce(octet_length((o.metadata -> 'tool_calls')::text), 0)) as bytes
+                   -count(*) as stored, -sum(o.stored_bytes) as bytes
               from old_rows o
              group by o.user_id, o.session_id
              order by o.user_id, o.session_id;
@@ -66,11 +66,11 @@ begin
                    max(c.message_timestamp) filter (where c.error_message is null and c.model is not null) as newest_model,
                    null::text as preview, null::text as model, sum(c.sign) as stored, sum(c.sign * c.bytes) as bytes
               from (select 1 as sign, n.user_id, n.session_id, n.error_message, n.total_tokens, n.message_timestamp, n.model,
-                           octet_length(n.content) + coalesce(octet_length((n.metadata -> 'tool_calls')::text), 0) as bytes
+                           n.stored_bytes as bytes
                       from new_rows n
                     union all
                     select -1, o.user_id, o.session_id, o.error_message, o.total_tokens, o.message_timestamp, o.model,
-                           octet_length(o.content) + coalesce(octet_length((o.metadata -> 'tool_calls')::text), 0)
+                           o.stored_bytes
                       from old_rows o) c
              group by c.user_id, c.session_id
              order by c.user_id, c.session_id;

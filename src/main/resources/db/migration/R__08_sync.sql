@@ -203,7 +203,7 @@ begin
                 or m.total_tokens < 0 or m.input_tokens < 0 or m.output_tokens < 0 or m.elapsed_ms < 0
                 or m.input_tokens::bigint + m.output_tokens > 2147483647
                 or char_length(m.user_message_id) between 1 and 255 is false
-                or m.content_type not in ('text', 'markdown')
+                or m.content_type not in ('text', 'markdown') or octet_length(m.extras::text) > 16777216
                 or m.message_timestamp < c_first or m.message_timestamp >= c_last), false);
 exception when data_exception then
     return true;
@@ -237,11 +237,11 @@ begin
           from jsonb_array_elements(p_batch) as b (item)
          cross join lateral (
                select count(*) filter (where o.id is null) as messages,
-                      coalesce(sum(octet_length(n.content) - coalesce(octet_length(o.content), 0)), 0) as bytes
-                 from (select distinct on (r.id) r.id, r.content
+                      coalesce(sum(octet_length(n.content) + coalesce(octet_length(n.extras::text), 0) - coalesce(o.stored_bytes, 0)), 0) as bytes
+                 from (select distinct on (r.id) r.id, r.content, r.extras
                          from chatkeep.read_messages(1, '', coalesce(nullif(b.item -> 'conversation' -> 'messages', 'null'), '[]')) r
                         order by r.id, r.position desc) n
-                 left join lateral (select o.id, o.content from public.chat_messages o
+                 left join lateral (select o.id, o.stored_bytes from public.chat_messages o
                                      where o.user_id = p_user_id and o.id = n.id limit 1) o on true) m
          order by 1
     loop

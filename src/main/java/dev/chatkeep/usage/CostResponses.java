@@ -56,7 +56,8 @@ final class CostResponses {
     @Schema(name = "CostSummary", description = "Of all items of the range, not of the page alone")
     @JsonNaming(SnakeCaseStrategy.class)
     record Summary(BigDecimal totalCost, BigDecimal promptCost, BigDecimal completionCost,
-            @Schema(description = "Of 1,000 tokens on average, to six decimals") @JsonProperty("cost_per_1k") BigDecimal costPer1k, long totalTokens, long promptTokens,
+            @Schema(description = "Of 1,000 tokens on average, to six decimals") @JsonProperty("cost_per_1k") BigDecimal costPer1k,
+            long totalTokens, long promptTokens,
             long completionTokens, long count, TopModels topModels) {
 
         Summary with(TopModels top) {
@@ -92,7 +93,8 @@ final class CostResponses {
 
     /** @param others what the models without a segment have together */
     @Schema(name = "CostBar")
-    record Bar<T>(LocalDate date, @Schema(description = "By model; those of no use that day are left out") Map<String, T> segments,
+    record Bar<T>(LocalDate date,
+            @Schema(description = "By model; those of no use that day are left out") Map<String, T> segments,
             T others, T total) {
     }
 }

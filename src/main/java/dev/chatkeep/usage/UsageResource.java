@@ -84,7 +84,8 @@ public class UsageResource {
             @Parameter(description = "The first is 1") @RestQuery("page") @Min(1) @Max(MAX_PAGE) Integer page,
             @Parameter(description = "Items per page, " + PAGE_SIZE
                     + " by default") @RestQuery("page_size") @Min(1) @Max(MAX_PAGE_SIZE) Integer size) {
-        return CostQueries.costs(database.asCaller().read(), CostRange.of(range, start, end), either(model, sameModel), page == null ? 1 : page,
+        return CostQueries.costs(database.asCaller().read(), CostRange.of(range, start, end), either(model, sameModel),
+                page == null ? 1 : page,
                 size == null ? PAGE_SIZE : size);
     }
 

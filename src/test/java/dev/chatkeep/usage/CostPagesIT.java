@@ -338,7 +338,8 @@ class CostPagesIT {
         // Then
         JsonNode summary = Json.of(costs(chat.caller(), "range", "7d")).path("summary");
         assertThat(daily.at("/charts/cost/days")).hasSize(7);
-        assertThat(daily.at("/charts/cost/days/6/total").decimalValue()).isEqualByComparingTo(summary.path("total_cost").decimalValue())
+        assertThat(daily.at("/charts/cost/days/6/total").decimalValue())
+                .isEqualByComparingTo(summary.path("total_cost").decimalValue())
                 .isEqualByComparingTo("17.530000000013");
         assertThat(daily.at("/charts/tokens/days/6/total")).isEqualTo(summary.path("total_tokens"));
     }
@@ -402,7 +403,8 @@ class CostPagesIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = { "costs?range=&start=&end=&model_key=&page=&page_size=", "costs/models/daily?range=&top_models=&model_id=" })
+    @ValueSource(strings = { "costs?range=&start=&end=&model_key=&page=&page_size=",
+            "costs/models/daily?range=&top_models=&model_id=" })
     void whatIsEmptyCountsAsLeftOut(String query) {
         // Given
         Caller caller = Caller.fresh();
@@ -448,7 +450,8 @@ class CostPagesIT {
         return "%s %s %s+%s %s %s+%s=%s".formatted(item.path("assistant_message_id").asText(),
                 item.path("user_message_id").asText(),
                 item.path("prompt_tokens"), item.path("completion_tokens"), item.path("model_id").asText(),
-                item.path("prompt_cost").decimalValue().toPlainString(), item.path("completion_cost").decimalValue().toPlainString(),
+                item.path("prompt_cost").decimalValue().toPlainString(),
+                item.path("completion_cost").decimalValue().toPlainString(),
                 item.path("total_cost").decimalValue().toPlainString());
     }
 
