@@ -122,7 +122,8 @@ export class Operations extends Transport {
   }
 
   /**
-   * Delete a session. Its messages go with it. What was used stays counted.
+   * Delete a session. Its messages go with it. What was used stays counted. A delete that is repeated within a day
+   * succeeds again.
    *
    * @param {{ id: string }} parameters
    * @param {Options} [options]
@@ -137,17 +138,21 @@ export class Operations extends Transport {
   }
 
   /**
-   * Download the newest conversations. The 10 newest, each with all its messages in time order. Those that would
-   * exceed 64 MiB of content are left out: the list of sessions names them, and their messages can be read one by
-   * one.
+   * Download conversations. Without parameters the 10 newest by `updatedAt`, each with all its messages in time
+   * order. Those that would exceed 64 MiB of content are left out: the list of sessions names them, and their
+   * messages can be read one by one. With any of the parameters all of them page by page, by the time of their
+   * last message, newest first; a page ends early rather than exceed 64 MiB. One without messages stands where it
+   * was made.
    *
+   * @param {{ cursor_id?: string, cursor_ts?: string, limit?: number, summary_only?: boolean }} [parameters]
    * @param {Options} [options]
    * @returns {Promise<schema.SyncDownload>}
    */
-  downloadConversations(options = {}) {
+  downloadConversations(parameters = {}, options = {}) {
     return this.call({
       method: 'GET',
       path: '/api/chat/sync',
+      query: parameters,
     }, options);
   }
 
@@ -179,6 +184,23 @@ export class Operations extends Transport {
     return this.call({
       method: 'GET',
       path: '/api/user/export',
+    }, options);
+  }
+
+  /**
+   * Read what each model cost on each day. The days of two charts, of tokens and of cost: every day of the range;
+   * of `all` those with usage, as far back as ten years.
+   *
+   * @param {{ end?: string, model_id?: string, model_key?: string, range?: "today" | "7d" | "30d" | "90d" | "all"
+   * | "custom", start?: string, top_models?: number }} [parameters]
+   * @param {Options} [options]
+   * @returns {Promise<schema.DailyCosts>}
+   */
+  getDailyCosts(parameters = {}, options = {}) {
+    return this.call({
+      method: 'GET',
+      path: '/api/usage/costs/models/daily',
+      query: parameters,
     }, options);
   }
 
@@ -359,9 +381,10 @@ export class Operations extends Transport {
 
   /**
    * Import a provider's catalogue. In the shape of OpenRouter's `GET /api/v1/models`: `{"data": [{id, name,
-   * description, context_length, pricing{prompt, completion, input_cache_read}, …}]}`. Models that are new to the
-   * tier are added; prices, names, descriptions, tags and context lengths of the others follow the catalogue,
-   * limits and `is_active` stay. A model that cannot be imported is reported and the others are stored.
+   * description, created, context_length, pricing{prompt, completion, input_cache_read, …}, architecture,
+   * supported_parameters}]}`. Models that are new to the tier are added; prices, names, descriptions, tags,
+   * context lengths, modalities and parameters of the others follow the catalogue, limits and `is_active` stay. A
+   * model that cannot be imported is reported and the others are stored.
    *
    * @param {schema.Catalog} body
    * @param {{ tier: "free" | "pro" | "enterprise" | "admin" }} parameters
@@ -417,10 +440,29 @@ export class Operations extends Transport {
   }
 
   /**
-   * Read a session. Its messages in time order; complete up to 50000 messages and 64 MiB of content, beyond that
-   * and with `limit` in pages, each of which names the cursor of the next.
+   * Read what each answer cost. The newest first, in pages by number. An item is an answer with its question. A
+   * question that names a model is charged by itself when a client uploads it, and so is what the database
+   * function `track_user_usage` was told. The summary is that of all items of the range.
    *
-   * @param {{ session_id: string, cursor?: string, limit?: number }} parameters
+   * @param {{ end?: string, model_id?: string, model_key?: string, page?: number, page_size?: number, range?:
+   * "today" | "7d" | "30d" | "90d" | "all" | "custom", start?: string }} [parameters]
+   * @param {Options} [options]
+   * @returns {Promise<schema.Costs>}
+   */
+  listCosts(parameters = {}, options = {}) {
+    return this.call({
+      method: 'GET',
+      path: '/api/usage/costs',
+      query: parameters,
+    }, options);
+  }
+
+  /**
+   * Read a session. Its messages in time order; complete up to 50000 messages and 64 MiB of content, beyond that
+   * and with `limit` in pages, each of which names the cursor of the next. With `since_ts` only those that are new
+   * or have changed since then.
+   *
+   * @param {{ session_id: string, cursor?: string, limit?: number, since_ts?: string }} parameters
    * @param {Options} [options]
    * @returns {Promise<schema.MessageList>}
    */
@@ -435,7 +477,7 @@ export class Operations extends Transport {
   /**
    * The pages of `listMessages`, one after the other.
    *
-   * @param {{ session_id: string, limit?: number }} parameters
+   * @param {{ session_id: string, limit?: number, since_ts?: string }} parameters
    * @param {Options} [options]
    * @returns {AsyncGenerator<schema.MessageList, void, undefined>}
    */
@@ -446,7 +488,7 @@ export class Operations extends Transport {
   /**
    * What `listMessages` lists, one after the other, page by page.
    *
-   * @param {{ session_id: string, limit?: number }} parameters
+   * @param {{ session_id: string, limit?: number, since_ts?: string }} parameters
    * @param {Options} [options]
    * @returns {AsyncGenerator<schema.Message, void, undefined>}
    */
@@ -694,12 +736,13 @@ export class Operations extends Transport {
   }
 
   /**
-   * Store a message. The same message again changes and counts nothing; other content under the same id corrects
-   * the message.
+   * Store messages. One as `message`, or several as `messages`: all of them or none. The session is made if it is
+   * not there. The same message again changes and counts nothing; other content under the same id corrects the
+   * message.
    *
    * @param {schema.NewMessage} body
    * @param {Options} [options]
-   * @returns {Promise<schema.StoredMessage>}
+   * @returns {Promise<schema.StoredMessages>}
    */
   storeMessage(body, options = {}) {
     return this.call({
@@ -745,7 +788,7 @@ export class Operations extends Transport {
   /**
    * Change preferences. Each section is merged into what is stored: objects key by key, anything else replaces.
    * Devices that change other keys at the same time keep each other's changes. A section has at most 16 KiB.
-   * Unknown fields are refused.
+   * Unknown fields are refused, and so is a `personality_preset` that the service does not know.
    *
    * @param {schema.UserDataChange} body
    * @param {Options} [options]

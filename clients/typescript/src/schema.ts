@@ -33,6 +33,12 @@ export interface AdminModel {
   model_description: string | null;
   model_tags: Array<string>;
   context_length: number | null;
+  other_prices: OtherPrices;
+  input_modalities: Array<string>;
+  output_modalities: Array<string>;
+  supported_parameters: Array<string>;
+  /** As the catalogue says; null is unknown */
+  released_at: string | null;
   created_at: string;
   updated_at: string;
 }
@@ -95,6 +101,7 @@ export interface Catalog {
 
 export interface CatalogArchitecture {
   input_modalities?: Array<string> | null;
+  output_modalities?: Array<string> | null;
 }
 
 export interface CatalogImported {
@@ -110,6 +117,8 @@ export interface CatalogModel {
   id: string;
   name?: string | null;
   description?: string | null;
+  /** When the provider began to offer it, in seconds since 1970 */
+  created?: number | null;
   context_length?: number | null;
   pricing?: CatalogPricing | null;
   architecture?: CatalogArchitecture | null;
@@ -122,6 +131,13 @@ export interface CatalogPricing {
   completion?: string | null;
   /** Of an input token from the provider's cache; what is no number is as if it were missing */
   input_cache_read?: string | null;
+  /** For one request; what is no price is as if it were missing, here and in what follows */
+  request?: string | null;
+  image?: string | null;
+  audio?: string | null;
+  web_search?: string | null;
+  internal_reasoning?: string | null;
+  input_cache_write?: string | null;
 }
 
 export interface CatalogRefused {
@@ -279,6 +295,94 @@ export interface Conversation {
   isActive: boolean;
 }
 
+export interface CostBar {
+  date: string;
+  /** By model; those of no use that day are left out */
+  segments: { [key: string]: number };
+  others: number;
+  total: number;
+}
+
+export interface CostChart {
+  /** Those that have a segment, the largest first */
+  models: Array<string>;
+  days: Array<CostBar>;
+}
+
+export interface CostCharts {
+  tokens: CostChart;
+  cost: CostChart;
+}
+
+/**
+ * What was charged for an answer with its question; or for a question that is charged by itself, or for what was
+ * reported of no message
+ */
+export interface CostItem {
+  /** Also of an answer that is not stored, or not any more; null where it was none */
+  assistant_message_id: string | null;
+  user_message_id: string | null;
+  /** The provider's id of the answer */
+  completion_id: string | null;
+  /** Null where it was never stored, or is deleted */
+  session_id: string | null;
+  model_id: string;
+  /** Of the message; where it is not stored, when it was charged */
+  message_timestamp: string;
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  /** Of the prompt, from the provider's cache */
+  cached_tokens: number;
+  /** Of the completion */
+  reasoning_tokens: number;
+  elapsed_ms: number | null;
+  /** In the currency of the model prices; 0 where the provider said what the call cost in all */
+  prompt_cost: number;
+  completion_cost: number;
+  /** 0: it is in the others */
+  image_cost: number;
+  /** Likewise */
+  output_image_cost: number;
+  /** Likewise */
+  websearch_cost: number;
+  total_cost: number;
+}
+
+/** UTC days, both included */
+export interface CostRange {
+  /** Null is since ever */
+  start: string | null;
+  end: string;
+  key: "today" | "7d" | "30d" | "90d" | "all" | "custom";
+}
+
+/** Of all items of the range, not of the page alone */
+export interface CostSummary {
+  total_cost: number;
+  prompt_cost: number;
+  completion_cost: number;
+  /** Of 1,000 tokens on average, to six decimals */
+  cost_per_1k: number;
+  total_tokens: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  count: number;
+  top_models: TopModels;
+}
+
+export interface Costs {
+  items: Array<CostItem>;
+  pagination: Pagination;
+  summary: CostSummary;
+  range: CostRange;
+}
+
+export interface DailyCosts {
+  range: CostRange;
+  charts: CostCharts;
+}
+
 export interface DatabaseHealth {
   tables: Array<TableHealth>;
   indexes: Array<IndexHealth>;
@@ -362,6 +466,22 @@ export interface Message {
   completion_id?: string | null;
   /** The message failed: it is kept and not counted */
   error?: boolean | null;
+  /** As `elapsed_time`, in milliseconds; of the two it is the one that counts */
+  elapsed_ms?: number | null;
+  /** What the model thought */
+  reasoning?: string | null;
+  /** The same as the provider has it: any JSON */
+  reasoning_details?: unknown;
+  /** Sources and the like, as the provider has them */
+  annotations?: Array<unknown> | null;
+  /** Why the message failed, as a word */
+  error_code?: string | null;
+  retry_available?: boolean | null;
+  has_websearch?: boolean | null;
+  websearch_result_count?: number | null;
+  /** The model that was asked first */
+  original_model?: string | null;
+  was_streaming?: boolean | null;
 }
 
 export interface MessageChange {
@@ -400,6 +520,15 @@ export interface MessageRow {
   error_message: string | null;
   is_streaming: boolean;
   metadata: { [key: string]: unknown };
+  reasoning?: string;
+  reasoning_details?: unknown;
+  annotations?: Array<unknown>;
+  error_code?: string;
+  retry_available?: boolean;
+  has_websearch?: boolean;
+  websearch_result_count?: number;
+  original_model?: string;
+  was_streaming?: boolean;
 }
 
 export interface Model {
@@ -417,6 +546,14 @@ export interface Model {
   context_length: number | null;
   is_default: boolean;
   limits: ModelLimits;
+  pricing: ModelPricing;
+  architecture: ModelArchitecture;
+  input_modalities: Array<string>;
+  output_modalities: Array<string>;
+  /** Options that the model takes; empty is unknown */
+  supported_parameters: Array<string>;
+  /** When the provider began to offer it, or else when it was opened here, in seconds since 1970 */
+  created: number;
 }
 
 export interface ModelAccess {
@@ -444,6 +581,17 @@ export interface ModelAccessChange {
   model_tags?: Array<string>;
   /** Null is unknown */
   context_length?: number | null;
+  /** In place of all that are there */
+  other_prices?: OtherPrices;
+  input_modalities?: Array<string>;
+  output_modalities?: Array<string>;
+  supported_parameters?: Array<string>;
+}
+
+/** What the model reads and writes, such as `text`, `image`, `file` or `audio` */
+export interface ModelArchitecture {
+  input_modalities: Array<string>;
+  output_modalities: Array<string>;
 }
 
 export interface ModelLimit {
@@ -466,18 +614,45 @@ export interface ModelList {
 }
 
 export interface ModelPreferences {
-  /** A model that the caller's tier opens; null clears it */
+  /** A model that the caller's tier opens; null or empty clears it */
   default_model?: string | null;
   /** 0 to 2, kept to two decimals */
   temperature?: number;
   system_prompt?: string | null;
   /** The models that a front end offers this user; null is all */
   allowed_models?: Array<string> | null;
+  /**
+   * How the user wants to be answered: one of the presets of `chatkeep.preferences.personality-presets`; null or
+   * empty clears it
+   */
+  personality_preset?: string | null;
 }
 
+/** Prices as decimal text; those of tokens are those of `input_cost_per_token` and the others */
+export interface ModelPricing {
+  prompt: string;
+  completion: string;
+  /** For one request */
+  request: string;
+  /** For one picture */
+  image: string;
+  /** For one search */
+  web_search: string;
+  internal_reasoning: string;
+  /** For one token from the provider's cache */
+  input_cache_read?: string;
+  input_cache_write?: string;
+  audio?: string;
+}
+
+/** Either `message` or `messages` */
 export interface NewMessage {
-  message: Message;
+  message?: Message | null;
+  /** Stored together, or none of them. The last of two with one id counts */
+  messages?: Array<Message> | null;
   sessionId: string;
+  /** Of a session that is made now; without one it is how the first question begins */
+  sessionTitle?: string | null;
 }
 
 export interface NewModelAccess {
@@ -498,6 +673,13 @@ export interface NewModelAccess {
   model_tags?: Array<string> | null;
   /** Tokens; null is unknown */
   context_length?: number | null;
+  other_prices?: OtherPrices | null;
+  /** What it reads */
+  input_modalities?: Array<string> | null;
+  /** What it writes */
+  output_modalities?: Array<string> | null;
+  /** Options that it takes */
+  supported_parameters?: Array<string> | null;
 }
 
 export interface NewSession {
@@ -531,6 +713,22 @@ export interface OpenAiModelList {
   data: Array<OpenAiModel>;
 }
 
+/** What the provider charges beside tokens, as decimal text. It is shown, and not charged here. */
+export interface OtherPrices {
+  /** For one request */
+  request?: string | null;
+  /** For one picture */
+  image?: string | null;
+  /** For one token of sound */
+  audio?: string | null;
+  /** For one search */
+  web_search?: string | null;
+  /** For one token of reasoning */
+  internal_reasoning?: string | null;
+  /** For one token that is put into the cache */
+  input_cache_write?: string | null;
+}
+
 export interface Overview {
   from: string;
   to: string;
@@ -548,13 +746,20 @@ export interface Overview {
   top_models: Array<TopModel>;
 }
 
+export interface Pagination {
+  page: number;
+  page_size: number;
+  total: number;
+  total_pages: number;
+}
+
 export interface Preferences {
   ui: { [key: string]: unknown };
   session: { [key: string]: unknown };
   model: ModelPreferences;
 }
 
-/** An error (RFC 9457). `code` is stable, `error` and `detail` are one sentence for people. */
+/** An error (RFC 9457). `code` is stable, `error`, `message` and `detail` are one sentence for people. */
 export interface Problem {
   status: number;
   title: string;
@@ -562,6 +767,7 @@ export interface Problem {
   instance?: string;
   code: string;
   error: string;
+  message: string;
   /** What is wrong with which field; only where fields are wrong */
   errors?: Array<FieldError>;
   /** Of the call that answers the same already */
@@ -652,6 +858,15 @@ export interface StoredMessage {
   success: boolean;
 }
 
+export interface StoredMessages {
+  /** The message of a request with `message` */
+  message?: MessageRow;
+  /** In the order of the request */
+  messages: Array<MessageRow>;
+  count: number;
+  success: boolean;
+}
+
 export interface StoredTotals {
   total_messages: number;
   total_tokens: number;
@@ -675,6 +890,13 @@ export interface StoredUsageDay {
   updated_at: string;
 }
 
+export interface SyncCursor {
+  /** To be sent as `cursor_ts` */
+  ts: string;
+  /** To be sent as `cursor_id` */
+  id: string;
+}
+
 export interface SyncDetail {
   conversationId?: string;
   status?: string;
@@ -684,7 +906,17 @@ export interface SyncDetail {
 
 export interface SyncDownload {
   conversations: Array<Conversation>;
+  /** Of a page; a download without parameters has none */
+  meta?: SyncMeta;
   syncTime: string;
+}
+
+export interface SyncMeta {
+  /** The most conversations of a page */
+  pageSize: number;
+  hasMore: boolean;
+  /** Where the next page begins; null if there is none */
+  nextCursor: SyncCursor | null;
 }
 
 export interface SyncReport {
@@ -748,6 +980,22 @@ export interface TopModel {
   total_tokens: number;
   users: number;
   estimated_cost: number;
+}
+
+export interface TopModel1 {
+  model_id?: string;
+  total_tokens?: number;
+  total_cost?: number;
+  count?: number;
+  /** Of all tokens of the range, in percent to two decimals */
+  share_tokens?: number;
+  /** Of the whole cost, likewise */
+  share_cost?: number;
+}
+
+export interface TopModels {
+  by_tokens: Array<TopModel1>;
+  by_cost: Array<TopModel1>;
 }
 
 export interface UploadedConversation {

@@ -36,15 +36,20 @@ export class Operations extends Transport {
   /** Delete a message. What was used stays counted. */
   deleteMessage(id: string, options?: Options): Promise<schema.MessageDeleted>;
 
-  /** Delete a session. Its messages go with it. What was used stays counted. */
+  /**
+   * Delete a session. Its messages go with it. What was used stays counted. A delete that is repeated within a day
+   * succeeds again.
+   */
   deleteSession(parameters: { id: string }, options?: Options): Promise<schema.Deleted>;
 
   /**
-   * Download the newest conversations. The 10 newest, each with all its messages in time order. Those that would
-   * exceed 64 MiB of content are left out: the list of sessions names them, and their messages can be read one by
-   * one.
+   * Download conversations. Without parameters the 10 newest by `updatedAt`, each with all its messages in time
+   * order. Those that would exceed 64 MiB of content are left out: the list of sessions names them, and their
+   * messages can be read one by one. With any of the parameters all of them page by page, by the time of their
+   * last message, newest first; a page ends early rather than exceed 64 MiB. One without messages stands where it
+   * was made.
    */
-  downloadConversations(options?: Options): Promise<schema.SyncDownload>;
+  downloadConversations(parameters?: { cursor_id?: string, cursor_ts?: string, limit?: number, summary_only?: boolean }, options?: Options): Promise<schema.SyncDownload>;
 
   /**
    * Erase the account. Deletes the profile and everything else about the caller, for good. Tokens that were issued
@@ -58,6 +63,12 @@ export class Operations extends Transport {
    * and the connection says so.
    */
   exportUserData(options?: Options): Promise<schema.Export>;
+
+  /**
+   * Read what each model cost on each day. The days of two charts, of tokens and of cost: every day of the range;
+   * of `all` those with usage, as far back as ten years.
+   */
+  getDailyCosts(parameters?: { end?: string, model_id?: string, model_key?: string, range?: "today" | "7d" | "30d" | "90d" | "all" | "custom", start?: string, top_models?: number }, options?: Options): Promise<schema.DailyCosts>;
 
   /**
    * Read the usage of each day. Every day of the range, also those without usage, and their sum. Days older than
@@ -115,9 +126,10 @@ export class Operations extends Transport {
 
   /**
    * Import a provider's catalogue. In the shape of OpenRouter's `GET /api/v1/models`: `{"data": [{id, name,
-   * description, context_length, pricing{prompt, completion, input_cache_read}, …}]}`. Models that are new to the
-   * tier are added; prices, names, descriptions, tags and context lengths of the others follow the catalogue,
-   * limits and `is_active` stay. A model that cannot be imported is reported and the others are stored.
+   * description, created, context_length, pricing{prompt, completion, input_cache_read, …}, architecture,
+   * supported_parameters}]}`. Models that are new to the tier are added; prices, names, descriptions, tags,
+   * context lengths, modalities and parameters of the others follow the catalogue, limits and `is_active` stay. A
+   * model that cannot be imported is reported and the others are stored.
    */
   importCatalog(body: schema.Catalog, parameters: { tier: "free" | "pro" | "enterprise" | "admin" }, options?: Options): Promise<schema.CatalogImported>;
 
@@ -131,16 +143,24 @@ export class Operations extends Transport {
   iterateActivity(parameters?: { limit?: number }, options?: Options): AsyncGenerator<schema.Activity, void, undefined>;
 
   /**
-   * Read a session. Its messages in time order; complete up to 50000 messages and 64 MiB of content, beyond that
-   * and with `limit` in pages, each of which names the cursor of the next.
+   * Read what each answer cost. The newest first, in pages by number. An item is an answer with its question. A
+   * question that names a model is charged by itself when a client uploads it, and so is what the database
+   * function `track_user_usage` was told. The summary is that of all items of the range.
    */
-  listMessages(parameters: { session_id: string, cursor?: string, limit?: number }, options?: Options): Promise<schema.MessageList>;
+  listCosts(parameters?: { end?: string, model_id?: string, model_key?: string, page?: number, page_size?: number, range?: "today" | "7d" | "30d" | "90d" | "all" | "custom", start?: string }, options?: Options): Promise<schema.Costs>;
+
+  /**
+   * Read a session. Its messages in time order; complete up to 50000 messages and 64 MiB of content, beyond that
+   * and with `limit` in pages, each of which names the cursor of the next. With `since_ts` only those that are new
+   * or have changed since then.
+   */
+  listMessages(parameters: { session_id: string, cursor?: string, limit?: number, since_ts?: string }, options?: Options): Promise<schema.MessageList>;
 
   /** The pages of `listMessages`, one after the other. */
-  iterateMessagesPages(parameters: { session_id: string, limit?: number }, options?: Options): AsyncGenerator<schema.MessageList, void, undefined>;
+  iterateMessagesPages(parameters: { session_id: string, limit?: number, since_ts?: string }, options?: Options): AsyncGenerator<schema.MessageList, void, undefined>;
 
   /** What `listMessages` lists, one after the other, page by page. */
-  iterateMessages(parameters: { session_id: string, limit?: number }, options?: Options): AsyncGenerator<schema.Message, void, undefined>;
+  iterateMessages(parameters: { session_id: string, limit?: number, since_ts?: string }, options?: Options): AsyncGenerator<schema.Message, void, undefined>;
 
   /** List model access. Sorted by model, in pages. */
   listModelAccess(parameters?: { active?: boolean, cursor?: string, limit?: number, tier?: "free" | "pro" | "enterprise" | "admin" }, options?: Options): Promise<schema.AdminModelList>;
@@ -210,10 +230,11 @@ export class Operations extends Transport {
   signIn(options?: Options): Promise<schema.Profile>;
 
   /**
-   * Store a message. The same message again changes and counts nothing; other content under the same id corrects
-   * the message.
+   * Store messages. One as `message`, or several as `messages`: all of them or none. The session is made if it is
+   * not there. The same message again changes and counts nothing; other content under the same id corrects the
+   * message.
    */
-  storeMessage(body: schema.NewMessage, options?: Options): Promise<schema.StoredMessage>;
+  storeMessage(body: schema.NewMessage, options?: Options): Promise<schema.StoredMessages>;
 
   /** Change the content of a message. What was counted for it stays as it is. */
   updateMessage(id: string, body: schema.MessageChange, options?: Options): Promise<schema.StoredMessage>;
@@ -227,7 +248,7 @@ export class Operations extends Transport {
   /**
    * Change preferences. Each section is merged into what is stored: objects key by key, anything else replaces.
    * Devices that change other keys at the same time keep each other's changes. A section has at most 16 KiB.
-   * Unknown fields are refused.
+   * Unknown fields are refused, and so is a `personality_preset` that the service does not know.
    */
   updatePreferences(body: schema.UserDataChange, options?: Options): Promise<schema.UserData>;
 

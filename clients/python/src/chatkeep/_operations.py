@@ -94,7 +94,9 @@ class Operations(Transport):
         return cast("types.MessageDeleted", self._call(call))
 
     def delete_session(self, *, id: str) -> types.Deleted:
-        """Delete a session. Its messages go with it. What was used stays counted."""
+        """Delete a session. Its messages go with it. What was used stays counted. A delete that is repeated
+        within a day succeeds again.
+        """
         call = Call(
             "DELETE",
             "/api/chat/sessions",
@@ -102,14 +104,24 @@ class Operations(Transport):
         )
         return cast("types.Deleted", self._call(call))
 
-    def download_conversations(self) -> types.SyncDownload:
-        """Download the newest conversations. The 10 newest, each with all its messages in time order. Those that
-        would exceed 64 MiB of content are left out: the list of sessions names them, and their messages can
-        be read one by one.
+    def download_conversations(
+        self,
+        *,
+        cursor_id: str | None = None,
+        cursor_ts: str | None = None,
+        limit: int | None = None,
+        summary_only: bool | None = None,
+    ) -> types.SyncDownload:
+        """Download conversations. Without parameters the 10 newest by `updatedAt`, each with all its messages in
+        time order. Those that would exceed 64 MiB of content are left out: the list of sessions names them,
+        and their messages can be read one by one. With any of the parameters all of them page by page, by the
+        time of their last message, newest first; a page ends early rather than exceed 64 MiB. One without
+        messages stands where it was made.
         """
         call = Call(
             "GET",
             "/api/chat/sync",
+            query={"cursor_id": cursor_id, "cursor_ts": cursor_ts, "limit": limit, "summary_only": summary_only},
         )
         return cast("types.SyncDownload", self._call(call))
 
@@ -134,6 +146,26 @@ class Operations(Transport):
             "/api/user/export",
         )
         return cast("types.Export", self._call(call))
+
+    def get_daily_costs(
+        self,
+        *,
+        end: str | None = None,
+        model_id: str | None = None,
+        model_key: str | None = None,
+        range: Literal["today", "7d", "30d", "90d", "all", "custom"] | None = None,
+        start: str | None = None,
+        top_models: int | None = None,
+    ) -> types.DailyCosts:
+        """Read what each model cost on each day. The days of two charts, of tokens and of cost: every day of the
+        range; of `all` those with usage, as far back as ten years.
+        """
+        call = Call(
+            "GET",
+            "/api/usage/costs/models/daily",
+            query={"end": end, "model_id": model_id, "model_key": model_key, "range": range, "start": start, "top_models": top_models},
+        )
+        return cast("types.DailyCosts", self._call(call))
 
     def get_daily_usage(self, *, from_: str | None = None, to: str | None = None) -> types.UsageDays:
         """Read the usage of each day. Every day of the range, also those without usage, and their sum. Days
@@ -256,10 +288,10 @@ class Operations(Transport):
         tier: Literal["free", "pro", "enterprise", "admin"],
     ) -> types.CatalogImported:
         """Import a provider's catalogue. In the shape of OpenRouter's `GET /api/v1/models`: `{"data": [{id,
-        name, description, context_length, pricing{prompt, completion, input_cache_read}, …}]}`. Models that
-        are new to the tier are added; prices, names, descriptions, tags and context lengths of the others
-        follow the catalogue, limits and `is_active` stay. A model that cannot be imported is reported and the
-        others are stored.
+        name, description, created, context_length, pricing{prompt, completion, input_cache_read, …},
+        architecture, supported_parameters}]}`. Models that are new to the tier are added; prices, names,
+        descriptions, tags, context lengths, modalities and parameters of the others follow the catalogue,
+        limits and `is_active` stay. A model that cannot be imported is reported and the others are stored.
         """
         call = Call(
             "PUT",
@@ -294,36 +326,72 @@ class Operations(Transport):
             for item in page["activities"]:
                 yield item
 
+    def list_costs(
+        self,
+        *,
+        end: str | None = None,
+        model_id: str | None = None,
+        model_key: str | None = None,
+        page: int | None = None,
+        page_size: int | None = None,
+        range: Literal["today", "7d", "30d", "90d", "all", "custom"] | None = None,
+        start: str | None = None,
+    ) -> types.Costs:
+        """Read what each answer cost. The newest first, in pages by number. An item is an answer with its
+        question. A question that names a model is charged by itself when a client uploads it, and so is what
+        the database function `track_user_usage` was told. The summary is that of all items of the range.
+        """
+        call = Call(
+            "GET",
+            "/api/usage/costs",
+            query={"end": end, "model_id": model_id, "model_key": model_key, "page": page, "page_size": page_size, "range": range, "start": start},
+        )
+        return cast("types.Costs", self._call(call))
+
     def list_messages(
         self,
         *,
         session_id: str,
         cursor: str | None = None,
         limit: int | None = None,
+        since_ts: str | None = None,
     ) -> types.MessageList:
         """Read a session. Its messages in time order; complete up to 50000 messages and 64 MiB of content,
-        beyond that and with `limit` in pages, each of which names the cursor of the next.
+        beyond that and with `limit` in pages, each of which names the cursor of the next. With `since_ts`
+        only those that are new or have changed since then.
         """
         call = Call(
             "GET",
             "/api/chat/messages",
-            query={"session_id": session_id, "cursor": cursor, "limit": limit},
+            query={"session_id": session_id, "cursor": cursor, "limit": limit, "since_ts": since_ts},
         )
         return cast("types.MessageList", self._call(call))
 
-    def iterate_messages_pages(self, *, session_id: str, limit: int | None = None) -> Iterator[types.MessageList]:
+    def iterate_messages_pages(
+        self,
+        *,
+        session_id: str,
+        limit: int | None = None,
+        since_ts: str | None = None,
+    ) -> Iterator[types.MessageList]:
         """The pages of `list_messages`, one after the other."""
         cursor: str | None = None
         while True:
-            page = self.list_messages(session_id=session_id, limit=limit, cursor=cursor)
+            page = self.list_messages(session_id=session_id, limit=limit, since_ts=since_ts, cursor=cursor)
             yield page
             cursor = page["next_cursor"]
             if cursor is None:
                 return
 
-    def iterate_messages(self, *, session_id: str, limit: int | None = None) -> Iterator[types.Message]:
+    def iterate_messages(
+        self,
+        *,
+        session_id: str,
+        limit: int | None = None,
+        since_ts: str | None = None,
+    ) -> Iterator[types.Message]:
         """What `list_messages` lists, one after the other, page by page."""
-        for page in self.iterate_messages_pages(session_id=session_id, limit=limit):
+        for page in self.iterate_messages_pages(session_id=session_id, limit=limit, since_ts=since_ts):
             for item in page["messages"]:
                 yield item
 
@@ -519,8 +587,9 @@ class Operations(Transport):
         )
         return cast("types.Profile", self._call(call))
 
-    def store_message(self, body: types.NewMessage) -> types.StoredMessage:
-        """Store a message. The same message again changes and counts nothing; other content under the same id
+    def store_message(self, body: types.NewMessage) -> types.StoredMessages:
+        """Store messages. One as `message`, or several as `messages`: all of them or none. The session is made
+        if it is not there. The same message again changes and counts nothing; other content under the same id
         corrects the message.
         """
         call = Call(
@@ -528,7 +597,7 @@ class Operations(Transport):
             "/api/chat/messages",
             body=body,
         )
-        return cast("types.StoredMessage", self._call(call))
+        return cast("types.StoredMessages", self._call(call))
 
     def update_message(self, id: str, body: types.MessageChange) -> types.StoredMessage:
         """Change the content of a message. What was counted for it stays as it is."""
@@ -553,7 +622,8 @@ class Operations(Transport):
     def update_preferences(self, body: types.UserDataChange) -> types.UserData:
         """Change preferences. Each section is merged into what is stored: objects key by key, anything else
         replaces. Devices that change other keys at the same time keep each other's changes. A section has at
-        most 16 KiB. Unknown fields are refused.
+        most 16 KiB. Unknown fields are refused, and so is a `personality_preset` that the service does not
+        know.
         """
         call = Call(
             "PUT",
@@ -667,7 +737,9 @@ class AsyncOperations(AsyncTransport):
         return cast("types.MessageDeleted", await self._call(call))
 
     async def delete_session(self, *, id: str) -> types.Deleted:
-        """Delete a session. Its messages go with it. What was used stays counted."""
+        """Delete a session. Its messages go with it. What was used stays counted. A delete that is repeated
+        within a day succeeds again.
+        """
         call = Call(
             "DELETE",
             "/api/chat/sessions",
@@ -675,14 +747,24 @@ class AsyncOperations(AsyncTransport):
         )
         return cast("types.Deleted", await self._call(call))
 
-    async def download_conversations(self) -> types.SyncDownload:
-        """Download the newest conversations. The 10 newest, each with all its messages in time order. Those that
-        would exceed 64 MiB of content are left out: the list of sessions names them, and their messages can
-        be read one by one.
+    async def download_conversations(
+        self,
+        *,
+        cursor_id: str | None = None,
+        cursor_ts: str | None = None,
+        limit: int | None = None,
+        summary_only: bool | None = None,
+    ) -> types.SyncDownload:
+        """Download conversations. Without parameters the 10 newest by `updatedAt`, each with all its messages in
+        time order. Those that would exceed 64 MiB of content are left out: the list of sessions names them,
+        and their messages can be read one by one. With any of the parameters all of them page by page, by the
+        time of their last message, newest first; a page ends early rather than exceed 64 MiB. One without
+        messages stands where it was made.
         """
         call = Call(
             "GET",
             "/api/chat/sync",
+            query={"cursor_id": cursor_id, "cursor_ts": cursor_ts, "limit": limit, "summary_only": summary_only},
         )
         return cast("types.SyncDownload", await self._call(call))
 
@@ -707,6 +789,26 @@ class AsyncOperations(AsyncTransport):
             "/api/user/export",
         )
         return cast("types.Export", await self._call(call))
+
+    async def get_daily_costs(
+        self,
+        *,
+        end: str | None = None,
+        model_id: str | None = None,
+        model_key: str | None = None,
+        range: Literal["today", "7d", "30d", "90d", "all", "custom"] | None = None,
+        start: str | None = None,
+        top_models: int | None = None,
+    ) -> types.DailyCosts:
+        """Read what each model cost on each day. The days of two charts, of tokens and of cost: every day of the
+        range; of `all` those with usage, as far back as ten years.
+        """
+        call = Call(
+            "GET",
+            "/api/usage/costs/models/daily",
+            query={"end": end, "model_id": model_id, "model_key": model_key, "range": range, "start": start, "top_models": top_models},
+        )
+        return cast("types.DailyCosts", await self._call(call))
 
     async def get_daily_usage(self, *, from_: str | None = None, to: str | None = None) -> types.UsageDays:
         """Read the usage of each day. Every day of the range, also those without usage, and their sum. Days
@@ -829,10 +931,10 @@ class AsyncOperations(AsyncTransport):
         tier: Literal["free", "pro", "enterprise", "admin"],
     ) -> types.CatalogImported:
         """Import a provider's catalogue. In the shape of OpenRouter's `GET /api/v1/models`: `{"data": [{id,
-        name, description, context_length, pricing{prompt, completion, input_cache_read}, …}]}`. Models that
-        are new to the tier are added; prices, names, descriptions, tags and context lengths of the others
-        follow the catalogue, limits and `is_active` stay. A model that cannot be imported is reported and the
-        others are stored.
+        name, description, created, context_length, pricing{prompt, completion, input_cache_read, …},
+        architecture, supported_parameters}]}`. Models that are new to the tier are added; prices, names,
+        descriptions, tags, context lengths, modalities and parameters of the others follow the catalogue,
+        limits and `is_active` stay. A model that cannot be imported is reported and the others are stored.
         """
         call = Call(
             "PUT",
@@ -867,20 +969,44 @@ class AsyncOperations(AsyncTransport):
             for item in page["activities"]:
                 yield item
 
+    async def list_costs(
+        self,
+        *,
+        end: str | None = None,
+        model_id: str | None = None,
+        model_key: str | None = None,
+        page: int | None = None,
+        page_size: int | None = None,
+        range: Literal["today", "7d", "30d", "90d", "all", "custom"] | None = None,
+        start: str | None = None,
+    ) -> types.Costs:
+        """Read what each answer cost. The newest first, in pages by number. An item is an answer with its
+        question. A question that names a model is charged by itself when a client uploads it, and so is what
+        the database function `track_user_usage` was told. The summary is that of all items of the range.
+        """
+        call = Call(
+            "GET",
+            "/api/usage/costs",
+            query={"end": end, "model_id": model_id, "model_key": model_key, "page": page, "page_size": page_size, "range": range, "start": start},
+        )
+        return cast("types.Costs", await self._call(call))
+
     async def list_messages(
         self,
         *,
         session_id: str,
         cursor: str | None = None,
         limit: int | None = None,
+        since_ts: str | None = None,
     ) -> types.MessageList:
         """Read a session. Its messages in time order; complete up to 50000 messages and 64 MiB of content,
-        beyond that and with `limit` in pages, each of which names the cursor of the next.
+        beyond that and with `limit` in pages, each of which names the cursor of the next. With `since_ts`
+        only those that are new or have changed since then.
         """
         call = Call(
             "GET",
             "/api/chat/messages",
-            query={"session_id": session_id, "cursor": cursor, "limit": limit},
+            query={"session_id": session_id, "cursor": cursor, "limit": limit, "since_ts": since_ts},
         )
         return cast("types.MessageList", await self._call(call))
 
@@ -889,19 +1015,26 @@ class AsyncOperations(AsyncTransport):
         *,
         session_id: str,
         limit: int | None = None,
+        since_ts: str | None = None,
     ) -> AsyncIterator[types.MessageList]:
         """The pages of `list_messages`, one after the other."""
         cursor: str | None = None
         while True:
-            page = await self.list_messages(session_id=session_id, limit=limit, cursor=cursor)
+            page = await self.list_messages(session_id=session_id, limit=limit, since_ts=since_ts, cursor=cursor)
             yield page
             cursor = page["next_cursor"]
             if cursor is None:
                 return
 
-    async def iterate_messages(self, *, session_id: str, limit: int | None = None) -> AsyncIterator[types.Message]:
+    async def iterate_messages(
+        self,
+        *,
+        session_id: str,
+        limit: int | None = None,
+        since_ts: str | None = None,
+    ) -> AsyncIterator[types.Message]:
         """What `list_messages` lists, one after the other, page by page."""
-        async for page in self.iterate_messages_pages(session_id=session_id, limit=limit):
+        async for page in self.iterate_messages_pages(session_id=session_id, limit=limit, since_ts=since_ts):
             for item in page["messages"]:
                 yield item
 
@@ -1097,8 +1230,9 @@ class AsyncOperations(AsyncTransport):
         )
         return cast("types.Profile", await self._call(call))
 
-    async def store_message(self, body: types.NewMessage) -> types.StoredMessage:
-        """Store a message. The same message again changes and counts nothing; other content under the same id
+    async def store_message(self, body: types.NewMessage) -> types.StoredMessages:
+        """Store messages. One as `message`, or several as `messages`: all of them or none. The session is made
+        if it is not there. The same message again changes and counts nothing; other content under the same id
         corrects the message.
         """
         call = Call(
@@ -1106,7 +1240,7 @@ class AsyncOperations(AsyncTransport):
             "/api/chat/messages",
             body=body,
         )
-        return cast("types.StoredMessage", await self._call(call))
+        return cast("types.StoredMessages", await self._call(call))
 
     async def update_message(self, id: str, body: types.MessageChange) -> types.StoredMessage:
         """Change the content of a message. What was counted for it stays as it is."""
@@ -1131,7 +1265,8 @@ class AsyncOperations(AsyncTransport):
     async def update_preferences(self, body: types.UserDataChange) -> types.UserData:
         """Change preferences. Each section is merged into what is stored: objects key by key, anything else
         replaces. Devices that change other keys at the same time keep each other's changes. A section has at
-        most 16 KiB. Unknown fields are refused.
+        most 16 KiB. Unknown fields are refused, and so is a `personality_preset` that the service does not
+        know.
         """
         call = Call(
             "PUT",

@@ -44,6 +44,12 @@ class AdminModel(TypedDict):
     model_description: str | None
     model_tags: list[str]
     context_length: int | None
+    other_prices: OtherPrices
+    input_modalities: list[str]
+    output_modalities: list[str]
+    supported_parameters: list[str]
+    # As the catalogue says; null is unknown
+    released_at: str | None
     created_at: str
     updated_at: str
 
@@ -106,6 +112,7 @@ class Catalog(TypedDict):
 
 class CatalogArchitecture(TypedDict, total=False):
     input_modalities: list[str] | None
+    output_modalities: list[str] | None
 
 
 class CatalogImported(TypedDict):
@@ -124,6 +131,8 @@ class _CatalogModel(TypedDict):
 class CatalogModel(_CatalogModel, total=False):
     name: str | None
     description: str | None
+    # When the provider began to offer it, in seconds since 1970
+    created: int | None
     context_length: int | None
     pricing: CatalogPricing | None
     architecture: CatalogArchitecture | None
@@ -137,6 +146,13 @@ class CatalogPricing(TypedDict, total=False):
     completion: str | None
     # Of an input token from the provider's cache; what is no number is as if it were missing
     input_cache_read: str | None
+    # For one request; what is no price is as if it were missing, here and in what follows
+    request: str | None
+    image: str | None
+    audio: str | None
+    web_search: str | None
+    internal_reasoning: str | None
+    input_cache_write: str | None
 
 
 class CatalogRefused(TypedDict):
@@ -292,6 +308,96 @@ class Conversation(TypedDict):
     isActive: bool
 
 
+class CostBar(TypedDict):
+    date: str
+    # By model; those of no use that day are left out
+    segments: dict[str, float]
+    others: float
+    total: float
+
+
+class CostChart(TypedDict):
+    # Those that have a segment, the largest first
+    models: list[str]
+    days: list[CostBar]
+
+
+class CostCharts(TypedDict):
+    tokens: CostChart
+    cost: CostChart
+
+
+class CostItem(TypedDict):
+    """What was charged for an answer with its question; or for a question that is charged by itself, or for what
+    was reported of no message
+    """
+
+    # Also of an answer that is not stored, or not any more; null where it was none
+    assistant_message_id: str | None
+    user_message_id: str | None
+    # The provider's id of the answer
+    completion_id: str | None
+    # Null where it was never stored, or is deleted
+    session_id: str | None
+    model_id: str
+    # Of the message; where it is not stored, when it was charged
+    message_timestamp: str
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    # Of the prompt, from the provider's cache
+    cached_tokens: int
+    # Of the completion
+    reasoning_tokens: int
+    elapsed_ms: int | None
+    # In the currency of the model prices; 0 where the provider said what the call cost in all
+    prompt_cost: float
+    completion_cost: float
+    # 0: it is in the others
+    image_cost: float
+    # Likewise
+    output_image_cost: float
+    # Likewise
+    websearch_cost: float
+    total_cost: float
+
+
+class CostRange(TypedDict):
+    """UTC days, both included"""
+
+    # Null is since ever
+    start: str | None
+    end: str
+    key: Literal["today", "7d", "30d", "90d", "all", "custom"]
+
+
+class CostSummary(TypedDict):
+    """Of all items of the range, not of the page alone"""
+
+    total_cost: float
+    prompt_cost: float
+    completion_cost: float
+    # Of 1,000 tokens on average, to six decimals
+    cost_per_1k: float
+    total_tokens: int
+    prompt_tokens: int
+    completion_tokens: int
+    count: int
+    top_models: TopModels
+
+
+class Costs(TypedDict):
+    items: list[CostItem]
+    pagination: Pagination
+    summary: CostSummary
+    range: CostRange
+
+
+class DailyCosts(TypedDict):
+    range: CostRange
+    charts: CostCharts
+
+
 class DatabaseHealth(TypedDict):
     tables: list[TableHealth]
     indexes: list[IndexHealth]
@@ -378,6 +484,22 @@ class Message(_Message, total=False):
     completion_id: str | None
     # The message failed: it is kept and not counted
     error: bool | None
+    # As `elapsed_time`, in milliseconds; of the two it is the one that counts
+    elapsed_ms: int | None
+    # What the model thought
+    reasoning: str | None
+    # The same as the provider has it: any JSON
+    reasoning_details: Any
+    # Sources and the like, as the provider has them
+    annotations: list[Any] | None
+    # Why the message failed, as a word
+    error_code: str | None
+    retry_available: bool | None
+    has_websearch: bool | None
+    websearch_result_count: int | None
+    # The model that was asked first
+    original_model: str | None
+    was_streaming: bool | None
 
 
 class MessageChange(TypedDict):
@@ -397,7 +519,7 @@ class MessageList(TypedDict):
     next_cursor: str | None
 
 
-class MessageRow(TypedDict):
+class _MessageRow(TypedDict):
     id: str
     user_id: str
     session_id: str
@@ -418,6 +540,18 @@ class MessageRow(TypedDict):
     metadata: dict[str, Any]
 
 
+class MessageRow(_MessageRow, total=False):
+    reasoning: str
+    reasoning_details: Any
+    annotations: list[Any]
+    error_code: str
+    retry_available: bool
+    has_websearch: bool
+    websearch_result_count: int
+    original_model: str
+    was_streaming: bool
+
+
 class Model(TypedDict):
     id: str
     name: str | None
@@ -433,6 +567,14 @@ class Model(TypedDict):
     context_length: int | None
     is_default: bool
     limits: ModelLimits
+    pricing: ModelPricing
+    architecture: ModelArchitecture
+    input_modalities: list[str]
+    output_modalities: list[str]
+    # Options that the model takes; empty is unknown
+    supported_parameters: list[str]
+    # When the provider began to offer it, or else when it was opened here, in seconds since 1970
+    created: int
 
 
 class ModelAccess(TypedDict):
@@ -460,6 +602,18 @@ class ModelAccessChange(TypedDict, total=False):
     model_tags: list[str]
     # Null is unknown
     context_length: int | None
+    # In place of all that are there
+    other_prices: OtherPrices
+    input_modalities: list[str]
+    output_modalities: list[str]
+    supported_parameters: list[str]
+
+
+class ModelArchitecture(TypedDict):
+    """What the model reads and writes, such as `text`, `image`, `file` or `audio`"""
+
+    input_modalities: list[str]
+    output_modalities: list[str]
 
 
 class ModelLimit(TypedDict):
@@ -483,18 +637,51 @@ class ModelList(TypedDict):
 
 
 class ModelPreferences(TypedDict, total=False):
-    # A model that the caller's tier opens; null clears it
+    # A model that the caller's tier opens; null or empty clears it
     default_model: str | None
     # 0 to 2, kept to two decimals
     temperature: float
     system_prompt: str | None
     # The models that a front end offers this user; null is all
     allowed_models: list[str] | None
+    # How the user wants to be answered: one of the presets of `chatkeep.preferences.personality-presets`; null or
+    # empty clears it
+    personality_preset: str | None
 
 
-class NewMessage(TypedDict):
-    message: Message
+class _ModelPricing(TypedDict):
+    prompt: str
+    completion: str
+    # For one request
+    request: str
+    # For one picture
+    image: str
+    # For one search
+    web_search: str
+    internal_reasoning: str
+
+
+class ModelPricing(_ModelPricing, total=False):
+    """Prices as decimal text; those of tokens are those of `input_cost_per_token` and the others"""
+
+    # For one token from the provider's cache
+    input_cache_read: str
+    input_cache_write: str
+    audio: str
+
+
+class _NewMessage(TypedDict):
     sessionId: str
+
+
+class NewMessage(_NewMessage, total=False):
+    """Either `message` or `messages`"""
+
+    message: Message | None
+    # Stored together, or none of them. The last of two with one id counts
+    messages: list[Message] | None
+    # Of a session that is made now; without one it is how the first question begins
+    sessionTitle: str | None
 
 
 class _NewModelAccess(TypedDict):
@@ -518,6 +705,13 @@ class NewModelAccess(_NewModelAccess, total=False):
     model_tags: list[str] | None
     # Tokens; null is unknown
     context_length: int | None
+    other_prices: OtherPrices | None
+    # What it reads
+    input_modalities: list[str] | None
+    # What it writes
+    output_modalities: list[str] | None
+    # Options that it takes
+    supported_parameters: list[str] | None
 
 
 class _NewSession(TypedDict):
@@ -554,6 +748,23 @@ class OpenAiModelList(TypedDict):
     data: list[OpenAiModel]
 
 
+class OtherPrices(TypedDict, total=False):
+    """What the provider charges beside tokens, as decimal text. It is shown, and not charged here."""
+
+    # For one request
+    request: str | None
+    # For one picture
+    image: str | None
+    # For one token of sound
+    audio: str | None
+    # For one search
+    web_search: str | None
+    # For one token of reasoning
+    internal_reasoning: str | None
+    # For one token that is put into the cache
+    input_cache_write: str | None
+
+
 Overview = TypedDict(
     "Overview",
     {
@@ -574,6 +785,13 @@ Overview = TypedDict(
 )
 
 
+class Pagination(TypedDict):
+    page: int
+    page_size: int
+    total: int
+    total_pages: int
+
+
 class Preferences(TypedDict):
     ui: dict[str, Any]
     session: dict[str, Any]
@@ -586,10 +804,11 @@ class _Problem(TypedDict):
     detail: str
     code: str
     error: str
+    message: str
 
 
 class Problem(_Problem, total=False):
-    """An error (RFC 9457). `code` is stable, `error` and `detail` are one sentence for people."""
+    """An error (RFC 9457). `code` is stable, `error`, `message` and `detail` are one sentence for people."""
 
     instance: str
     # What is wrong with which field; only where fields are wrong
@@ -685,6 +904,18 @@ class StoredMessage(TypedDict):
     success: bool
 
 
+class _StoredMessages(TypedDict):
+    # In the order of the request
+    messages: list[MessageRow]
+    count: int
+    success: bool
+
+
+class StoredMessages(_StoredMessages, total=False):
+    # The message of a request with `message`
+    message: MessageRow
+
+
 class _StoredTotals(TypedDict):
     total_messages: int
     total_tokens: int
@@ -711,6 +942,13 @@ class StoredUsageDay(TypedDict):
     updated_at: str
 
 
+class SyncCursor(TypedDict):
+    # To be sent as `cursor_ts`
+    ts: str
+    # To be sent as `cursor_id`
+    id: str
+
+
 class SyncDetail(TypedDict, total=False):
     conversationId: str
     status: str
@@ -718,9 +956,22 @@ class SyncDetail(TypedDict, total=False):
     error: str
 
 
-class SyncDownload(TypedDict):
+class _SyncDownload(TypedDict):
     conversations: list[Conversation]
     syncTime: str
+
+
+class SyncDownload(_SyncDownload, total=False):
+    # Of a page; a download without parameters has none
+    meta: SyncMeta
+
+
+class SyncMeta(TypedDict):
+    # The most conversations of a page
+    pageSize: int
+    hasMore: bool
+    # Where the next page begins; null if there is none
+    nextCursor: SyncCursor | None
 
 
 class SyncReport(TypedDict):
@@ -788,6 +1039,22 @@ class TopModel(TypedDict):
     total_tokens: int
     users: int
     estimated_cost: float
+
+
+class TopModel1(TypedDict, total=False):
+    model_id: str
+    total_tokens: int
+    total_cost: float
+    count: int
+    # Of all tokens of the range, in percent to two decimals
+    share_tokens: float
+    # Of the whole cost, likewise
+    share_cost: float
+
+
+class TopModels(TypedDict):
+    by_tokens: list[TopModel1]
+    by_cost: list[TopModel1]
 
 
 class _UploadedConversation(TypedDict):

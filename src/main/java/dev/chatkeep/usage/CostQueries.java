@@ -8,7 +8,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.function.BinaryOperator;
 import java.util.function.Function;
 
 import dev.chatkeep.database.Statements;
@@ -179,33 +178,32 @@ final class CostQueries {
     static Uni<Daily> daily(Statements reading, CostRange range, String model, int top) {
         LocalDate first = range.start() == null ? range.end().minusDays(MOST_DAYS - 1) : range.start();
         return reading.run(DAILY, first, range.end(), model, (long) top).map(rows -> new Daily(range, new Charts(
-                chart(rows, range, 5, 7, 0L, row -> row.getLong(3), Long::sum),
-                chart(rows, range, 4, 6, BigDecimal.ZERO, row -> row.getBigDecimal(2), (a, b) -> plain(a.add(b))))));
+                chart(rows, range, 5, 7, row -> BigDecimal.valueOf(row.getLong(3))),
+                chart(rows, range, 4, 6, row -> row.getBigDecimal(2)))));
     }
 
     /** @param isFirst, rank the columns that say so of the model */
-    private static <T> Chart<T> chart(RowSet<Row> rows, CostRange range, int isFirst, int rank, T zero, Function<Row, T> figure,
-            BinaryOperator<T> sum) {
-        SortedMap<LocalDate, Bar<T>> days = new TreeMap<>();
+    private static Chart chart(RowSet<Row> rows, CostRange range, int isFirst, int rank, Function<Row, BigDecimal> figure) {
+        SortedMap<LocalDate, Bar> days = new TreeMap<>();
         SortedMap<Long, String> models = new TreeMap<>();
         if (range.start() != null) {
             range.start().datesUntil(range.end().plusDays(1))
-                    .forEach(day -> days.put(day, new Bar<>(day, new TreeMap<>(), zero, zero)));
+                    .forEach(day -> days.put(day, new Bar(day, new TreeMap<>(), BigDecimal.ZERO, BigDecimal.ZERO)));
         }
         for (Row row : rows) {
             LocalDate date = row.getLocalDate(0);
-            Bar<T> day = days.getOrDefault(date, new Bar<>(date, new TreeMap<>(), zero, zero));
-            T value = figure.apply(row);
-            T others = day.others();
+            Bar day = days.getOrDefault(date, new Bar(date, new TreeMap<>(), BigDecimal.ZERO, BigDecimal.ZERO));
+            BigDecimal value = figure.apply(row);
+            BigDecimal others = day.others();
             if (row.getBoolean(isFirst)) {
                 models.put(row.getLong(rank), row.getString(1));
                 day.segments().put(row.getString(1), value);
             } else {
-                others = sum.apply(others, value);
+                others = plain(others.add(value));
             }
-            days.put(date, new Bar<>(date, day.segments(), others, sum.apply(day.total(), value)));
+            days.put(date, new Bar(date, day.segments(), others, plain(day.total().add(value))));
         }
-        return new Chart<>(List.copyOf(models.values()), List.copyOf(days.values()));
+        return new Chart(List.copyOf(models.values()), List.copyOf(days.values()));
     }
 
     private static BigDecimal plain(BigDecimal number) {

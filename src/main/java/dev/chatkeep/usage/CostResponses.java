@@ -83,18 +83,18 @@ final class CostResponses {
     }
 
     @Schema(name = "CostCharts")
-    record Charts(Chart<Long> tokens, Chart<BigDecimal> cost) {
+    record Charts(Chart tokens, Chart cost) {
     }
 
     @Schema(name = "CostChart")
-    record Chart<T>(@Schema(description = "Those that have a segment, the largest first") List<String> models,
-            List<Bar<T>> days) {
+    record Chart(@Schema(description = "Those that have a segment, the largest first") List<String> models,
+            List<Bar> days) {
     }
 
     /** @param others what the models without a segment have together */
     @Schema(name = "CostBar")
-    record Bar<T>(LocalDate date,
-            @Schema(description = "By model; those of no use that day are left out") Map<String, T> segments,
-            T others, T total) {
+    record Bar(LocalDate date,
+            @Schema(description = "By model; those of no use that day are left out") Map<String, BigDecimal> segments,
+            BigDecimal others, BigDecimal total) {
     }
 }

@@ -257,8 +257,8 @@ class UserResourceIT {
             "{\"model\": {\"temperature\": 1e400}} | model.temperature must be less than or equal to 2",
             "{\"model\": {\"temperature\": \"1\"}} | model.temperature has the wrong type",
             "{\"model\": {\"temperature\": null}} | model.temperature must not be null",
-            "{\"model\": {\"personality_preset\": \"unheard of\"}} | model.personality_preset must be one of default, concise,"
-                    + " detailed, friendly, professional, creative, technical, teacher",
+            "{\"model\": {\"personality_preset\": \"unheard of\"}} | model.personality_preset must be one of helpful, professional,"
+                    + " creative, concise, empathetic, technical, socratic, witty",
             "{\"model\": {\"personality_preset\": 5}} | model.personality_preset has the wrong type",
             "{\"model\": {\"default_model\": 5}} | model.default_model has the wrong type",
             "{\"model\": {\"system_prompt\": [\"x\"]}} | model.system_prompt has the wrong type",
