@@ -25,6 +25,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.chatkeep.testsupport.Caller;
 import dev.chatkeep.testsupport.Json;
+import dev.chatkeep.testsupport.Models;
 import dev.chatkeep.testsupport.Sql;
 import dev.chatkeep.testsupport.Stored;
 import dev.chatkeep.testsupport.Tokens;
@@ -75,9 +76,8 @@ class DataRightsResourceIT {
     void whoComesBackIsShownWhatLimitsStillCount(String format) {
         // Given
         Caller caller = userWithHistory();
-        Sql.rows("select chatkeep.begin_completion(?, jsonb_build_object('id', 'r1', 'model', m.model_id, 'lease_seconds', 60,"
-                + " 'prompt_tokens', 0)) from public.model_access m where m.tier = 'free' and m.is_active limit 1",
-                caller.id());
+        Sql.rows("select chatkeep.begin_completion(?, jsonb_build_object('id', 'r1', 'model', ?::text, 'lease_seconds', 60,"
+                + " 'prompt_tokens', 0))", caller.id(), Models.open("free", "0", "0"));
         erase(caller);
         Caller back = later(caller);
         back.hasSignedIn();
