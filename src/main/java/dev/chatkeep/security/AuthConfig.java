@@ -2,6 +2,7 @@ package dev.chatkeep.security;
 
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
 
 import jakarta.validation.constraints.Min;
 
@@ -37,4 +38,13 @@ public interface AuthConfig {
      */
     @WithDefault("5M")
     Duration verifiedFor();
+
+    /** The cookie that the token may come in instead of the {@code Authorization} header; none if it is not set. */
+    Optional<String> cookie();
+
+    /**
+     * The origins, beside the service's own, from which requests that may change something are taken with the cookie:
+     * {@code https://chat.example.org}.
+     */
+    Optional<Set<String>> cookieOrigins();
 }

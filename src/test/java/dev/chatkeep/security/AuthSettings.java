@@ -2,6 +2,7 @@ package dev.chatkeep.security;
 
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
 
 record AuthSettings(Optional<String> jwtSecret, Optional<String> jwksUrl, int verifiedTokens,
         Duration verifiedFor) implements AuthConfig {
@@ -14,5 +15,15 @@ record AuthSettings(Optional<String> jwtSecret, Optional<String> jwksUrl, int ve
     @Override
     public String audience() {
         return "authenticated";
+    }
+
+    @Override
+    public Optional<String> cookie() {
+        return Optional.empty();
+    }
+
+    @Override
+    public Optional<Set<String>> cookieOrigins() {
+        return Optional.empty();
     }
 }
