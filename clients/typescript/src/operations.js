@@ -258,7 +258,7 @@ export class Operations extends Transport {
   getModelAccess(id, options = {}) {
     return this.call({
       method: 'GET',
-      path: `/api/models/${segments(id)}/access`,
+      path: `/api/models/${segment(id)}/access`,
     }, options);
   }
 
@@ -272,7 +272,7 @@ export class Operations extends Transport {
   getOpenAiModel(id, options = {}) {
     return this.call({
       method: 'GET',
-      path: `/v1/models/${segments(id)}`,
+      path: `/v1/models/${segment(id)}`,
     }, options);
   }
 

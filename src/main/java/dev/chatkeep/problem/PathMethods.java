@@ -2,10 +2,12 @@ package dev.chatkeep.problem;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
@@ -41,6 +43,11 @@ class PathMethods {
     }
 
     private volatile List<Taken> taken;
+    /**
+     * What paths without a variable take, as far as one with a variable matches them too: that is not to get what they do not
+     * take.
+     */
+    private volatile Map<String, Set<String>> named;
 
     void register(@Observes Router router) {
         router.route().order(AFTER_CORS).handler(this::handle);
@@ -58,6 +65,14 @@ class PathMethods {
             }
             return;
         }
+        Set<String> methods = named().get(trimmed(path));
+        if (methods != null && !methods.contains(exchange.request().method().name())) {
+            exchange.response().putHeader(HttpHeaders.ALLOW, String.join(", ", methods));
+            exchange.request().resume(); // the body, or the connection would wait for somebody to read it
+            exchange.fail(Status.METHOD_NOT_ALLOWED.getStatusCode(),
+                    Problem.of(Status.METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not take this method."));
+            return;
+        }
         exchange.addHeadersEndHandler(ignored -> {
             if (exchange.response().getStatusCode() == Status.METHOD_NOT_ALLOWED.getStatusCode()) {
                 exchange.response().putHeader(HttpHeaders.ALLOW, String.join(", ", of(path)));
@@ -68,10 +83,29 @@ class PathMethods {
 
     /** In the order of the alphabet; empty if there is no such path. */
     private Set<String> of(String path) {
+        return of(trimmed(path), taken());
+    }
+
+    private static String trimmed(String path) {
+        return path.length() > 1 && path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
+    }
+
+    private List<Taken> taken() {
         if (taken == null) {
             taken = read(ResteasyReactiveRecorder.getCurrentDeployment());
         }
-        return of(path.length() > 1 && path.endsWith("/") ? path.substring(0, path.length() - 1) : path, taken);
+        return taken;
+    }
+
+    private Map<String, Set<String>> named() {
+        if (named == null) {
+            List<Taken> all = taken();
+            named = all.stream().map(Taken::path)
+                    .filter(path -> all.stream()
+                            .anyMatch(each -> !each.path().equals(path) && each.pattern().matcher(path).matches()))
+                    .distinct().collect(Collectors.toUnmodifiableMap(path -> path, path -> of(path, all)));
+        }
+        return named;
     }
 
     private static Set<String> of(String path, List<Taken> taken) {

@@ -58,6 +58,8 @@ import io.quarkus.smallrye.openapi.OpenApiFilter;
 public class RecordSchemas implements OASFilter {
 
     private static final String REF = "#/components/schemas/";
+    /** What PostgreSQL holds in texts. */
+    private static final String WITHOUT_NUL = "^[^\\u0000]*$";
     private static final Pattern WORDS = Pattern.compile("\\w+(\\|\\w+)*");
     /** Named types that say no more than their format does. */
     private static final Map<String, String> FORMATS = Map.of("Instant", "date-time", "LocalDate", "date", "UUID", "uuid");
@@ -273,18 +275,23 @@ public class RecordSchemas implements OASFilter {
             if (annotation.value("max") != null) {
                 schema.setMaxLength(annotation.value("max").asInt());
             }
+            if (schema.getPattern() == null) {
+                schema.setPattern(WITHOUT_NUL);
+            }
         } else if (annotation.name().equals(name(Timestamp.class))) {
             schema.setFormat("date-time");
         }
     }
 
-    /** A pattern that is a choice of words is an enumeration. */
+    /** A pattern that is a choice of words is an enumeration. Any other is that of the whole text, as in Bean Validation. */
     private static void enumerate(Schema schema) {
         if (schema.getPattern() != null && WORDS.matcher(schema.getPattern()).matches()) {
             if (schema.getEnumeration() == null) {
                 schema.setEnumeration(new ArrayList<>(List.of((Object[]) schema.getPattern().split("\\|"))));
             }
             schema.setPattern(null);
+        } else if (schema.getPattern() != null && !schema.getPattern().startsWith("^")) {
+            schema.setPattern("^(?:" + schema.getPattern() + ")$");
         }
     }
 
@@ -312,7 +319,7 @@ public class RecordSchemas implements OASFilter {
         if (schema.getRef() != null && FORMATS.containsKey(schema.getRef().substring(REF.length()))) {
             String format = FORMATS.get(schema.getRef().substring(REF.length()));
             schema.setRef(null);
-            schema.addType(SchemaType.STRING);
+            schema.setType(new ArrayList<>(List.of(SchemaType.STRING)));
             schema.setFormat(format);
         }
         if (schema.getProperties() != null) {
@@ -330,9 +337,20 @@ public class RecordSchemas implements OASFilter {
         }
         for (Parameter described : operation.getParameters()) {
             writeFormats(described.getSchema());
+            // ParameterReader takes it for one that is left out.
+            if (described.getIn() == Parameter.In.QUERY && !Boolean.TRUE.equals(described.getRequired())) {
+                described.setAllowEmptyValue(true);
+            }
             for (MethodParameterInfo parameter : method.parameters()) {
                 if (described.getName().equals(parameterName(parameter))) {
                     bound(described.getSchema(), parameter.type(), parameter.annotations());
+                }
+            }
+            if (described.getIn() == Parameter.In.HEADER) {
+                // No header holds NUL, and an empty one is none.
+                described.getSchema().setMinLength(null);
+                if (WITHOUT_NUL.equals(described.getSchema().getPattern())) {
+                    described.getSchema().setPattern(null);
                 }
             }
         }

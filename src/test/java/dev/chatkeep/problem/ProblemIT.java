@@ -256,7 +256,8 @@ class ProblemIT {
             "PUT | /api/chat/messages/m1 | DELETE, GET, HEAD, OPTIONS, PATCH",
             "PUT | /api/chat/sync | GET, HEAD, OPTIONS, POST", "GET | /api/chat/clear-all | DELETE, OPTIONS",
             "POST | /api/chat/clear-all | DELETE, OPTIONS", "GET | /api/auth/session | OPTIONS, POST",
-            "GET | /api/admin/models/catalog | OPTIONS, PUT", "POST | /api/models/a/b:c/access | GET, HEAD, OPTIONS" })
+            "GET | /api/admin/models/catalog | OPTIONS, PUT", "PATCH | /api/admin/models/catalog | OPTIONS, PUT",
+            "DELETE | /api/admin/models/catalog/ | OPTIONS, PUT", "POST | /api/models/a/b:c/access | GET, HEAD, OPTIONS" })
     void aMethodThatIsNotThereIsNotAllowed(String method, String path, String allowed) {
         // Given
         Caller caller = Caller.fresh();

@@ -90,9 +90,9 @@ public final class Contract implements Filter {
 
     private Operation find(String method, String path) {
         String plain = path.length() > 1 && path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
-        return operations.stream()
-                .filter(each -> each.method().equalsIgnoreCase(method) && each.pattern().matcher(plain).matches())
-                .findFirst().orElse(null);
+        boolean named = operations.stream().anyMatch(each -> each.path().equals(plain));
+        return operations.stream().filter(each -> each.method().equalsIgnoreCase(method)
+                && (named ? each.path().equals(plain) : each.pattern().matcher(plain).matches())).findFirst().orElse(null);
     }
 
     private void checkResponse(Operation operation, Response response, List<String> complaints) {
