@@ -7,6 +7,7 @@ import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
 import java.util.Base64;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -33,7 +34,8 @@ public final class Cursor {
         ArrayNode values = JsonNodeFactory.instance.arrayNode(key.length);
         for (Object value : key) {
             if (value instanceof Instant time) {
-                values.add(ChronoUnit.MICROS.between(Instant.EPOCH, time));
+                // ChronoUnit counts in nanoseconds on the way, which do not reach the year 9999.
+                values.add(Math.addExact(TimeUnit.SECONDS.toMicros(time.getEpochSecond()), time.getNano() / 1_000));
             } else if (value instanceof Long number) {
                 values.add(number);
             } else {
