@@ -22,7 +22,7 @@ import io.quarkus.smallrye.openapi.OpenApiFilter;
 @OpenApiFilter(value = OpenApiFilter.RunStage.BUILD, priority = 0)
 public class CompletionResponses implements OASFilter {
 
-    private static final List<String> CALLS = List.of("createAnswer", "createChatCompletion");
+    private static final List<String> CALLS = List.of("createAnswer", "streamAnswer", "createChatCompletion");
     private static final String EVENTS = "text/event-stream";
     private static final String EXTENSION = "x-events";
     private static final Map<String, String> NAMES = Map.of("ChatDelta", "delta", "ChatAnswer", "done", "Problem", "error",
