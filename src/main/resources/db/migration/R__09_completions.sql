@@ -233,6 +233,7 @@ declare
     v_policies jsonb;
     v_refusal  jsonb;
     v_option   text;
+    v_hash     bytea;
     v_length   int;
     v_context  jsonb := '[]';
 begin
@@ -285,6 +286,7 @@ begin
         perform set_config('synchronous_commit', 'off', true);
         if v_question is null and p_call -> 'question' ->> 'content' is not null then
             v_question := 'msg_' || replace(gen_random_uuid()::text, '-', '');
+            v_hash := chatkeep.question_hash(p_user_id, p_call -> 'question' ->> 'content');
         end if;
     else
         v_question := chatkeep.enter_question(
@@ -295,13 +297,13 @@ begin
     end if;
     insert into chatkeep.completions (
         user_id, id, session_id, question_id, model, started_at, lease_until, input_cost, output_cost,
-        cached_input_cost, prompt_tokens, request_hash, choices)
+        cached_input_cost, prompt_tokens, request_hash, question_hash, choices)
     values (p_user_id, p_call ->> 'id', v_session, v_question, v_model, v_now,
             v_now + make_interval(secs => least(greatest((p_call ->> 'lease_seconds')::int, 1), c_most_seconds)),
             v_access.input_cost_per_token, v_access.output_cost_per_token, v_access.cached_input_cost_per_token,
             greatest((p_call ->> 'prompt_tokens')::int, 0, (
                 select ceil(coalesce(sum(octet_length(m.value ->> 'content')), 0) / 4.0)::int from jsonb_array_elements(v_context) m)),
-            p_call ->> 'request_hash', v_choices);
+            p_call ->> 'request_hash', v_hash, v_choices);
     return jsonb_build_object(
         'model', v_model, 'context_length', v_length, 'system_prompt', v_profile.system_prompt,
         'temperature', v_profile.temperature, 'session_id', v_session, 'question_id', v_question,

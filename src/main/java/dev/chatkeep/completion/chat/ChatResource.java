@@ -41,7 +41,6 @@ import dev.chatkeep.problem.RequestProblems;
 import dev.chatkeep.wire.PartMemory;
 import dev.chatkeep.wire.ResponseMemory;
 import dev.chatkeep.wire.Text;
-import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Multi;
@@ -255,9 +254,7 @@ public class ChatResource {
             throw Problem.notFound("stream_not_found", "There is no such stream.");
         }
         if (call.isRunning()) {
-            throw HttpProblem
-                    .builder(Problem.of(Status.CONFLICT, "stream_elsewhere", "Another instance is receiving the answer."))
-                    .withHeader(HttpHeaders.RETRY_AFTER, 2).build();
+            throw Problem.later(Status.CONFLICT, "stream_elsewhere", "Another instance is receiving the answer.", 2);
         }
         takeRoom(call, held);
         return stored(streamId, call, from);

@@ -1,8 +1,8 @@
 package dev.chatkeep.completion.stream;
 
+import java.time.Instant;
 import java.util.List;
 
-import jakarta.ws.rs.core.HttpHeaders;
 import jakarta.ws.rs.core.Response.Status;
 
 import dev.chatkeep.completion.Admission.Refusal;
@@ -37,8 +37,11 @@ public final class CompletionProblems {
                 : Problem.ofFields(Problem.status(refusal.status()), refusal.code(), refusal.detail(),
                         List.of(new FieldError(refusal.field(), "is not open to your tier"))));
         RateLimitHeaders.of(refused.rateLimits()).forEach(problem::withHeader);
+        if (refusal.status() == Status.TOO_MANY_REQUESTS.getStatusCode()) {
+            RateLimitHeaders.ofRefusal(refused.rateLimits(), Instant.now()).forEach(problem::withHeader);
+        }
         if (refusal.retryAfter() != null) {
-            problem.withHeader(HttpHeaders.RETRY_AFTER, refusal.retryAfter());
+            Problem.later(problem, refusal.retryAfter());
         }
         if (refusal.streamId() != null) {
             problem.withHeader(StreamingResponse.STREAM_ID, refusal.streamId()).with("stream_id", refusal.streamId());

@@ -712,6 +712,40 @@ class ChatResourceIT {
                 ann.id())).isZero();
     }
 
+    @Test
+    void whatALimitRefusesSaysWhenItEnds() {
+        // Given
+        String limited = limited(1);
+        Map<String, String> body = Map.of("message", marker, "model", limited);
+        ask(body);
+
+        // When
+        Response refused = ann.request().body(body).post("/api/chat");
+
+        // Then
+        assertProblem(refused, 429, "quota_exceeded");
+        assertThat(refused.header("X-RateLimit-Limit")).isEqualTo("1");
+        assertThat(refused.header("X-RateLimit-Remaining")).isEqualTo("0");
+        assertThat(Instant.parse(refused.header("X-RateLimit-Reset"))).isAfter(Instant.now());
+        assertThat(Json.of(refused).path("retryAfter").asText()).isEqualTo(refused.header("Retry-After"));
+    }
+
+    @Test
+    void aFailureOfTheProviderSaysWhatItsWordsWere() {
+        // Given
+        provider.on(marker, Script.json(500, Map.of(), "{\"error\": {\"code\": 529, \"message\": \"Overloaded\"}}"));
+
+        // When
+        Response failed = ann.request().body(Map.of("message", marker, "model", model)).post("/api/chat");
+
+        // Then
+        assertProblem(failed, 502, "provider_error");
+        JsonNode problem = Json.of(failed);
+        assertThat(problem.path("upstreamErrorCode").intValue()).isEqualTo(529);
+        assertThat(problem.path("upstreamErrorMessage").textValue()).isEqualTo("Overloaded");
+        assertThat(problem.path("suggestions")).isEqualTo(Json.of("[\"Try again in a moment.\", \"Choose another model.\"]"));
+    }
+
     // ---- -------------------------------------------------------------------------------------------------------------
 
     private Response post(String body) {
