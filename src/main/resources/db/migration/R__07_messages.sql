@@ -361,10 +361,90 @@ begin
 end
 $$;
 
+-- What a call remembers of a question that has no id of its client's: enough to know the same text, and no word of it.
+create or replace function chatkeep.question_hash(p_user_id uuid, p_text text) returns bytea
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return sha256(convert_to(p_user_id || ' ' || btrim(p_text, E' \t\r\n'), 'UTF8'));
+end
+$$;
+
+-- Gives the question of a call the id by which its client knows it. What was counted of it goes with it; a client that had
+-- uploaded it before the call has had it counted already.
+create or replace function chatkeep.name_question(p_user_id uuid, p_stream_id text, p_question_id text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_notes constant text[] := '{unit_cost,cost,question_unit_cost}';
+    v_old   text;
+begin
+    perform chatkeep.require_caller(p_user_id);
+    select c.question_id into v_old from chatkeep.completions c where c.user_id = p_user_id and c.id = p_stream_id;
+    update chatkeep.completions c
+       set question_id = p_question_id, question_named = true
+     where c.user_id = p_user_id and c.id = p_stream_id;
+    update chatkeep.charges k
+       set question_id = p_question_id
+     where k.user_id = p_user_id and k.stream_id = p_stream_id and k.messages_received > 0;
+    if not exists (select from chatkeep.charges k where k.user_id = p_user_id and k.message_id = p_question_id) then
+        update chatkeep.charges k set message_id = p_question_id where k.user_id = p_user_id and k.message_id = v_old;
+        return;
+    end if;
+    update chatkeep.charges k set messages_sent = 0 where k.user_id = p_user_id and k.message_id = v_old;
+    update chatkeep.charges k
+       set stream_id = p_stream_id, input_tokens = 0
+     where k.user_id = p_user_id and k.message_id = p_question_id and k.stream_id is null;
+    perform chatkeep.charge_questions(p_user_id, array [p_question_id]);
+    update public.chat_messages m
+       set input_tokens = k.input_tokens, total_tokens = k.input_tokens, model = coalesce(m.model, k.model),
+           metadata = m.metadata - c_notes || jsonb_build_object(
+               'stream_id', p_stream_id, 'cost', trim_scale(k.cost - chatkeep.answer_cost(k)))
+      from chatkeep.charges k
+     where k.user_id = p_user_id and k.stream_id = p_stream_id and k.messages_received > 0
+       and m.user_id = p_user_id and m.id = p_question_id and m.role = 'user';
+end
+$$;
+
+-- Questions that a client uploads after it has asked them here without an id: each is that of the first call of the last 24
+-- hours that had the same text, and that no upload has claimed yet.
+create or replace function chatkeep.recognise_questions(p_user_id uuid, p_messages chatkeep.incoming_message[]) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+as $$
+declare
+    v_since   constant timestamptz := clock_timestamp() - interval '24 hours';
+    v_message record;
+    v_call    text;
+begin
+    perform from chatkeep.completions c
+      where c.user_id = p_user_id and c.question_hash is not null and not c.question_named and c.started_at > v_since
+      limit 1;
+    if not found then
+        return;
+    end if;
+    for v_message in
+        select m.id, m.content from unnest(p_messages) m where m.role = 'user' and m.error_message is null order by m.conversation, m.position
+    loop
+        continue when exists (select from public.chat_messages m where m.user_id = p_user_id and m.id = v_message.id)
+            or exists (select from chatkeep.charges k where k.user_id = p_user_id and k.message_id = v_message.id);
+        select c.id into v_call
+          from chatkeep.completions c
+         where c.user_id = p_user_id and c.question_hash = chatkeep.question_hash(p_user_id, v_message.content)
+           and not c.question_named and c.started_at > v_since and c.state in ('running', 'complete', 'interrupted')
+         order by c.started_at, c.id
+         limit 1;
+        if found then
+            perform chatkeep.name_question(p_user_id, v_call, v_message.id);
+        end if;
+    end loop;
+end
+$$;
+
 -- Answers that came through here and that a client sends again under an id of its own: it knows the provider's id of
 -- them (completion_id). One that is stored takes the first such id, so that client and server speak of one message;
 -- later ids stand for the same message. One that is not, or not any more, is stored now and has been counted. Providers
--- may use an id twice: it must be an answer to the same question, or have the same content.
+-- may use an id twice: it must be an answer to the same question, or have the same content. What such an answer says that it
+-- answers is the question of its call, where that has no id of its client's yet.
 create or replace function chatkeep.recognise_answers(p_user_id uuid, p_messages chatkeep.incoming_message[])
     returns chatkeep.incoming_message[]
     language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
@@ -372,6 +452,7 @@ as $$
 declare
     v_message chatkeep.incoming_message;
     v_call    record;
+    v_hash    bytea;
 begin
     perform from chatkeep.completions c where c.user_id = p_user_id and c.completion_id is not null limit 1;
     if not found then
@@ -380,20 +461,26 @@ begin
     for v_index in 1 .. coalesce(cardinality(p_messages), 0) loop
         v_message := p_messages[v_index];
         continue when v_message.role <> 'assistant' or v_message.completion_id is null;
-        select c.id, c.message_id, m.id is not null as is_stored into v_call
+        v_hash := chatkeep.question_hash(p_user_id, coalesce(
+            (select q.content from unnest(p_messages) q where q.id = v_message.user_message_id and q.role = 'user' limit 1),
+            (select q.content from public.chat_messages q
+              where q.user_id = p_user_id and q.id = v_message.user_message_id and q.role = 'user')));
+        select c.id, c.message_id, m.id is not null as is_stored,
+               c.question_hash is not null and not c.question_named as is_unnamed into v_call
           from chatkeep.completions c
           left join public.chat_messages m on m.user_id = p_user_id and m.id = c.message_id
          where c.user_id = p_user_id and c.completion_id = v_message.completion_id and c.state in ('complete', 'interrupted')
            and case when m.id is null
                     then (c.session_id is null or c.session_id = v_message.session_id)
-                         and (c.question_id is null or v_message.user_message_id is null or c.question_id = v_message.user_message_id)
+                         and (c.question_id is null or v_message.user_message_id is null or c.question_id = v_message.user_message_id
+                              or c.question_hash is not null and (not c.question_named or c.question_hash = v_hash))
                     else m.session_id = v_message.session_id
                          and (m.user_message_id = v_message.user_message_id or m.content = v_message.content) end
            and not exists (select from public.chat_messages o where o.user_id = p_user_id and o.id = v_message.id)
            and not exists (select from chatkeep.charges k where k.user_id = p_user_id and k.message_id = v_message.id)
            and not exists (select from unnest(p_messages) o where o.id = c.message_id and o.id <> v_message.id)
          order by m.content = v_message.content desc nulls last, c.question_id = v_message.user_message_id desc nulls last,
-                  c.started_at
+                  c.question_hash = v_hash desc nulls last, c.started_at
          limit 1;
         continue when not found;
         if v_call.is_stored and v_call.message_id <> v_call.id then
@@ -405,6 +492,11 @@ begin
             update public.chat_messages m set id = v_message.id where m.user_id = p_user_id and m.id = v_call.id;
         end if;
         perform chatkeep.move_charge(p_user_id, v_call.id, v_message.id);
+        if v_call.is_unnamed and v_message.user_message_id is not null
+            and not exists (select from chatkeep.charges k where k.user_id = p_user_id and k.message_id = v_message.user_message_id
+                                                             and (k.stream_id is not null or k.messages_sent <> 1)) then
+            perform chatkeep.name_question(p_user_id, v_call.id, v_message.user_message_id);
+        end if;
     end loop;
     return p_messages;
 end
@@ -428,6 +520,9 @@ begin
             case when p_message ->> 'role' = 'user' then p_message ->> 'content' end)));
     end if;
     v_message := chatkeep.read_message(p_session_id, p_message);
+    if v_message.role = 'user' then
+        perform chatkeep.recognise_questions(p_user_id, array [v_message]);
+    end if;
     v_stored := chatkeep.insert_message(p_user_id, v_message);
     if v_stored.id is not null then
         return v_stored;
@@ -467,6 +562,7 @@ begin
             (select m.content from unnest(v_messages) m where m.role = 'user' order by m.position limit 1))));
     end if;
     v_messages := chatkeep.recognise_answers(p_user_id, v_messages);
+    perform chatkeep.recognise_questions(p_user_id, v_messages);
     perform from unnest(v_messages) m
       cross join lateral (select o.session_id from public.chat_messages o
                            where o.user_id = p_user_id and o.id = m.id limit 1) o

@@ -155,6 +155,7 @@ begin
     perform set_config('plan_cache_mode', case when cardinality(v_messages) > c_few then 'force_custom_plan'
                                                else 'force_generic_plan' end, true);
     v_messages := chatkeep.recognise_answers(p_user_id, v_messages);
+    perform chatkeep.recognise_questions(p_user_id, v_messages);
     v_refused := chatkeep.refused_conversations(p_user_id, v_messages);
     if v_refused <> '{}' then
         select array_agg(m) into v_messages from unnest(v_messages) m where m.session_id <> all (v_refused);

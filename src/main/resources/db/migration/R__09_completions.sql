@@ -208,10 +208,11 @@ $$;
 -- p_call: {id, model?, fallback_model?, session_id?, question?: {id?, content, timestamp?} (none: the model goes on),
 -- wants_context, context_length (of models that say none), prompt_tokens (an estimate), requests_per_minute {tier: n},
 -- lease_seconds, one_at_a_time (a question has one call at a time), request_hash? (the id is made of an Idempotency-Key),
--- choices? (how many answers it asks for; limits count each)}.
+-- choices? (how many answers it asks for; limits count each), options? {name: [tier]} (what it asks for that costs more, with
+-- the tiers that may)}.
 --
 -- Returns {model, context_length, system_prompt, temperature, session_id, question_id, policies, context?}, or
--- {refused: {status, code, detail, retry_after?, stream_id?}, policies}. policies are the limits that apply, with what is left after
+-- {refused: {status, code, detail, retry_after?, stream_id?, field?}, policies}. policies are the limits that apply, with what is left after
 -- this call. context is the session up to the question, as far back as can be within the model's limit.
 create or replace function chatkeep.begin_completion(p_user_id uuid, p_call jsonb) returns jsonb
     language plpgsql security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
@@ -231,6 +232,8 @@ declare
     v_access   public.model_access;
     v_policies jsonb;
     v_refusal  jsonb;
+    v_option   text;
+    v_hash     bytea;
     v_length   int;
     v_context  jsonb := '[]';
 begin
@@ -253,6 +256,17 @@ begin
             end, 'policies', '[]'::jsonb);
     end if;
 
+    select o.key into v_option
+      from jsonb_each(p_call -> 'options') o
+     where not o.value ? v_profile.subscription_tier
+     order by o.key
+     limit 1;
+    if found then
+        return jsonb_build_object('refused', jsonb_build_object(
+            'status', 422, 'code', 'option_not_allowed', 'field', v_option,
+            'detail', format('%s is not open to your tier.', v_option)), 'policies', '[]'::jsonb);
+    end if;
+
     -- Before anything is written: what is refused leaves no trace.
     v_policies := chatkeep.policies_of_call(
         p_user_id, v_access, (p_call -> 'requests_per_minute' ->> v_profile.subscription_tier)::int, v_now);
@@ -270,6 +284,10 @@ begin
     if v_session is null then
         -- Nothing of it has to survive the database: a call that it forgets has not been answered.
         perform set_config('synchronous_commit', 'off', true);
+        if v_question is null and p_call -> 'question' ->> 'content' is not null then
+            v_question := 'msg_' || replace(gen_random_uuid()::text, '-', '');
+            v_hash := chatkeep.question_hash(p_user_id, p_call -> 'question' ->> 'content');
+        end if;
     else
         v_question := chatkeep.enter_question(
             p_user_id, v_session, p_call -> 'question' || jsonb_build_object('id', v_question), v_model, v_now);
@@ -279,13 +297,13 @@ begin
     end if;
     insert into chatkeep.completions (
         user_id, id, session_id, question_id, model, started_at, lease_until, input_cost, output_cost,
-        cached_input_cost, prompt_tokens, request_hash, choices)
+        cached_input_cost, prompt_tokens, request_hash, question_hash, choices)
     values (p_user_id, p_call ->> 'id', v_session, v_question, v_model, v_now,
             v_now + make_interval(secs => least(greatest((p_call ->> 'lease_seconds')::int, 1), c_most_seconds)),
             v_access.input_cost_per_token, v_access.output_cost_per_token, v_access.cached_input_cost_per_token,
             greatest((p_call ->> 'prompt_tokens')::int, 0, (
                 select ceil(coalesce(sum(octet_length(m.value ->> 'content')), 0) / 4.0)::int from jsonb_array_elements(v_context) m)),
-            p_call ->> 'request_hash', v_choices);
+            p_call ->> 'request_hash', v_hash, v_choices);
     return jsonb_build_object(
         'model', v_model, 'context_length', v_length, 'system_prompt', v_profile.system_prompt,
         'temperature', v_profile.temperature, 'session_id', v_session, 'question_id', v_question,
@@ -416,13 +434,14 @@ begin
     end if;
     insert into public.chat_messages as m (
         user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
-        content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata)
+        content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata, extras)
     select p_user_id, p_message_id, s.id, 'assistant', p_result ->> 'content', p_call.model,
            v_tokens, null, v_tokens, p_call.question_id,
            p_result ->> 'content_type', (p_result ->> 'elapsed_ms')::int, p_result ->> 'completion_id',
            chatkeep.storable_time(greatest(clock_timestamp(), v_asked + interval '1 millisecond')), p_result ->> 'error',
            (p_result -> 'metadata')
-               || case when v_counts then chatkeep.cost_note(p_charge) else jsonb_build_object('stream_id', p_call.id) end
+               || case when v_counts then chatkeep.cost_note(p_charge) else jsonb_build_object('stream_id', p_call.id) end,
+           nullif(p_result -> 'extras', 'null')
       from public.chat_sessions s
      where s.user_id = p_user_id and s.id = v_session
     on conflict (user_id, id) do update
@@ -430,8 +449,9 @@ begin
             input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
             user_message_id = coalesce(m.user_message_id, excluded.user_message_id), content_type = excluded.content_type,
             elapsed_ms = excluded.elapsed_ms, completion_id = excluded.completion_id, error_message = excluded.error_message,
-            metadata = excluded.metadata
+            metadata = excluded.metadata, extras = coalesce(m.extras || excluded.extras, excluded.extras, m.extras)
         where m.content <> excluded.content or m.metadata <> excluded.metadata
+           or m.extras is distinct from coalesce(m.extras || excluded.extras, excluded.extras, m.extras)
            or m.error_message is distinct from excluded.error_message;
     return query select m.id, m.message_timestamp from public.chat_messages m where m.user_id = p_user_id and m.id = p_message_id;
 end
@@ -447,6 +467,7 @@ declare
     v_content  text := coalesce(p_result ->> 'content', '');
     v_error    text := p_result ->> 'error';
     v_metadata jsonb := p_result -> 'metadata';
+    v_extras   jsonb := p_result -> 'extras';
 begin
     -- A character has four bytes at the most.
     if octet_length(v_content) > c_most_bytes then
@@ -460,8 +481,11 @@ begin
     elsif pg_column_size(v_metadata) > c_most_bytes then
         v_metadata := '{"metadata_left_out": true}';
     end if;
+    if jsonb_typeof(v_extras) <> 'object' or octet_length(v_extras::text) > c_most_bytes then
+        v_extras := null;
+    end if;
     return p_result || jsonb_build_object(
-        'content', v_content, 'error', v_error, 'metadata', v_metadata,
+        'content', v_content, 'error', v_error, 'metadata', v_metadata, 'extras', v_extras,
         'content_type', case when p_result ->> 'content_type' in ('text', 'markdown') then p_result ->> 'content_type' end,
         'elapsed_ms', chatkeep.storable_count(p_result -> 'elapsed_ms'),
         'completion_id', left(p_result ->> 'completion_id', 255),
@@ -545,7 +569,7 @@ $$;
 -- figures: usage gets the difference to what it has counted already, and a correction can only bring more.
 --
 -- p_result: {id, state, completion_id, content, content_type, elapsed_ms, input_tokens, output_tokens, error, metadata,
--- trust_cost, recovery}. metadata may hold cached_tokens, reasoning_tokens and provider_cost; with trust_cost the last is what
+-- extras, trust_cost, recovery}. metadata may hold cached_tokens, reasoning_tokens and provider_cost; with trust_cost the last is what
 -- the call costs. A failed call is stored with its error and counted by limits alone, as messages with an error are; of one
 -- that is released nothing remains. recovery: settle only what nobody runs any more.
 --
@@ -701,7 +725,7 @@ begin
                    'state', c.state, 'id', c.id, 'model', c.model, 'completion_id', coalesce(c.completion_id, c.id),
                    'session_id', c.session_id, 'question_id', c.question_id, 'message_id', m.id, 'content', m.content,
                    'content_type', m.content_type, 'elapsed_ms', m.elapsed_ms, 'error', m.error_message,
-                   'metadata', m.metadata, 'timestamp', chatkeep.iso(m.message_timestamp),
+                   'metadata', m.metadata, 'extras', m.extras, 'timestamp', chatkeep.iso(m.message_timestamp),
                    'input_tokens', coalesce(k.input_tokens, 0), 'output_tokens', coalesce(k.output_tokens, 0))
           from chatkeep.completions c
           left join public.chat_messages m on m.user_id = p_user_id and m.id = c.message_id

@@ -27,6 +27,9 @@ create table chatkeep.completions (
         constraint completions_reason_length check (char_length(reason) <= 1024),
     request_hash  text
         constraint completions_request_hash_length check (char_length(request_hash) <= 255),
+    question_hash bytea
+        constraint completions_question_hash_length check (octet_length(question_hash) = 32),
+    question_named boolean    not null default false,
     choices       int         not null default 1
         constraint completions_choices_some check (choices >= 1),
     constraint completions_pkey primary key (user_id, id)
@@ -36,6 +39,9 @@ comment on column chatkeep.completions.message_id is 'The message that holds the
 comment on column chatkeep.completions.completion_id is 'The id that the provider gave the answer';
 comment on column chatkeep.completions.state is 'failed: after it had produced something; released: before, so it counts for no limit';
 comment on column chatkeep.completions.request_hash is 'Of a request with an Idempotency-Key, of which the id is made then; else null';
+comment on column chatkeep.completions.question_hash is
+    'Of a question that is stored nowhere and got its id here: by it an upload of the same text is known (chatkeep.question_hash)';
+comment on column chatkeep.completions.question_named is 'Such a question has been uploaded since, and question_id is its client''s';
 comment on column chatkeep.completions.choices is 'Answers that it asks for: limits count each, usage counts the call once and the tokens of all';
 comment on column chatkeep.completions.reason is 'Why it could not be settled as it was told; null where it was';
 comment on column chatkeep.completions.input_cost is 'Price of a token when the call began, as output_cost';
@@ -48,6 +54,8 @@ create index completions_choices_idx on chatkeep.completions (user_id, model, fi
 create index completions_started_idx on chatkeep.completions (user_id, started_at);
 create index completions_lease_idx on chatkeep.completions (lease_until) where state = 'running';
 create index completions_finished_idx on chatkeep.completions (finished_at);
+create index completions_question_hash_idx on chatkeep.completions (user_id, question_hash)
+    where question_hash is not null and not question_named;
 create index completions_completion_id_idx on chatkeep.completions (user_id, completion_id) where completion_id is not null;
 
 -- What has arrived of running answers, piece by piece: all that is left of them if their instance is killed.

@@ -34,9 +34,13 @@ public record Admission(Refusal refused, List<RateLimit> policies, String model,
     public record StoredMessage(String id, String role, String content, String userMessageId) {
     }
 
-    /** @param streamId of the call that answers the same already, if that is why */
+    /**
+     * @param streamId of the call that answers the same already, if that is why
+     * @param field of the request, if that is why
+     */
     @JsonNaming(SnakeCaseStrategy.class)
     @RegisterForReflection // as above
-    public record Refusal(int status, String code, String detail, Integer retryAfter, String streamId) {
+    public record Refusal(int status, String code, String detail, Integer retryAfter, String streamId,
+            String field) {
     }
 }

@@ -8,7 +8,7 @@ public interface AnswerReader {
         return true;
     }
 
-    /** There is more text. */
+    /** There is more text, or more of what comes beside it. */
     default void textAdded() {
     }
 

@@ -43,7 +43,7 @@ final class AnswerReceiver implements ProviderListener {
         if (!(run.state() instanceof Running)) {
             return;
         }
-        int length = transcript.text().length();
+        int size = transcript.size();
         PieceKind kind = transcript.add(data);
         if (kind == PieceKind.ERROR) {
             // If it is the first piece, whoever waits for the answer is told so instead of the answer's beginning.
@@ -56,7 +56,7 @@ final class AnswerReceiver implements ProviderListener {
             run.breakOff(ProviderFailure.of(Kind.TOO_LARGE));
             return;
         }
-        if (transcript.text().length() > length) {
+        if (transcript.size() > size) {
             readers.textAdded();
         }
         if (kind == PieceKind.LAST) {

@@ -37,6 +37,11 @@ public record CompletionCall(String streamId, String model, String sessionId, Qu
         return request instanceof ModelRequest.Conversation conversation && conversation.wantsContext();
     }
 
+    /** What the model is asked for besides; what a request that is written already has of it is the concern of its API. */
+    ModelOptions options() {
+        return request instanceof ModelRequest.Conversation conversation ? conversation.options() : ModelOptions.NONE;
+    }
+
     /** The same without what is not needed after the call. */
     CompletionCall withoutRequest() {
         return new CompletionCall(streamId, model, sessionId, null, choices, promptTokens, oneAtATime, null, grace, null);

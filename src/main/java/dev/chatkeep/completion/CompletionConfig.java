@@ -32,6 +32,30 @@ public interface CompletionConfig {
      */
     Optional<Set<String>> allowedOptions();
 
+    /** What front ends may ask {@code POST /api/chat} for besides, with the tiers that may. */
+    Options options();
+
+    /** Each costs more than the tokens of the answer that is shown. Nobody may where it is not set. */
+    interface Options {
+
+        /** An effort of reasoning ({@code reasoning}): the provider charges for tokens that nobody reads. */
+        Optional<Set<TierName>> reasoning();
+
+        /** A search of the web ({@code webSearch}): the provider charges for each. */
+        Optional<Set<TierName>> webSearch();
+
+        /** Pictures in the answer ({@code imageOutput}). */
+        Optional<Set<TierName>> imageOutput();
+    }
+
+    /** As the database knows them, in small letters. */
+    enum TierName {
+        FREE,
+        PRO,
+        ENTERPRISE,
+        ADMIN
+    }
+
     /** How many answers one request under {@code /v1} may ask for ({@code n}). Limits count each of them. */
     @WithDefault("1")
     int maxChoices();

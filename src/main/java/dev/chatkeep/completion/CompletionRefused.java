@@ -21,7 +21,7 @@ public final class CompletionRefused extends RuntimeException {
     /** For a user who has as many calls running as one may have. Any of them may end at any time. */
     static CompletionRefused tooManyCalls() {
         return new CompletionRefused(new Admission.Refusal(429, "too_many_calls",
-                "Too many of your answers are being written at the moment.", RETRY_AFTER_SECONDS, null), List.of());
+                "Too many of your answers are being written at the moment.", RETRY_AFTER_SECONDS, null, null), List.of());
     }
 
     public Admission.Refusal refusal() {

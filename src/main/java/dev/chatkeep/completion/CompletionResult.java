@@ -15,10 +15,11 @@ public sealed interface CompletionResult {
      * @param messageId the message that holds the answer; null: nothing was stored
      * @param timestamp when it was stored, as clients read it
      * @param refusal why the model does not answer; null if it does. Without any other text it is the text, too
+     * @param extras what there is beside the text
      */
     record Answered(String text, String contentType, Usage usage, String streamId, String completionId, String model,
             String questionId, String sessionId, String messageId, String timestamp,
-            Duration elapsed, String refusal) implements CompletionResult {
+            Duration elapsed, String refusal, AnswerExtras extras) implements CompletionResult {
     }
 
     /** There is no answer, or only part of one. */

@@ -228,7 +228,7 @@ final class CompletionRun {
         }
         Settlement settlement = new Settlement(json, new Settlement.Call(call.streamId(), running.admission().model(),
                 running.request() == null ? null : running.request().prompt(), ending, failure,
-                Duration.ofNanos(System.nanoTime() - startedAt)), transcript);
+                Duration.ofNanos(System.nanoTime() - startedAt), call.options().webSearch()), transcript);
         state = running.settle(settlement, timers.once(READERS_PATIENCE, () -> publish(notStored())));
         settlement.run(store::finish).subscribe().with(
                 result -> onContext(() -> finish(result)),

@@ -1,6 +1,9 @@
 package dev.chatkeep.completion;
 
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 
@@ -12,6 +15,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.chatkeep.completion.CompletionConfig.TierName;
 import dev.chatkeep.database.Database;
 import dev.chatkeep.database.Statements;
 import dev.chatkeep.provider.ProviderConfig;
@@ -34,6 +38,7 @@ class CompletionStore {
     private final ObjectMapper json;
     private final CompletionConfig config;
     private final Map<String, Integer> requestsPerMinute;
+    private final Map<String, List<String>> tiersOfOptions;
     private final boolean trustCost;
 
     CompletionStore(Database database, ObjectMapper json, CompletionConfig config, LimitsConfig limits,
@@ -42,7 +47,14 @@ class CompletionStore {
         this.json = json;
         this.config = config;
         this.requestsPerMinute = limits.allRequestsPerMinute();
+        this.tiersOfOptions = Map.of(ModelOptions.REASONING, tiers(config.options().reasoning()),
+                ModelOptions.WEB_SEARCH, tiers(config.options().webSearch()),
+                ModelOptions.IMAGE_OUTPUT, tiers(config.options().imageOutput()));
         this.trustCost = provider.trustCost();
+    }
+
+    private static List<String> tiers(Optional<Set<TierName>> tiers) {
+        return tiers.orElse(Set.of()).stream().map(tier -> tier.name().toLowerCase(Locale.ROOT)).toList();
     }
 
     /** For the caller of this request, also after the request is over. */
@@ -122,6 +134,8 @@ class CompletionStore {
                 entry.putObject("question").put("id", call.question().id()).put("content", call.question().content())
                         .put("timestamp", call.question().timestamp());
             }
+            ObjectNode options = entry.putObject("options");
+            call.options().names().forEach(name -> options.set(name, json.valueToTree(tiersOfOptions.get(name))));
             entry.set("requests_per_minute", json.valueToTree(requestsPerMinute));
             return caller.run(BEGIN, entry.toString())
                     .map(rows -> parse(rows.iterator().next().getString(0), Admission.class))

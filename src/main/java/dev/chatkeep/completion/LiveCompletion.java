@@ -53,6 +53,16 @@ public final class LiveCompletion {
         return run.transcript().text();
     }
 
+    /** What has arrived of the model's reasoning, as {@link #text()}. */
+    public CharSequence reasoning() {
+        return run.transcript().extras().reasoning();
+    }
+
+    /** The sources that have arrived, as {@link #text()}. */
+    public List<Citation> citations() {
+        return run.transcript().extras().citations();
+    }
+
     /** Runs work on the context of the call. If it goes wrong nobody else would notice, so the call ends with it. */
     public void onContext(Runnable work) {
         run.onContext(work);

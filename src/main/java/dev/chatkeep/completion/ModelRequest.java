@@ -15,9 +15,10 @@ public sealed interface ModelRequest {
      * @param systemPrompt null: the user's own
      * @param temperature null: the user's own
      * @param maxTokens of the answer; null: the provider decides
+     * @param options what it is asked for besides
      */
     record Conversation(List<ContextMessage> messages, String systemPrompt, BigDecimal temperature,
-            Integer maxTokens) implements ModelRequest {
+            Integer maxTokens, ModelOptions options) implements ModelRequest {
 
         boolean wantsContext() {
             return messages == null;

@@ -29,10 +29,20 @@ class ProviderRequestWriter {
     @RegisterForReflection // written to the provider
     record ChatCompletionRequest(String model, List<ContextMessage> messages, BigDecimal temperature,
             @JsonProperty("max_tokens") Integer maxTokens, boolean stream,
-            @JsonProperty("stream_options") StreamOptions streamOptions) {
+            @JsonProperty("stream_options") StreamOptions streamOptions, Reasoning reasoning, List<Plugin> plugins,
+            List<String> modalities) {
 
         @RegisterForReflection // as above
         record StreamOptions(@JsonProperty("include_usage") boolean includeUsage) {
+        }
+
+        @RegisterForReflection // as above
+        record Reasoning(String effort) {
+        }
+
+        @JsonInclude(JsonInclude.Include.NON_NULL)
+        @RegisterForReflection // as above
+        record Plugin(String id, @JsonProperty("max_results") Integer maxResults) {
         }
     }
 
@@ -51,16 +61,26 @@ class ProviderRequestWriter {
 
     private Uni<ProviderRequest> write(Conversation conversation, Admission admission) {
         List<ContextMessage> messages = withInstructions(conversation, admission);
-        BigDecimal temperature = conversation.temperature() != null ? conversation.temperature() : admission.temperature();
         return ContextWindow.fit(messages, admission.contextLength(), conversation.maxTokens()).map(fitting -> {
             try {
-                return new ProviderRequest(json.writeValueAsBytes(new ChatCompletionRequest(admission.model(), fitting,
-                        temperature, conversation.maxTokens(), true, new ChatCompletionRequest.StreamOptions(true))),
-                        true, fitting.stream().map(ContextMessage::content).collect(Collectors.joining("\n")));
+                return new ProviderRequest(json.writeValueAsBytes(request(conversation, admission, fitting)), true,
+                        fitting.stream().map(ContextMessage::content).collect(Collectors.joining("\n")));
             } catch (JsonProcessingException e) {
                 throw new IllegalStateException("What was read as JSON cannot be written", e);
             }
         });
+    }
+
+    /** Options are named as OpenRouter names them. */
+    private static ChatCompletionRequest request(Conversation conversation, Admission admission,
+            List<ContextMessage> messages) {
+        BigDecimal temperature = conversation.temperature() != null ? conversation.temperature() : admission.temperature();
+        ModelOptions options = conversation.options();
+        return new ChatCompletionRequest(admission.model(), messages, temperature, conversation.maxTokens(), true,
+                new ChatCompletionRequest.StreamOptions(true),
+                options.reasoningEffort() == null ? null : new ChatCompletionRequest.Reasoning(options.reasoningEffort()),
+                options.webSearch() ? List.of(new ChatCompletionRequest.Plugin("web", options.webResults())) : null,
+                options.imageOutput() ? List.of("image", "text") : null);
     }
 
     /** The user's own instructions give way to any that the conversation brings along. */

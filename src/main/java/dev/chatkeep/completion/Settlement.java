@@ -39,8 +39,10 @@ final class Settlement {
      * @param model as it was admitted
      * @param prompt null if the provider was not called
      * @param failure null if the answer is complete
+     * @param searched whether the web was to be searched
      */
-    record Call(String streamId, String model, String prompt, Ending ending, CompletionFailure failure, Duration elapsed) {
+    record Call(String streamId, String model, String prompt, Ending ending, CompletionFailure failure, Duration elapsed,
+            boolean searched) {
     }
 
     private final ObjectMapper json;
@@ -126,6 +128,10 @@ final class Settlement {
                 .put("content_type", ContentType.of(transcript.text()));
         putFigures(entry);
         putMetadata(entry.putObject("metadata"));
+        ObjectNode extras = extras().stored(json);
+        if (extras != null) {
+            entry.set("extras", extras);
+        }
         return entry;
     }
 
@@ -150,6 +156,10 @@ final class Settlement {
                 metadata.put("usage_estimated", true);
             }
         }
+    }
+
+    private AnswerExtras extras() {
+        return transcript.extras().extras(call.searched());
     }
 
     private void putMetadata(ObjectNode metadata) {
@@ -189,7 +199,7 @@ final class Settlement {
                 : new Answered(transcript.text().toString(), ContentType.of(transcript.text()), usage, call.streamId(),
                         completionId(), call.model(), row.path("question_id").textValue(),
                         row.path("session_id").textValue(), row.path("message_id").textValue(),
-                        row.path("timestamp").textValue(), call.elapsed(), transcript.refusal());
+                        row.path("timestamp").textValue(), call.elapsed(), transcript.refusal(), extras());
     }
 
     /** Where the provider gives an answer no id, it goes by its stream's. */

@@ -41,6 +41,7 @@ public record StoredCompletion(String text, CompletionResult result) {
                 call.path("completion_id").textValue(), call.path("model").textValue(),
                 call.path("question_id").textValue(), call.path("session_id").textValue(),
                 call.path("message_id").textValue(), call.path("timestamp").textValue(),
-                Duration.ofMillis(call.path("elapsed_ms").asLong()), call.path("metadata").path("refusal").textValue());
+                Duration.ofMillis(call.path("elapsed_ms").asLong()), call.path("metadata").path("refusal").textValue(),
+                AnswerExtras.of(call.path("extras")));
     }
 }

@@ -31,6 +31,7 @@ final class Transcript {
     private final StringBuilder refusal = new StringBuilder();
     private final ToolCalls toolCalls = new ToolCalls();
     private final StringBuilder hidden = new StringBuilder();
+    private final ExtrasCollector extras = new ExtrasCollector();
     private long hiddenCharacters;
     private long audioCharacters;
     private ReportedUsage usage = ReportedUsage.NOTHING;
@@ -150,6 +151,7 @@ final class Transcript {
         boolean whole = choice.path("message").isObject();
         JsonNode delta = whole ? choice.path("message") : choice.path("delta");
         addText(delta.path("content"));
+        extras.add(delta);
         if (whole) {
             toolCalls.addWhole(delta.path("tool_calls"));
         } else {
@@ -214,6 +216,16 @@ final class Transcript {
         return bytes > MAX_BYTES || toolCalls.isTooLarge();
     }
 
+    /** What came beside the text. */
+    ExtrasCollector extras() {
+        return extras;
+    }
+
+    /** Changes whenever there is more for readers. */
+    int size() {
+        return text.length() + extras.size();
+    }
+
     List<ObjectNode> toolCalls() {
         return toolCalls.joined();
     }
@@ -245,7 +257,8 @@ final class Transcript {
 
     /** Whether the provider has produced nothing yet, reasoning, audio and calls of tools included. */
     boolean isEmpty() {
-        return text.isEmpty() && refusal.isEmpty() && toolCalls.isEmpty() && hiddenCharacters == 0 && audioCharacters == 0;
+        return text.isEmpty() && refusal.isEmpty() && toolCalls.isEmpty() && hiddenCharacters == 0 && audioCharacters == 0
+                && !extras.hasImages();
     }
 
     /** For a provider that reports no usage. Not for the event loop. */

@@ -33,7 +33,12 @@ public record Problem(
         @Schema(description = "What is wrong with which field; only where fields are wrong") @Nullable List<FieldError> errors,
         @Schema(description = "Of the call that answers the same already") @JsonProperty("stream_id") @Nullable String streamId,
         @Schema(description = "The quota that is used up", examples = "messages") @Nullable String quota,
-        @Schema(description = "How much of it the tier has") @Nullable Long limit) {
+        @Schema(description = "How much of it the tier has") @Nullable Long limit,
+        @Schema(description = "As the header `Retry-After`: seconds", examples = "30") @Nullable Long retryAfter,
+        @Schema(description = "What the provider calls its failure: a word, or a number such as a status", examples = "502", anyOf = {
+                String.class, Integer.class }) @Nullable Object upstreamErrorCode,
+        @Schema(description = "What the provider says of its failure", examples = "Overloaded") @Nullable String upstreamErrorMessage,
+        @Schema(description = "What the user might do; where the provider failed") @Nullable List<String> suggestions){
 
     public static final StatusType UNPROCESSABLE_CONTENT = UnprocessableContent.STATUS;
 
@@ -41,6 +46,7 @@ public record Problem(
     private static final String ERROR = "error";
     private static final String MESSAGE = "message";
     public static final String ERRORS = "errors";
+    private static final String RETRY_AFTER = "retryAfter";
 
     /** What is wrong with one field; {@code field} is its path in the request, such as {@code message.content}. */
     @Schema(name = "FieldError")
@@ -80,7 +86,12 @@ public record Problem(
 
     /** To be thrown if the same request may succeed after so many seconds. */
     public static HttpProblem later(StatusType status, String code, String detail, int seconds) {
-        return builder(status, code, detail).withHeader(HttpHeaders.RETRY_AFTER, seconds).build();
+        return later(builder(status, code, detail), seconds).build();
+    }
+
+    /** Says in header and document when the same request may succeed. */
+    public static HttpProblem.Builder later(HttpProblem.Builder problem, long seconds) {
+        return problem.withHeader(HttpHeaders.RETRY_AFTER, seconds).with(RETRY_AFTER, seconds);
     }
 
     static HttpProblem.Builder builder(StatusType status, String code, String detail) {

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.chatkeep.provider.ProviderFailure.Members;
+import dev.chatkeep.provider.ProviderFailure.Upstream;
 
 /** What providers say of their errors. Each has a shape of its own, and between them and here stand others. */
 final class ProviderError {
@@ -26,6 +27,15 @@ final class ProviderError {
             Pattern.CASE_INSENSITIVE);
 
     private static final Pattern PLAIN = Pattern.compile("(?=.*[A-Za-z])[\\w.:\\[\\]-]{1,200}");
+
+    /** Of the account with the provider, which is the operator's. */
+    private static final Set<Integer> OF_THE_ACCOUNT = Set.of(401, 402, 403);
+    /** Keys by how they begin or are named, and what looks as random as they do. */
+    private static final Pattern SECRET = Pattern.compile("\\b(?:sk|pk|rk)[-_][\\w-]{6,}|(?i:\\bbearer\\s+[^\\s\"',;]+)"
+            + "|(?i:(?<=(?:key|token|secret|password)[=:])\\s?[^\\s\"',;]+)"
+            + "|\\b(?=[\\w-]*\\d)(?=[\\w-]*[A-Z])(?=[\\w-]*[a-z])[\\w-]{32,}|\\b[0-9a-f]{32,}\\b");
+    /** Who signs in at an address, and what is asked there. */
+    private static final Pattern PRIVATE_PARTS = Pattern.compile("(?<=://)[^\\s/@]*@|(?<=://[^\\s?]{1,500})\\?[^\\s\"']*");
 
     private ProviderError() {
     }
@@ -48,6 +58,26 @@ final class ProviderError {
         } catch (JsonProcessingException e) {
             return null; // an error page of a proxy in between
         }
+    }
+
+    /** What callers may know of a failure that is no fault of theirs. */
+    static Upstream upstream(int status, String body) {
+        try {
+            JsonNode document = JSON.readTree(body);
+            Upstream upstream = upstream(document.path("error").isObject() ? document.path("error") : document);
+            return new Upstream(upstream.code() == null ? Integer.valueOf(status) : upstream.code(),
+                    OF_THE_ACCOUNT.contains(status) ? null : upstream.message());
+        } catch (JsonProcessingException e) {
+            return new Upstream(status, null); // an error page of a proxy in between
+        }
+    }
+
+    static Upstream upstream(JsonNode error) {
+        JsonNode code = error.path("code");
+        String sentence = sentence(error.toString());
+        return new Upstream(code.isIntegralNumber() && code.canConvertToInt() ? Integer.valueOf(code.intValue()) : plain(code),
+                sentence == null ? null
+                        : PRIVATE_PARTS.matcher(SECRET.matcher(sentence).replaceAll("***")).replaceAll(""));
     }
 
     /** What OpenAI's clients look for in an error; null if the body is no document. */

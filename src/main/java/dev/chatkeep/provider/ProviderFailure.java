@@ -5,11 +5,11 @@ import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.format.DateTimeFormatter;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeoutException;
 
-import jakarta.ws.rs.core.HttpHeaders;
 import jakarta.ws.rs.core.Response.Status;
 
 import org.eclipse.microprofile.faulttolerance.exceptions.BulkheadException;
@@ -28,18 +28,24 @@ public final class ProviderFailure extends RuntimeException {
     /** The kind of failure, with the status and the code of the response to the caller. */
     public enum Kind {
 
-        UNREACHABLE(Status.BAD_GATEWAY, "provider_unreachable", "The model provider cannot be reached."),
-        TIMED_OUT(Status.GATEWAY_TIMEOUT, "provider_timeout", "The model provider took too long."),
+        UNREACHABLE(Status.BAD_GATEWAY, "provider_unreachable", "The model provider cannot be reached.",
+                "Try again in a moment.", "Choose another model."),
+        TIMED_OUT(Status.GATEWAY_TIMEOUT, "provider_timeout", "The model provider took too long.", "Try again in a moment.",
+                "Ask for a shorter answer, or choose another model."),
         RATE_LIMITED(Status.TOO_MANY_REQUESTS, "provider_rate_limited", "The model provider has too many requests."),
         /** 502, 503 and 504. */
-        UNAVAILABLE(Status.BAD_GATEWAY, "provider_unavailable", "The model provider is not available at the moment."),
+        UNAVAILABLE(Status.BAD_GATEWAY, "provider_unavailable", "The model provider is not available at the moment.",
+                "Try again in a moment.", "Choose another model."),
         /** The request is at fault, for example an unknown model or a context that is too long. */
         REJECTED(Status.BAD_REQUEST, "provider_rejected", "The model provider does not accept the request."),
         /** Any other status. One example is that the provider refuses the credentials of the service. */
-        FAILED(Status.BAD_GATEWAY, "provider_error", "The model provider failed."),
+        FAILED(Status.BAD_GATEWAY, "provider_error", "The model provider failed.", "Try again in a moment.",
+                "Choose another model."),
         /** In the middle of an answer. */
-        BROKEN_OFF(Status.BAD_GATEWAY, "provider_broke_off", "The model provider broke off its answer."),
-        TOO_LARGE(Status.BAD_GATEWAY, "answer_too_large", "The answer is larger than can be kept."),
+        BROKEN_OFF(Status.BAD_GATEWAY, "provider_broke_off", "The model provider broke off its answer.",
+                "Try again in a moment.", "Choose another model."),
+        TOO_LARGE(Status.BAD_GATEWAY, "answer_too_large", "The answer is larger than can be kept.",
+                "Ask for a shorter answer."),
         /** Not the provider's fault. */
         INTERNAL(Status.INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong on our side."),
         /** All places of this instance are taken. */
@@ -51,10 +57,14 @@ public final class ProviderFailure extends RuntimeException {
         private final String code;
         private final String sentence;
 
-        Kind(Status status, String code, String sentence) {
+        /** What users might do; none where the provider has not failed. */
+        private final List<String> suggestions;
+
+        Kind(Status status, String code, String sentence, String... suggestions) {
             this.status = status;
             this.code = code;
             this.sentence = sentence;
+            this.suggestions = List.of(suggestions);
         }
     }
 
@@ -71,6 +81,15 @@ public final class ProviderFailure extends RuntimeException {
     public record Members(String type, String param, String code) {
     }
 
+    /**
+     * What the provider says of its own failure.
+     *
+     * @param code a word, or a number such as a status; null if it says none
+     * @param message null if it says nothing that callers may read
+     */
+    record Upstream(Object code, String message) {
+    }
+
     private final Kind kind;
     /** The status of the provider's response; 0 if there was none. */
     private final int status;
@@ -79,31 +98,34 @@ public final class ProviderFailure extends RuntimeException {
     private final String reason;
     /** For callers; null unless the request was rejected. */
     private final Members members;
+    /** For callers; null where nothing came from the provider. */
+    private final Upstream upstream;
     /** For the log. */
     private final String excerpt;
     /** The provider cannot have begun to work. */
     private final boolean unsent;
 
     private ProviderFailure(Kind kind, int status, Duration retryAfter, String reason, Members members,
-            String excerpt, boolean unsent) {
+            Upstream upstream, String excerpt, boolean unsent) {
         super(kind.code + (status == 0 ? "" : " (" + status + ")"), null, false, false);
         this.kind = kind;
         this.status = status;
         this.retryAfter = retryAfter;
         this.reason = reason;
         this.members = members;
+        this.upstream = upstream;
         this.excerpt = excerpt;
         this.unsent = unsent;
     }
 
     public static ProviderFailure of(Kind kind) {
-        return new ProviderFailure(kind, 0, null, null, null, null, false);
+        return new ProviderFailure(kind, 0, null, null, null, null, null, false);
     }
 
     /** For an attempt that ended before its request was written. */
     static ProviderFailure unsent(Throwable failure) {
         ProviderFailure reason = of(failure);
-        return new ProviderFailure(reason.kind, 0, null, null, null, null, reason.kind == Kind.UNREACHABLE);
+        return new ProviderFailure(reason.kind, 0, null, null, null, null, null, reason.kind == Kind.UNREACHABLE);
     }
 
     /** Translates a failed attempt, whether the provider, the HTTP client or one of the guards reported it. */
@@ -130,7 +152,8 @@ public final class ProviderFailure extends RuntimeException {
         Kind kind = KINDS.getOrDefault(status, Kind.FAILED);
         return new ProviderFailure(kind, status, retryAfter(retryAfter),
                 kind == Kind.REJECTED ? ProviderError.sentence(body) : null,
-                kind == Kind.REJECTED ? ProviderError.members(body) : null, ProviderError.excerpt(body), false);
+                kind == Kind.REJECTED ? ProviderError.members(body) : null, ProviderError.upstream(status, body),
+                ProviderError.excerpt(body), false);
     }
 
     /**
@@ -140,6 +163,7 @@ public final class ProviderFailure extends RuntimeException {
      */
     static ProviderFailure ofError(JsonNode error) {
         return new ProviderFailure(ProviderError.isRateLimit(error) ? Kind.RATE_LIMITED : Kind.BROKEN_OFF, 0, null, null, null,
+                ProviderError.upstream(error),
                 error.isMissingNode() ? null : ProviderError.excerpt(error.toString()), false);
     }
 
@@ -147,7 +171,9 @@ public final class ProviderFailure extends RuntimeException {
     ProviderFailure redact(String secret) {
         Members redacted = members == null ? null
                 : new Members(without(secret, members.type), without(secret, members.param), without(secret, members.code));
-        return new ProviderFailure(kind, status, retryAfter, without(secret, reason), redacted, without(secret, excerpt),
+        return new ProviderFailure(kind, status, retryAfter, without(secret, reason), redacted,
+                upstream == null ? null : new Upstream(upstream.code, without(secret, upstream.message)),
+                without(secret, excerpt),
                 unsent);
     }
 
@@ -206,12 +232,24 @@ public final class ProviderFailure extends RuntimeException {
             return Problem.of(Problem.status(status), kind.code, reason == null ? kind.sentence
                     : "The model provider does not accept the request: " + reason);
         }
-        HttpProblem problem = Problem.of(kind.status, kind.code, kind.sentence);
+        HttpProblem problem = kind.suggestions.isEmpty() ? Problem.of(kind.status, kind.code, kind.sentence) : withUpstream();
         boolean retryable = kind == Kind.RATE_LIMITED || kind == Kind.BUSY || kind == Kind.SPARED;
         if (!retryable) {
             return problem;
         }
         long seconds = retryAfter().map(pause -> Math.max(1, pause.toSeconds())).orElse((long) RETRY_AFTER_SECONDS);
-        return HttpProblem.builder(problem).withHeader(HttpHeaders.RETRY_AFTER, seconds).build();
+        return Problem.later(HttpProblem.builder(problem), seconds).build();
+    }
+
+    private HttpProblem withUpstream() {
+        HttpProblem.Builder problem = HttpProblem.builder(Problem.of(kind.status, kind.code, kind.sentence))
+                .with("suggestions", kind.suggestions);
+        if (upstream != null && upstream.code != null) {
+            problem.with("upstreamErrorCode", upstream.code);
+        }
+        if (upstream != null && upstream.message != null) {
+            problem.with("upstreamErrorMessage", upstream.message);
+        }
+        return problem.build();
     }
 }

@@ -29,7 +29,8 @@ class CompletionStateTest {
 
     private final UniEmitter<Void> client = new SilentEmitter();
     private final Settlement settlement = new Settlement(new ObjectMapper(),
-            new Settlement.Call("msg_1", "gpt-a", "Why?", Ending.INTERRUPTED, CompletionFailure.interrupted(), Duration.ZERO),
+            new Settlement.Call("msg_1", "gpt-a", "Why?", Ending.INTERRUPTED, CompletionFailure.interrupted(), Duration.ZERO,
+                    false),
             new Transcript(new ObjectMapper()));
 
     @Test

@@ -1569,7 +1569,7 @@ class CompletionsTest {
     private JsonNode row(String message) {
         return user.value(
                 """
-                        select jsonb_strip_nulls(to_jsonb(m) - 'user_id' - 'message_timestamp' - 'ordinal' - 'updated_at' || jsonb_build_object('metadata', (
+                        select jsonb_strip_nulls(to_jsonb(m) - 'user_id' - 'message_timestamp' - 'ordinal' - 'updated_at' - 'stored_bytes' || jsonb_build_object('metadata', (
                                    select jsonb_object_agg(e.key, case when jsonb_typeof(e.value) = 'number'
                                                                        then to_jsonb(trim_scale(e.value::text::numeric)) else e.value end)
                                      from jsonb_each(m.metadata) e)))

@@ -29,7 +29,7 @@ class ProviderRequestWriterTest {
     @Test
     void aConversationGetsTheInstructionsAndTheTemperatureOfItsUser() throws Exception {
         // When
-        ProviderRequest request = write(new Conversation(List.of(QUESTION), null, null, 50));
+        ProviderRequest request = write(new Conversation(List.of(QUESTION), null, null, 50, ModelOptions.NONE));
 
         // Then
         assertThat(read(request)).isEqualTo(parse("""
@@ -42,7 +42,8 @@ class ProviderRequestWriterTest {
     @Test
     void whatTheRequestSaysComesBeforeWhatTheUserHasSet() throws Exception {
         // When
-        ProviderRequest request = write(new Conversation(List.of(QUESTION), "Be verbose", BigDecimal.ONE, null));
+        ProviderRequest request = write(
+                new Conversation(List.of(QUESTION), "Be verbose", BigDecimal.ONE, null, ModelOptions.NONE));
 
         // Then
         assertThat(read(request)).isEqualTo(
@@ -56,7 +57,8 @@ class ProviderRequestWriterTest {
     void aConversationWithInstructionsGetsNoOthers() throws Exception {
         // When
         ProviderRequest request = write(
-                new Conversation(List.of(new ContextMessage(ContextMessage.SYSTEM, "Sing"), QUESTION), null, null, null));
+                new Conversation(List.of(new ContextMessage(ContextMessage.SYSTEM, "Sing"), QUESTION), null, null, null,
+                        ModelOptions.NONE));
 
         // Then
         assertThat(request.prompt()).isEqualTo("Sing\nWhy?");
@@ -65,7 +67,7 @@ class ProviderRequestWriterTest {
     @Test
     void emptyInstructionsAreLeftOut() throws Exception {
         // When
-        ProviderRequest request = write(new Conversation(List.of(QUESTION), " ", null, null));
+        ProviderRequest request = write(new Conversation(List.of(QUESTION), " ", null, null, ModelOptions.NONE));
 
         // Then
         assertThat(request.prompt()).isEqualTo("Why?");
@@ -74,7 +76,7 @@ class ProviderRequestWriterTest {
     @Test
     void aConversationWithoutMessagesIsTheStoredOne() throws Exception {
         // When
-        ProviderRequest request = write(new Conversation(null, null, null, null));
+        ProviderRequest request = write(new Conversation(null, null, null, null, ModelOptions.NONE));
 
         // Then
         assertThat(request.prompt()).isEqualTo("Be brief\nStored?");

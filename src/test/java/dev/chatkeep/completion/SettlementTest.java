@@ -43,7 +43,7 @@ class SettlementTest {
 
         // Then
         assertThat(result).isEqualTo(new Answered("Because", "text", new Usage(10, 7, 17, null, null, false, null), "msg_1",
-                "chatcmpl-1", "gpt-a", "msg_q", "conv_1", "msg_1", "t", Duration.ofMillis(1_530), null));
+                "chatcmpl-1", "gpt-a", "msg_q", "conv_1", "msg_1", "t", Duration.ofMillis(1_530), null, AnswerExtras.NONE));
         assertThat(entries).containsExactly((ObjectNode) parse("""
                 {'id': 'msg_1', 'state': 'complete', 'completion_id': 'chatcmpl-1', 'content': 'Because',
                  'content_type': 'text', 'elapsed_ms': 1530, 'input_tokens': 10, 'output_tokens': 7, 'error': null,
@@ -255,7 +255,7 @@ class SettlementTest {
 
     private Settlement settlement(Ending ending, CompletionFailure failure) {
         return new Settlement(json,
-                new Settlement.Call("msg_1", "gpt-a", "Why?", ending, failure, Duration.ofMillis(1_530)), transcript);
+                new Settlement.Call("msg_1", "gpt-a", "Why?", ending, failure, Duration.ofMillis(1_530), false), transcript);
     }
 
     private UniAssertSubscriber<CompletionResult> run(Settlement settlement, Function<ObjectNode, Uni<JsonNode>> store) {

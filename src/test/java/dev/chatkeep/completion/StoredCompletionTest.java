@@ -47,7 +47,7 @@ class StoredCompletionTest {
         assertThat(stored.isRunning()).isFalse();
         assertThat(stored.result())
                 .isEqualTo(new Answered("Because", "text", new Usage(10, 7, 17, null, null, false, null), "msg_1",
-                        "gen-1", "gpt-a", "msg_q", "conv_1", "msg_1", "t", Duration.ofMillis(1_530), null));
+                        "gen-1", "gpt-a", "msg_q", "conv_1", "msg_1", "t", Duration.ofMillis(1_530), null, AnswerExtras.NONE));
     }
 
     @ParameterizedTest

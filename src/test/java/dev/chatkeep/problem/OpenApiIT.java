@@ -44,12 +44,14 @@ class OpenApiIT {
             "GET /api/admin/stats", "GET /api/admin/overview", "POST /api/admin/maintenance/cleanup", "GET /api/admin/users",
             "GET /api/admin/users/{id}", "GET /api/admin/users/{id}/usage", "PATCH /api/admin/users/{id}",
             "GET /api/admin/models", "POST /api/admin/models", "PATCH /api/admin/models/{id}",
-            "DELETE /api/admin/models/{id}", "PUT /api/admin/models/catalog", "POST /api/chat", "GET /api/chat/streams/{id}",
+            "DELETE /api/admin/models/{id}", "PUT /api/admin/models/catalog", "POST /api/chat", "POST /api/chat/stream",
+            "GET /api/chat/streams/{id}",
             "POST /v1/chat/completions", "GET /v1/models", "GET /v1/models/{id}",
             "GET /api/chat/messages/{id}", "PATCH /api/chat/messages/{id}", "DELETE /api/chat/messages/{id}");
 
     /** Calls whose bodies may leave out everything, or one of two things. */
-    private static final Set<String> WITHOUT_REQUIRED_FIELDS = Set.of("POST /api/chat", "PUT /api/user/data",
+    private static final Set<String> WITHOUT_REQUIRED_FIELDS = Set.of("POST /api/chat", "POST /api/chat/stream",
+            "PUT /api/user/data",
             "PATCH /api/admin/users/{id}",
             "PATCH /api/admin/models/{id}", "POST /api/admin/maintenance/cleanup");
 
@@ -87,6 +89,8 @@ class OpenApiIT {
                         "application/x-ndjson");
             } else if (answer.equals("GET /api/chat/streams/{id} 200")) {
                 assertThat(response.path("content").fieldNames()).toIterable().containsExactly("text/event-stream");
+            } else if (answer.equals("POST /api/chat/stream 200")) {
+                assertThat(response.path("content").fieldNames()).toIterable().containsExactly("text/plain");
             } else {
                 assertThat(schema(document, response, "application/json").path("properties")).as(answer).isNotEmpty();
             }
@@ -112,7 +116,8 @@ class OpenApiIT {
                 "PUT /api/user/data",
                 "DELETE /api/user",
                 "POST /api/admin/maintenance/cleanup", "PATCH /api/admin/users/{id}", "POST /api/admin/models",
-                "PATCH /api/admin/models/{id}", "PUT /api/admin/models/catalog", "POST /api/chat", "POST /v1/chat/completions");
+                "PATCH /api/admin/models/{id}", "PUT /api/admin/models/catalog", "POST /api/chat", "POST /api/chat/stream",
+                "POST /v1/chat/completions");
         assertThat(bodies).allSatisfy((call, body) -> {
             assertThat(body.path("properties")).as(call).isNotEmpty();
             assertThat(body.path("required").isEmpty()).as(call).isEqualTo(WITHOUT_REQUIRED_FIELDS.contains(call));

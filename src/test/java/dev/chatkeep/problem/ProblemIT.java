@@ -479,7 +479,8 @@ class ProblemIT {
         assertTooLarge(answer);
         assertThat(answer.headers().firstValue("Access-Control-Allow-Origin")).hasValue(DatabaseResource.FRONT_END);
         assertThat(answer.headers().firstValue("Access-Control-Expose-Headers")).hasValue(
-                "Retry-After,RateLimit,RateLimit-Policy,X-Request-Id,X-Stream-Id,WWW-Authenticate,Content-Disposition");
+                "Retry-After,RateLimit,RateLimit-Policy,X-RateLimit-Limit,X-RateLimit-Remaining,X-RateLimit-Reset,"
+                        + "X-Request-Id,X-Stream-Id,WWW-Authenticate,Content-Disposition");
         assertThat(answer.headers().firstValue("X-Request-Id")).isPresent();
     }
 

@@ -123,4 +123,21 @@ class ProviderErrorTest {
         // Then
         assertThat(failure.describe()).isEqualTo("provider_broke_off");
     }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            500 | {"error": {"code": "overloaded", "message": "Too busy"}}                              | overloaded | Too busy
+            500 | {"error": {"code": 529, "message": "Key sk-abcdef123456 is out, Bearer abc.def too"}} | 529 | Key *** is out, *** too
+            500 | {"message": "See https://me:secret@example.org/a?key=1 now"}                          | 500 | See https://example.org/a now
+            502 | <html>Bad gateway</html>                                                              | 502 |
+            401 | {"error": {"message": "No credits for org-1"}}                                        | 401 |
+            """)
+    void whatCallersMayKnowOfAFailureHasNoSecrets(int status, String body, String code, String message) {
+        // When
+        ProviderFailure.Upstream upstream = ProviderError.upstream(status, body);
+
+        // Then
+        assertThat(String.valueOf(upstream.code())).isEqualTo(code);
+        assertThat(upstream.message()).isEqualTo(message);
+    }
 }

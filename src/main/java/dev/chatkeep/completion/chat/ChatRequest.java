@@ -6,6 +6,7 @@ import java.util.List;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.DecimalMax;
 import jakarta.validation.constraints.DecimalMin;
+import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
 import jakarta.validation.constraints.NotNull;
 import jakarta.validation.constraints.Pattern;
@@ -39,9 +40,22 @@ record ChatRequest(
         @Schema(description = "Instead of the user's own") @Text(maxBytes = 65_536) String systemPrompt,
         @Schema(description = "Instead of the user's own") @DecimalMin("0") @DecimalMax("2") BigDecimal temperature,
         @Schema(description = "The most tokens that the answer may have") @Min(1) Integer maxTokens,
+        @Schema(description = "The id of the question, also of one in `messages`. One there that has it is the question, and what follows it is not shown to the model", examples = "msg_1752735003369_o159ep4bq") @Text(min = 1, max = Text.ID_LENGTH) String currentMessageId,
+        @Schema(description = "How much the model is to think. Where the operator allows it to the tier") @Valid Reasoning reasoning,
+        @Schema(description = "The provider is to search the web. Where the operator allows it to the tier") @JsonProperty("webSearch") Boolean webSearch,
+        @Schema(description = "The most results of that search") @JsonProperty("webMaxResults") @Min(1) @Max(10) Integer webMaxResults,
+        @Schema(description = "The answer may have pictures. Where the operator allows it to the tier") @JsonProperty("imageOutput") Boolean imageOutput,
+        @Schema(description = "Must be empty: there are no attachments", maxItems = 0) @JsonProperty("attachmentIds") List<String> attachmentIds,
         // Not used here. Clients of OpenAI's API send them, and get to know of what they send wrong.
         @Schema(hidden = true) JsonNode streamOptions, @Schema(hidden = true) JsonNode metadata,
         @Schema(hidden = true) JsonNode tools){
+
+    @Schema(name = "ReasoningOption")
+    @RegisterForReflection // as above
+    record Reasoning(@Schema(enumeration = {
+            "minimal", "low", "medium",
+            "high" }) @Pattern(regexp = "minimal|low|medium|high", message = "must be minimal, low, medium or high") String effort){
+    }
 
     /** A question with an id of its own, for the OpenAPI document: it is read as a {@link RequestMessage}. */
     @Schema(name = "Question")

@@ -20,6 +20,7 @@ import dev.chatkeep.completion.CompletionCall;
 import dev.chatkeep.completion.CompletionCall.Question;
 import dev.chatkeep.completion.CompletionConfig;
 import dev.chatkeep.completion.ContextMessage;
+import dev.chatkeep.completion.ModelOptions;
 import dev.chatkeep.completion.ModelRequest.Conversation;
 import dev.chatkeep.completion.chat.ChatRequest.RequestMessage;
 import dev.chatkeep.problem.Problem;
@@ -61,6 +62,7 @@ class ChatRequestReader {
             ChatRequest request = RequestProblems.requireValid(validator,
                     body.length == 0 ? null : json.readValue(body, ChatRequest.class));
             requireTypes(request);
+            requireNoAttachments(request);
             return call(request,
                     idempotencyKey == null ? CompletionCall.newMessageId() : CompletionCall.messageIdOf(idempotencyKey),
                     idempotencyKey == null ? null : HashUtil.sha256(body));
@@ -77,6 +79,14 @@ class ChatRequestReader {
         requireType("tools", request.tools(), JsonNode::isArray, "must be a list of tools");
     }
 
+    private static void requireNoAttachments(ChatRequest request) {
+        if (request.attachmentIds() != null && !request.attachmentIds().isEmpty()) {
+            List<FieldError> errors = List.of(new FieldError("attachmentIds", "must be empty: attachments are not supported"));
+            throw Problem.ofFields(Problem.UNPROCESSABLE_CONTENT, "attachments_not_supported", RequestProblems.sentence(errors),
+                    errors);
+        }
+    }
+
     private static void requireType(String field, JsonNode value, Predicate<JsonNode> type, String message) {
         if (value != null && !value.isNull() && !type.test(value)) {
             throw RequestProblems.ofField(field, message);
@@ -85,24 +95,38 @@ class ChatRequestReader {
 
     private ParsedRequest call(ChatRequest request, String streamId, String requestHash) throws JsonProcessingException {
         List<RequestMessage> messages = request.messages() == null ? List.of() : request.messages();
-        RequestMessage last = messages.isEmpty() ? null : messages.get(messages.size() - 1);
-        RequestMessage question = last != null && last.isQuestion() ? last : question(request.message());
+        int asked = indexOfQuestion(messages, request.currentMessageId());
+        RequestMessage question = asked >= 0 ? messages.get(asked) : question(request.message());
         boolean wantsContext = messages.isEmpty() && request.sessionId() != null;
-        // A question that is not stored gets its id here. For one that is, the database first looks for the same question.
-        String questionId = question.id() != null || request.sessionId() != null ? question.id()
-                : CompletionCall.newMessageId();
+        String questionId = request.currentMessageId() != null ? request.currentMessageId() : question.id();
         List<ContextMessage> seen = new ArrayList<>();
-        messages.stream().filter(RequestMessage::isSeen)
+        messages.subList(0, asked >= 0 ? asked : messages.size()).stream().filter(RequestMessage::isSeen)
                 .forEach(message -> seen.add(new ContextMessage(message.role(), message.content())));
-        if (question != last) {
-            seen.add(new ContextMessage(ContextMessage.USER, question.content()));
-        }
+        // Asked again it is no failure any more, as the client may still have it.
+        seen.add(new ContextMessage(ContextMessage.USER, question.content()));
         int characters = seen.stream().mapToInt(message -> message.content().length()).sum();
         CompletionCall call = new CompletionCall(streamId, request.model(), request.sessionId(),
                 new Question(questionId, question.content(), question.timestamp()), 1, characters / BYTES_A_TOKEN,
                 true, requestHash, config.resumeGrace(), new Conversation(wantsContext ? null : seen, request.systemPrompt(),
-                        request.temperature(), request.maxTokens()));
+                        request.temperature(), request.maxTokens(), options(request)));
         return new ParsedRequest(call, Boolean.TRUE.equals(request.stream()));
+    }
+
+    /** The user's message that has the id, or else the last of all if it is the user's; -1 if neither is there. */
+    private static int indexOfQuestion(List<RequestMessage> messages, String id) {
+        for (int i = messages.size() - 1; id != null && i >= 0; i--) {
+            if (messages.get(i).isQuestion() && id.equals(messages.get(i).id())) {
+                return i;
+            }
+        }
+        int last = messages.size() - 1;
+        return last >= 0 && messages.get(last).isQuestion() ? last : -1;
+    }
+
+    private static ModelOptions options(ChatRequest request) {
+        boolean searches = Boolean.TRUE.equals(request.webSearch());
+        return new ModelOptions(request.reasoning() == null ? null : request.reasoning().effort(), searches,
+                searches ? request.webMaxResults() : null, Boolean.TRUE.equals(request.imageOutput()));
     }
 
     private RequestMessage given(JsonNode message) throws JsonProcessingException {

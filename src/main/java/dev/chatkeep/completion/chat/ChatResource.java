@@ -1,6 +1,7 @@
 package dev.chatkeep.completion.chat;
 
 import java.util.Map;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -33,13 +34,13 @@ import dev.chatkeep.completion.CompletionResult.Failed;
 import dev.chatkeep.completion.Completions;
 import dev.chatkeep.completion.LiveCompletion;
 import dev.chatkeep.completion.StoredCompletion;
+import dev.chatkeep.completion.chat.ChatRequestReader.ParsedRequest;
 import dev.chatkeep.completion.stream.StreamingResponse;
 import dev.chatkeep.problem.Problem;
 import dev.chatkeep.problem.RequestProblems;
 import dev.chatkeep.wire.PartMemory;
 import dev.chatkeep.wire.ResponseMemory;
 import dev.chatkeep.wire.Text;
-import io.quarkiverse.resteasy.problem.HttpProblem;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Multi;
@@ -57,6 +58,8 @@ public class ChatResource {
             + "id: msg_0d6b:5\nevent: done\ndata: {\"response\":\"Start\",\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":1,"
             + "\"total_tokens\":8},\"timestamp\":\"2026-09-01T08:00:01.530Z\",\"elapsed_time\":1.53,\"model\":\"openai/gpt-4o-mini\","
             + "\"stream_id\":\"msg_0d6b\"}\n\n";
+    private static final String TEXT_EXAMPLE = "__REASONING_CHUNK__{\"type\":\"reasoning\",\"data\":\"They like walking.\"}\nStart in Alfama.\n"
+            + "{\"__FINAL_METADATA__\":{\"response\":\"Start in Alfama.\",\"timestamp\":\"2026-09-01T08:00:01.530Z\"}}\n";
     /** The id of an event, or only its second half. */
     private static final Pattern LAST_EVENT = Pattern.compile("(?:.*:)?(\\d{1,9})");
 
@@ -65,18 +68,27 @@ public class ChatResource {
     record ChatResponse(AnswerView data, String timestamp) {
     }
 
+    /** How an answer is sent. */
+    private enum Form {
+        WHOLE,
+        EVENTS,
+        TEXT
+    }
+
     private final Completions completions;
     private final ChatRequestReader requests;
     private final ChatEvents events;
+    private final ChatLines lines;
     private final ObjectMapper json;
     private final ResponseMemory memory;
 
-    public ChatResource(Completions completions, ChatRequestReader requests, ChatEvents events,
+    public ChatResource(Completions completions, ChatRequestReader requests, ChatEvents events, ChatLines lines,
             ObjectMapper json, ResponseMemory memory) {
         this.memory = memory;
         this.completions = completions;
         this.requests = requests;
         this.events = events;
+        this.lines = lines;
         this.json = json;
     }
 
@@ -108,49 +120,93 @@ public class ChatResource {
                     + " is sent", example = "8e03978e-40d5-43e8-bc93-6894a57f9324") @RestHeader("Idempotency-Key") @Text(min = 1, max = Text.ID_LENGTH) String idempotencyKey,
             byte[] body) {
         boolean wantsEvents = accept != null && accept.contains(EVENTS);
+        return answer(body, idempotencyKey, request -> wantsEvents || request.streamed() ? Form.EVENTS : Form.WHOLE);
+    }
+
+    @POST
+    @Path("/stream")
+    @Consumes(MediaType.APPLICATION_JSON)
+    @Operation(operationId = "streamAnswer", summary = "Ask a model, for an answer as text", description = "As `POST /api/chat`,"
+            + " with the text as it comes. Between it stand lines that begin with `__REASONING_CHUNK__` or"
+            + " `__ANNOTATIONS_CHUNK__` and go on with a JSON object of `type` and `data`. The last line is a JSON object"
+            + " with one member, `__FINAL_METADATA__`: what `data` is in the whole answer. If the answer fails, it is a"
+            + " problem document, and the connection breaks off.")
+    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = ChatRequest.class)))
+    @APIResponse(responseCode = "200", description = "The answer", content = @Content(mediaType = "text/plain", schema = @Schema(implementation = String.class), examples = @ExampleObject(name = "text", value = TEXT_EXAMPLE)))
+    @APIResponse(responseCode = "400", description = "The body is malformed or lacks the question, or the provider rejects it")
+    @APIResponse(responseCode = "403", description = "The tier does not open the model")
+    @APIResponse(responseCode = "409", description = "The id of the question belongs to a message of another session, or another instance is answering the same request; `stream_id` says which stream that is")
+    @APIResponse(responseCode = "404", description = "No tier opens the model, or the provider does not know it")
+    @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB")
+    @APIResponse(responseCode = "422", description = "A field is not valid, or the `Idempotency-Key` belongs to another request")
+    @APIResponse(responseCode = "429", description = "A limit is used up; `Retry-After` says when to try again")
+    @APIResponse(responseCode = "502", description = "The provider failed")
+    @APIResponse(responseCode = "504", description = "The provider took too long")
+    public RestMulti<Buffer> askForText(
+            @Parameter(description = "As of `POST /api/chat`", example = "8e03978e-40d5-43e8-bc93-6894a57f9324") @RestHeader("Idempotency-Key") @Text(min = 1, max = Text.ID_LENGTH) String idempotencyKey,
+            byte[] body) {
+        return answer(body, idempotencyKey, request -> Form.TEXT);
+    }
+
+    private RestMulti<Buffer> answer(byte[] body, String idempotencyKey, Function<ParsedRequest, Form> formOf) {
         Completions.ForCaller caller = completions.forCaller();
         PartMemory held = memory.forAnswer(caller.userId());
         return StreamingResponse.send(requests.read(body, idempotencyKey).chain(request -> {
-            boolean streamed = wantsEvents || request.streamed();
-            return caller.start(request.call()).chain(live -> respond(live, streamed, held))
+            Form form = formOf.apply(request);
+            return caller.start(request.call()).chain(live -> respond(live, form, held))
                     .onFailure(CompletionRefused.class)
-                    .recoverWithUni(refused -> respondAgain((CompletionRefused) refused, caller, streamed, held));
+                    .recoverWithUni(refused -> respondAgain((CompletionRefused) refused, caller, form, held));
         }), held);
     }
 
     /** With the answer of the call that answers the same already, as far as it is known here. */
-    private Uni<StreamingResponse> respondAgain(CompletionRefused refused, Completions.ForCaller caller, boolean streamed,
+    private Uni<StreamingResponse> respondAgain(CompletionRefused refused, Completions.ForCaller caller, Form form,
             PartMemory held) {
         String streamId = refused.refusal().streamId();
         if (streamId == null) {
             return Uni.createFrom().failure(refused);
         }
         LiveCompletion live = caller.find(streamId);
-        return live != null ? respond(live, streamed, held) : caller.stored(streamId).map(stored -> {
+        return live != null ? respond(live, form, held) : caller.stored(streamId).map(stored -> {
             if (stored == null || stored.isRunning() || stored.text() == null) {
                 throw refused;
             }
             takeRoom(stored, held);
             Map<String, String> headers = Map.of(StreamingResponse.STREAM_ID, streamId);
-            return streamed ? StreamingResponse.ofEvents(headers, stored(streamId, stored, 0))
-                    : StreamingResponse.ofJson(headers, write(answer(stored)), held);
+            return switch (form) {
+                case EVENTS -> StreamingResponse.ofEvents(headers, stored(streamId, stored, 0));
+                case TEXT -> StreamingResponse.ofText(headers, storedText(answered(stored)));
+                case WHOLE -> StreamingResponse.ofJson(headers, write(answer(answered(stored))), held);
+            };
         });
     }
 
-    private static ChatResponse answer(StoredCompletion stored) {
+    private static Answered answered(StoredCompletion stored) {
         if (stored.result() instanceof Failed failed) {
             throw failed.failure();
         }
-        AnswerView answer = AnswerView.of((Answered) stored.result());
+        return (Answered) stored.result();
+    }
+
+    private static ChatResponse answer(Answered answered) {
+        AnswerView answer = AnswerView.of(answered);
         return new ChatResponse(answer, answer.timestamp());
     }
 
-    private Uni<StreamingResponse> respond(LiveCompletion live, boolean streamed, PartMemory held) {
+    private Multi<Buffer> storedText(Answered answered) {
+        String text = answered.text();
+        return Multi.createFrom().items(Buffer.buffer(ChatLines.text(text, 0, text.length()) + "\n"), lines.last(answered));
+    }
+
+    private Uni<StreamingResponse> respond(LiveCompletion live, Form form, PartMemory held) {
         Map<String, String> headers = StreamingResponse.headersOf(live);
-        return streamed ? Uni.createFrom().item(StreamingResponse.ofEvents(headers, DeltaStream.of(live, events, held)))
-                : AwaitedResult.of(live).map(AnswerView::of)
-                        .map(answer -> StreamingResponse.ofJson(headers, write(new ChatResponse(answer, answer.timestamp())),
-                                held));
+        return switch (form) {
+            case EVENTS -> Uni.createFrom()
+                    .item(StreamingResponse.ofEvents(headers, DeltaStream.of(live, events, held)));
+            case TEXT -> Uni.createFrom().item(StreamingResponse.ofText(headers, TextStream.of(live, lines, held)));
+            case WHOLE -> AwaitedResult.of(live)
+                    .map(answered -> StreamingResponse.ofJson(headers, write(answer(answered)), held));
+        };
     }
 
     @GET
@@ -198,9 +254,7 @@ public class ChatResource {
             throw Problem.notFound("stream_not_found", "There is no such stream.");
         }
         if (call.isRunning()) {
-            throw HttpProblem
-                    .builder(Problem.of(Status.CONFLICT, "stream_elsewhere", "Another instance is receiving the answer."))
-                    .withHeader(HttpHeaders.RETRY_AFTER, 2).build();
+            throw Problem.later(Status.CONFLICT, "stream_elsewhere", "Another instance is receiving the answer.", 2);
         }
         takeRoom(call, held);
         return stored(streamId, call, from);

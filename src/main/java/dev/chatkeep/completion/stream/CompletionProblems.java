@@ -1,6 +1,8 @@
 package dev.chatkeep.completion.stream;
 
-import jakarta.ws.rs.core.HttpHeaders;
+import java.time.Instant;
+import java.util.List;
+
 import jakarta.ws.rs.core.Response.Status;
 
 import dev.chatkeep.completion.Admission.Refusal;
@@ -8,6 +10,7 @@ import dev.chatkeep.completion.CompletionFailure;
 import dev.chatkeep.completion.CompletionRefused;
 import dev.chatkeep.problem.DatabaseProblems;
 import dev.chatkeep.problem.Problem;
+import dev.chatkeep.problem.Problem.FieldError;
 import io.quarkiverse.resteasy.problem.HttpProblem;
 
 /** Turns failures of calls into responses. */
@@ -29,11 +32,16 @@ public final class CompletionProblems {
 
     private static HttpProblem of(CompletionRefused refused) {
         Refusal refusal = refused.refusal();
-        HttpProblem.Builder problem = HttpProblem.builder(
-                Problem.of(Problem.status(refusal.status()), refusal.code(), refusal.detail()));
+        HttpProblem.Builder problem = HttpProblem.builder(refusal.field() == null
+                ? Problem.of(Problem.status(refusal.status()), refusal.code(), refusal.detail())
+                : Problem.ofFields(Problem.status(refusal.status()), refusal.code(), refusal.detail(),
+                        List.of(new FieldError(refusal.field(), "is not open to your tier"))));
         RateLimitHeaders.of(refused.rateLimits()).forEach(problem::withHeader);
+        if (refusal.status() == Status.TOO_MANY_REQUESTS.getStatusCode()) {
+            RateLimitHeaders.ofRefusal(refused.rateLimits(), Instant.now()).forEach(problem::withHeader);
+        }
         if (refusal.retryAfter() != null) {
-            problem.withHeader(HttpHeaders.RETRY_AFTER, refusal.retryAfter());
+            Problem.later(problem, refusal.retryAfter());
         }
         if (refusal.streamId() != null) {
             problem.withHeader(StreamingResponse.STREAM_ID, refusal.streamId()).with("stream_id", refusal.streamId());

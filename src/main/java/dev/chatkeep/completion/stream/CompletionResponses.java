@@ -22,7 +22,7 @@ import io.quarkus.smallrye.openapi.OpenApiFilter;
 @OpenApiFilter(value = OpenApiFilter.RunStage.BUILD, priority = 0)
 public class CompletionResponses implements OASFilter {
 
-    private static final List<String> CALLS = List.of("createAnswer", "createChatCompletion");
+    private static final List<String> CALLS = List.of("createAnswer", "streamAnswer", "createChatCompletion");
     private static final String EVENTS = "text/event-stream";
     private static final String EXTENSION = "x-events";
     private static final Map<String, String> NAMES = Map.of("ChatDelta", "delta", "ChatAnswer", "done", "Problem", "error",
@@ -45,6 +45,11 @@ public class CompletionResponses implements OASFilter {
     private static void addHeaders(String status, APIResponse response) {
         response.addHeader("RateLimit-Policy", header("The limits that apply, as `\"daily\";q=10;w=86400`"));
         response.addHeader("RateLimit", header("What is left of them, as `\"daily\";r=9;t=3600`"));
+        if (status.equals("429")) {
+            response.addHeader("X-RateLimit-Limit", header("Of the limit that is used up: how much it is"));
+            response.addHeader("X-RateLimit-Remaining", header("What is left of it"));
+            response.addHeader("X-RateLimit-Reset", header("The time (ISO 8601) from which there is something left again"));
+        }
         if (status.equals("200") || status.equals("409")) {
             response.addHeader(StreamingResponse.STREAM_ID, header("What `GET /api/chat/streams/{id}` knows the answer by"));
         }

@@ -70,6 +70,13 @@ public final class EventSink {
         client.emit(piece);
     }
 
+    /** What is to come is missing, and the client is to notice. */
+    public void fail(Throwable failure) {
+        MultiEmitter<? super Buffer> last = client;
+        client = null;
+        last.fail(failure);
+    }
+
     /** There is nothing more to come. */
     public void complete() {
         MultiEmitter<? super Buffer> last = client;

@@ -41,11 +41,19 @@ public record StreamingResponse(Map<String, String> headers, Multi<Buffer> body)
     }
 
     public static StreamingResponse ofEvents(Map<String, String> headers, Multi<Buffer> events) {
-        Map<String, String> all = with(headers, HttpHeaders.CONTENT_TYPE, MediaType.SERVER_SENT_EVENTS);
+        return inPieces(headers, MediaType.SERVER_SENT_EVENTS, events);
+    }
+
+    public static StreamingResponse ofText(Map<String, String> headers, Multi<Buffer> text) {
+        return inPieces(headers, MediaType.TEXT_PLAIN + ";charset=UTF-8", text);
+    }
+
+    private static StreamingResponse inPieces(Map<String, String> headers, String type, Multi<Buffer> pieces) {
+        Map<String, String> all = with(headers, HttpHeaders.CONTENT_TYPE, type);
         all.put(HttpHeaders.CACHE_CONTROL, "no-store");
         // Proxies that collect pieces would hold them back.
         all.put("X-Accel-Buffering", "no");
-        return new StreamingResponse(all, events);
+        return new StreamingResponse(all, pieces);
     }
 
     private static Map<String, String> with(Map<String, String> headers, String name, String value) {

@@ -82,10 +82,12 @@ class ChatResourceIT {
         assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
         assertThat(answer.contentType()).isEqualTo("application/json");
         JsonNode data = Json.of(answer).path("data");
-        assertThat(Json.without(data, "request_id", "timestamp", "elapsed_time", "stream_id")).isEqualTo(Json.of("""
-                {"response": "Start in Alfama.", "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
-                 "contentType": "text", "id": "gen-1", "model": "%s"}
-                """.formatted(model)));
+        assertThat(Json.without(data, "request_id", "timestamp", "elapsed_time", "elapsed_ms", "stream_id")).isEqualTo(
+                Json.of("""
+                        {"response": "Start in Alfama.", "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
+                         "contentType": "text", "id": "gen-1", "model": "%s"}
+                        """
+                        .formatted(model)));
         assertThat(Instant.parse(data.path("timestamp").textValue())).isBetween(before, Instant.now());
         assertThat(Json.of(answer).path("timestamp")).isEqualTo(data.path("timestamp"));
         assertThat(data.path("elapsed_time").isNumber()).isTrue();
@@ -107,7 +109,7 @@ class ChatResourceIT {
         assertThat(messages.get(0).path("input_tokens").intValue()).isEqualTo(9);
         assertThat(messages.get(0).path("id")).isEqualTo(data.path("request_id"));
         JsonNode answer = messages.get(1);
-        assertThat(Json.without(answer, "timestamp", "elapsed_time")).isEqualTo(Json.of("""
+        assertThat(Json.without(answer, "timestamp", "elapsed_time", "elapsed_ms")).isEqualTo(Json.of("""
                 {"id": "%s", "role": "assistant", "content": "**Lisbon** it is", "model": "%s", "total_tokens": 4,
                  "output_tokens": 4, "user_message_id": "%s", "contentType": "markdown", "completion_id": "gen-2"}
                 """.formatted(data.path("message_id").textValue(), model, data.path("request_id").textValue())));
@@ -708,6 +710,40 @@ class ChatResourceIT {
         assertThat(provider.calls(marker)).noneMatch(ScriptedProvider.Call::isOpen);
         assertThat(Sql.<Long> value("select count(*) from chatkeep.completions where user_id = ? and state <> 'complete'",
                 ann.id())).isZero();
+    }
+
+    @Test
+    void whatALimitRefusesSaysWhenItEnds() {
+        // Given
+        String limited = limited(1);
+        Map<String, String> body = Map.of("message", marker, "model", limited);
+        ask(body);
+
+        // When
+        Response refused = ann.request().body(body).post("/api/chat");
+
+        // Then
+        assertProblem(refused, 429, "quota_exceeded");
+        assertThat(refused.header("X-RateLimit-Limit")).isEqualTo("1");
+        assertThat(refused.header("X-RateLimit-Remaining")).isEqualTo("0");
+        assertThat(Instant.parse(refused.header("X-RateLimit-Reset"))).isAfter(Instant.now());
+        assertThat(Json.of(refused).path("retryAfter").asText()).isEqualTo(refused.header("Retry-After"));
+    }
+
+    @Test
+    void aFailureOfTheProviderSaysWhatItsWordsWere() {
+        // Given
+        provider.on(marker, Script.json(500, Map.of(), "{\"error\": {\"code\": 529, \"message\": \"Overloaded\"}}"));
+
+        // When
+        Response failed = ann.request().body(Map.of("message", marker, "model", model)).post("/api/chat");
+
+        // Then
+        assertProblem(failed, 502, "provider_error");
+        JsonNode problem = Json.of(failed);
+        assertThat(problem.path("upstreamErrorCode").intValue()).isEqualTo(529);
+        assertThat(problem.path("upstreamErrorMessage").textValue()).isEqualTo("Overloaded");
+        assertThat(problem.path("suggestions")).isEqualTo(Json.of("[\"Try again in a moment.\", \"Choose another model.\"]"));
     }
 
     // ---- -------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.chatkeep.completion.AnswerExtras;
 import dev.chatkeep.completion.CompletionResult.Answered;
 import dev.chatkeep.completion.Usage;
 import dev.chatkeep.provider.ProviderFailure;
@@ -21,7 +22,7 @@ class JoinedCompletionTest {
 
     private static final Answered ANSWERED = new Answered("Hi", "text", new Usage(4, 2, 6, null, null, true, null), "msg_1",
             "gen-1",
-            "gpt-a", null, null, null, "t", Duration.ZERO, null);
+            "gpt-a", null, null, null, "t", Duration.ZERO, null, AnswerExtras.NONE);
 
     private final ObjectMapper json = new ObjectMapper();
     private final JoinedCompletion joined = new JoinedCompletion(json);

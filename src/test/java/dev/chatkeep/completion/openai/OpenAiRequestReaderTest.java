@@ -237,6 +237,11 @@ class OpenAiRequestReaderTest {
         }
 
         @Override
+        public Options options() {
+            return null;
+        }
+
+        @Override
         public int contextLength() {
             return 1_000;
         }
