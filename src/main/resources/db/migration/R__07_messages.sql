@@ -2,6 +2,19 @@
 -- of the owner, checks who calls and names the user in each condition; what it is built of nobody else may call, or figures
 -- could be made up. Times without a zone are times of UTC.
 
+-- The title of a session that has none: how its first question begins, up to the end of a word.
+create or replace function chatkeep.title_of(p_question text) returns text
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_text constant text := btrim(regexp_replace(left(p_question, 1000), '\s+', ' ', 'g'));
+begin
+    return coalesce(nullif(case when char_length(v_text) > 80
+                                then coalesce(substring(left(v_text, 80) from '^(.{40,79}) '), rtrim(left(v_text, 79))) || '…'
+                                else v_text end, ''), 'New Chat');
+end
+$$;
+
 -- Creates a session, or answers with the one that the same request made before; another title for an
 -- id that is taken is a conflict.
 create or replace function chatkeep.create_session(p_user_id uuid, p_id text, p_title text) returns public.chat_sessions
@@ -24,6 +37,17 @@ begin
         raise sqlstate 'PT409' using message = 'session_exists: A session with this id exists and has another title.';
     end if;
     return v_session;
+end
+$$;
+
+-- Any change of a message has the time at which it is made: whoever asks for what is new since then has to find it. That of a
+-- new message is a default, so that storing one costs no more.
+create or replace function chatkeep.update_message_timestamp() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.updated_at := clock_timestamp();
+    return new;
 end
 $$;
 
@@ -72,14 +96,29 @@ as $$
 begin
     return query
         select p_conversation, m.position::int, p_session_id, m.id, m.role, m.content, m.model, m.total_tokens, m.input_tokens,
-               m.output_tokens, m.user_message_id, m."contentType", round(m.elapsed_time * 1000)::int, m.completion_id,
-               m.timestamp, case when m.error then 'failed' end, null::boolean
+               m.output_tokens, m.user_message_id, m."contentType",
+               coalesce(m.elapsed_ms, round(m.elapsed_time * 1000)::int), m.completion_id,
+               m.timestamp, case when m.error then 'failed' end, null::boolean,
+               case when num_nonnulls(m.reasoning, m.reasoning_details, m.annotations, m.error_code, m.retry_available,
+                                      m.has_websearch, m.websearch_result_count, m.original_model, m.was_streaming) > 0
+                    then (select jsonb_object_agg(e.key, e.value)
+                            from jsonb_each(jsonb_build_object(
+                                     'reasoning', m.reasoning, 'reasoning_details', m.reasoning_details,
+                                     'annotations', m.annotations, 'error_code', m.error_code,
+                                     'retry_available', m.retry_available, 'has_websearch', m.has_websearch,
+                                     'websearch_result_count', m.websearch_result_count,
+                                     'original_model', m.original_model, 'was_streaming', m.was_streaming)) e
+                           where e.value <> 'null') end
           from rows from (jsonb_to_recordset(p_messages) as (
                    id text, role text, content text, model text, total_tokens int, input_tokens int, output_tokens int,
-                   user_message_id text, "contentType" text, elapsed_time numeric, completion_id text,
-                   timestamp timestamptz, error boolean)) with ordinality
+                   user_message_id text, "contentType" text, elapsed_time numeric, elapsed_ms int, completion_id text,
+                   timestamp timestamptz, error boolean, reasoning text, reasoning_details jsonb, annotations jsonb,
+                   error_code text, retry_available boolean, has_websearch boolean, websearch_result_count int,
+                   original_model text, was_streaming boolean)) with ordinality
                    as m (id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id, "contentType",
-                         elapsed_time, completion_id, timestamp, error, position);
+                         elapsed_time, elapsed_ms, completion_id, timestamp, error, reasoning, reasoning_details, annotations,
+                         error_code, retry_available, has_websearch, websearch_result_count, original_model, was_streaming,
+                         position);
 end
 $$;
 
@@ -87,13 +126,18 @@ $$;
 create or replace function chatkeep.read_message(p_session_id text, p_message jsonb) returns chatkeep.incoming_message
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
+declare
+    c_extras constant text[] := '{reasoning,reasoning_details,annotations,error_code,retry_available,has_websearch,websearch_result_count,original_model,was_streaming}';
 begin
     return row(1, 1, p_session_id, p_message ->> 'id', p_message ->> 'role', p_message ->> 'content', p_message ->> 'model',
                (p_message ->> 'total_tokens')::int, (p_message ->> 'input_tokens')::int, (p_message ->> 'output_tokens')::int,
                p_message ->> 'user_message_id', p_message ->> 'contentType',
-               round((p_message ->> 'elapsed_time')::numeric * 1000)::int, p_message ->> 'completion_id',
+               coalesce((p_message ->> 'elapsed_ms')::int, round((p_message ->> 'elapsed_time')::numeric * 1000)::int),
+               p_message ->> 'completion_id',
                (p_message ->> 'timestamp')::timestamptz, case when (p_message ->> 'error')::boolean then 'failed' end,
-               null)::chatkeep.incoming_message;
+               null, case when p_message ?| c_extras
+                          then (select m.extras from chatkeep.read_messages(1, p_session_id, jsonb_build_array(p_message)) m) end
+               )::chatkeep.incoming_message;
 end
 $$;
 
@@ -180,7 +224,7 @@ end
 $$;
 
 -- What of these messages is new or different from what is stored, as it is to be from now on. What a re-sent message
--- does not say is kept; a total that a client leaves out is the sum of what it counts.
+-- does not say is kept, each of its extras by itself; a total that a client leaves out is the sum of what it counts.
 --
 -- Of an answer that the service itself received, and of its question (metadata.stream_id), it knows best what the
 -- tokens were, which model it was, when it was said, and whether it failed; a device that has seen less of the text takes none away.
@@ -196,7 +240,7 @@ begin
         select array_agg(row(
                    n.conversation, n.position, n.session_id, n.id, n.role, x.content, x.model, x.total_tokens, x.input_tokens,
                    x.output_tokens, x.user_message_id, x.content_type, x.elapsed_ms, x.completion_id, x.message_timestamp,
-                   x.error_message, o.id is not null and o.error_message is null)::chatkeep.incoming_message)
+                   x.error_message, o.id is not null and o.error_message is null, x.extras)::chatkeep.incoming_message)
           from unnest(p_messages) n
           left join lateral (select o.* from public.chat_messages o where o.user_id = p_user_id and o.id = n.id limit 1) o on true
           -- What the calls of the service took of a message that is not stored (any more): of a question, all that it was
@@ -230,13 +274,15 @@ begin
                       coalesce(case when s.by_service or o.metadata ? 'server_time' then o.message_timestamp end,
                                n.message_timestamp, o.message_timestamp, now()) as message_timestamp,
                       case when s.by_service then o.error_message
-                           when n.error_message is not null then coalesce(o.error_message, n.error_message) end as error_message) x
+                           when n.error_message is not null then coalesce(o.error_message, n.error_message) end as error_message,
+                      case when n.extras is null then o.extras when o.extras is null then n.extras
+                           when s.by_service then n.extras || o.extras else o.extras || n.extras end as extras) x
          where o.id is null
             or (n.role, x.content, x.model, x.total_tokens, x.input_tokens, x.output_tokens, x.user_message_id, x.content_type,
-                x.elapsed_ms, x.completion_id, x.message_timestamp, x.error_message)
+                x.elapsed_ms, x.completion_id, x.message_timestamp, x.error_message, x.extras)
                is distinct from
                (o.role, o.content, o.model, o.total_tokens, o.input_tokens, o.output_tokens, o.user_message_id, o.content_type,
-                o.elapsed_ms, o.completion_id, o.message_timestamp, o.error_message));
+                o.elapsed_ms, o.completion_id, o.message_timestamp, o.error_message, o.extras));
 end
 $$;
 
@@ -256,10 +302,10 @@ begin
     perform chatkeep.charge_messages(p_user_id, v_messages);
     insert into public.chat_messages as m (
         user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
-        content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata)
+        content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata, extras)
     select p_user_id, n.id, n.session_id, n.role, n.content, n.model, n.total_tokens, n.input_tokens, n.output_tokens,
            n.user_message_id, n.content_type, n.elapsed_ms, n.completion_id, n.message_timestamp, n.error_message,
-           coalesce(k.note, '{}')
+           coalesce(k.note, '{}'), n.extras
       from unnest(v_messages) n
       left join lateral (select chatkeep.cost_note(c) as note from chatkeep.charges c
                           where c.user_id = p_user_id and c.message_id = n.id limit 1) k on n.error_message is null
@@ -269,7 +315,7 @@ begin
             input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
             user_message_id = excluded.user_message_id, content_type = excluded.content_type,
             elapsed_ms = excluded.elapsed_ms, completion_id = excluded.completion_id,
-            message_timestamp = excluded.message_timestamp, error_message = excluded.error_message,
+            message_timestamp = excluded.message_timestamp, error_message = excluded.error_message, extras = excluded.extras,
             metadata = case when m.metadata ? 'stream_id' then m.metadata else m.metadata - c_notes || excluded.metadata end;
 end
 $$;
@@ -290,13 +336,13 @@ begin
     end if;
     insert into public.chat_messages (
         user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
-        content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata)
+        content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata, extras)
     values (p_user_id, p_message.id, p_message.session_id, p_message.role, p_message.content, p_message.model,
             coalesce(p_message.total_tokens, case when p_message.input_tokens is not null or p_message.output_tokens is not null
                                                   then coalesce(p_message.input_tokens, 0) + coalesce(p_message.output_tokens, 0) end),
             p_message.input_tokens, p_message.output_tokens, p_message.user_message_id, p_message.content_type,
             p_message.elapsed_ms, p_message.completion_id, p_message.message_timestamp, p_message.error_message,
-            case when v_charge.model is null then '{}' else chatkeep.cost_note(v_charge) end)
+            case when v_charge.model is null then '{}' else chatkeep.cost_note(v_charge) end, p_message.extras)
     returning * into v_stored;
     return v_stored;
 end
@@ -364,9 +410,10 @@ begin
 end
 $$;
 
--- Stores one message in a session of the caller and returns it as stored. For a single message planning
--- would cost more than a plan made for it could win.
-create or replace function chatkeep.append_message(p_user_id uuid, p_session_id text, p_message jsonb) returns public.chat_messages
+-- Stores one message in a session of the caller, which it makes if it is not there, and returns it as stored. For a single
+-- message planning would cost more than a plan made for it could win.
+create or replace function chatkeep.append_message(p_user_id uuid, p_session_id text, p_message jsonb, p_title text default null)
+    returns public.chat_messages
     language plpgsql security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
     set timezone = 'UTC'
 as $$
@@ -377,7 +424,8 @@ declare
 begin
     perform chatkeep.begin_write(p_user_id);
     if not exists (select from public.chat_sessions s where s.user_id = p_user_id and s.id = p_session_id) then
-        raise sqlstate 'PT404' using message = 'session_not_found: There is no such session.';
+        perform chatkeep.create_session(p_user_id, p_session_id, coalesce(nullif(p_title, ''), chatkeep.title_of(
+            case when p_message ->> 'role' = 'user' then p_message ->> 'content' end)));
     end if;
     v_message := chatkeep.read_message(p_session_id, p_message);
     v_stored := chatkeep.insert_message(p_user_id, v_message);
@@ -396,8 +444,49 @@ begin
 end
 $$;
 
+-- Stores messages in a session of the caller, all of them or none, and makes the session if it is not there. Returns them as
+-- stored, in the order in which they came. The last of two with one id is the one that counts, as in an upload.
+create or replace function chatkeep.append_messages(p_user_id uuid, p_session_id text, p_messages jsonb, p_title text default null)
+    returns setof public.chat_messages
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set jit = off
+as $$
+declare
+    -- As in an upload: up to so many messages a plan for any size does.
+    c_few      constant int := 200;
+    v_messages chatkeep.incoming_message[];
+begin
+    perform chatkeep.begin_write(p_user_id);
+    select array_agg(m::chatkeep.incoming_message order by m.position) into v_messages
+      from (select distinct on (r.id) r.*
+              from chatkeep.read_messages(1, p_session_id, p_messages) r
+             order by r.id, r.position desc) m;
+    perform set_config('plan_cache_mode', case when cardinality(v_messages) > c_few then 'force_custom_plan'
+                                               else 'force_generic_plan' end, true);
+    if not exists (select from public.chat_sessions s where s.user_id = p_user_id and s.id = p_session_id) then
+        perform chatkeep.create_session(p_user_id, p_session_id, coalesce(nullif(p_title, ''), chatkeep.title_of(
+            (select m.content from unnest(v_messages) m where m.role = 'user' order by m.position limit 1))));
+    end if;
+    v_messages := chatkeep.recognise_answers(p_user_id, v_messages);
+    perform from unnest(v_messages) m
+      cross join lateral (select o.session_id from public.chat_messages o
+                           where o.user_id = p_user_id and o.id = m.id limit 1) o
+      where o.session_id <> p_session_id;
+    if found then
+        raise sqlstate 'PT409' using message = 'message_in_other_session: A message with this id belongs to another session.';
+    end if;
+    perform chatkeep.store_messages(p_user_id, v_messages);
+    return query
+        select o.*
+          from unnest(v_messages) m
+         cross join lateral (select o.* from public.chat_messages o
+                              where o.user_id = p_user_id and o.id = m.id limit 1) o
+         order by m.position;
+end
+$$;
+
 revoke execute on function public.get_user_recent_sessions(uuid, int), public.get_session_with_messages(text, uuid)
     from public, anon, authenticated;
 revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.create_session(uuid, text, text), public.get_user_recent_sessions(uuid, int),
-    public.get_session_with_messages(text, uuid), chatkeep.append_message(uuid, text, jsonb) to authenticated, service_role;
+    public.get_session_with_messages(text, uuid), chatkeep.append_message(uuid, text, jsonb, text),
+    chatkeep.append_messages(uuid, text, jsonb, text) to authenticated, service_role;

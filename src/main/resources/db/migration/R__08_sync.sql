@@ -203,7 +203,7 @@ begin
                 or m.total_tokens < 0 or m.input_tokens < 0 or m.output_tokens < 0 or m.elapsed_ms < 0
                 or m.input_tokens::bigint + m.output_tokens > 2147483647
                 or char_length(m.user_message_id) between 1 and 255 is false
-                or m.content_type not in ('text', 'markdown')
+                or m.content_type not in ('text', 'markdown') or octet_length(m.extras::text) > 16777216
                 or m.message_timestamp < c_first or m.message_timestamp >= c_last), false);
 exception when data_exception then
     return true;

@@ -1,17 +1,6 @@
 -- Calls of model providers: admission, what is kept of a running answer, settlement. Users may ask for a call; only the
 -- service says how it ended, for what limits and usage count is not for users to say.
 
--- The title of a session that has none: how its first question begins.
-create or replace function chatkeep.title_of(p_question text) returns text
-    language plpgsql immutable set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_text constant text := btrim(regexp_replace(left(p_question, 1000), '\s+', ' ', 'g'));
-begin
-    return coalesce(nullif(case when char_length(v_text) > 80 then rtrim(left(v_text, 79)) || '…' else v_text end, ''), 'New Chat');
-end
-$$;
-
 -- The id of the question of a call; null where it is a new one without an id. Clients that give their messages no ids send
 -- the same request again when it failed: an unanswered question is the same question. A failed answer leaves its question
 -- unanswered.

@@ -31,6 +31,9 @@ comment on column public.chat_sessions.stored_messages is 'All messages, also th
 comment on column public.chat_sessions.stored_bytes is 'Bytes of these messages, as chatkeep.stored_by_user counts them';
 
 create index idx_chat_sessions_user_updated on public.chat_sessions (user_id, updated_at desc);
+-- Pages of a download: a session without a message stands where it was made.
+create index chat_sessions_newest_message_idx on public.chat_sessions
+    (user_id, (coalesce(last_message_timestamp, created_at)) desc, id desc);
 create index idx_chat_sessions_user_id on public.chat_sessions (user_id);
 create index idx_chat_sessions_updated_at on public.chat_sessions (updated_at desc);
 
@@ -65,7 +68,11 @@ create table public.chat_messages (
         constraint chat_messages_error_message_length check (octet_length(error_message) <= 65536),
     is_streaming      boolean     not null default false,
     metadata          jsonb       not null default '{}',
+    extras            jsonb
+        constraint chat_messages_extras_object check (jsonb_typeof(extras) = 'object')
+        constraint chat_messages_extras_length check (octet_length(extras::text) <= 16777216),
     ordinal           bigint      generated always as identity,
+    updated_at        timestamptz not null default clock_timestamp(),
     constraint chat_messages_pkey primary key (user_id, id),
     constraint chat_messages_session_fkey foreign key (user_id, session_id)
         references public.chat_sessions (user_id, id) on delete cascade
@@ -73,7 +80,10 @@ create table public.chat_messages (
 comment on table public.chat_messages is 'What was said; null means that the client did not say';
 comment on column public.chat_messages.elapsed_ms is 'How long the answer took, in milliseconds';
 comment on column public.chat_messages.user_message_id is 'The user message that this answer answers';
+comment on column public.chat_messages.extras is
+    'What clients say besides and the service only keeps: reasoning, annotations and the like; null if nothing';
 comment on column public.chat_messages.ordinal is 'The order of arrival; what was said at the same time stands in it';
+comment on column public.chat_messages.updated_at is 'The last change by whomever, at the server''s time; kept by on_message_updated';
 
 -- Reads a session in order, finds its newest message and stands behind the foreign key. It does not
 -- begin with user_id, or else the planner, while it has not yet noticed how much a new user wrote, could
@@ -111,7 +121,8 @@ create type chatkeep.incoming_message as (
     completion_id     text,
     message_timestamp timestamptz,
     error_message     text,
-    was_counted       boolean
+    was_counted       boolean,
+    extras            jsonb
 );
 
 revoke all on public.chat_sessions, public.chat_messages from public, anon, authenticated;
@@ -120,7 +131,7 @@ revoke all on public.chat_sessions, public.chat_messages from public, anon, auth
 grant select, delete on public.chat_sessions, public.chat_messages to authenticated;
 grant insert (user_id, id, title, is_active), update (title, is_active) on public.chat_sessions to authenticated;
 grant insert (user_id, id, session_id, role, content, model, user_message_id, content_type, elapsed_ms, completion_id,
-              message_timestamp, error_message),
+              message_timestamp, error_message, extras),
       update (content, content_type)
     on public.chat_messages to authenticated;
 grant select, insert, update, delete on public.chat_sessions, public.chat_messages to service_role;
@@ -172,6 +183,13 @@ create function public.update_session_timestamp() returns trigger
 create trigger on_session_updated
     before update on public.chat_sessions
     for each row execute function public.update_session_timestamp();
+
+create function chatkeep.update_message_timestamp() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+    as 'begin return new; end';
+create trigger on_message_updated
+    before update on public.chat_messages
+    for each row execute function chatkeep.update_message_timestamp();
 
 create function public.update_session_stats() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp

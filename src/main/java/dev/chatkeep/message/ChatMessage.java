@@ -81,6 +81,10 @@ public class ChatMessage extends PanacheEntityBase {
     @JdbcTypeCode(SqlTypes.JSON)
     public String metadata;
 
+    /** What clients said besides; null if nothing. */
+    @JdbcTypeCode(SqlTypes.JSON)
+    public String extras;
+
     static Uni<ChatMessage> find(UUID userId, String id) {
         return findById(new Key(userId, id));
     }

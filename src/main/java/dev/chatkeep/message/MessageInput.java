@@ -1,8 +1,10 @@
 package dev.chatkeep.message;
 
 import java.math.BigDecimal;
+import java.util.List;
 
 import jakarta.validation.constraints.DecimalMax;
+import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.NotNull;
 import jakarta.validation.constraints.Pattern;
 import jakarta.validation.constraints.PositiveOrZero;
@@ -14,6 +16,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
+import dev.chatkeep.wire.StorableJson;
 import dev.chatkeep.wire.Text;
 import dev.chatkeep.wire.Timestamp;
 import dev.chatkeep.wire.Timestamps;
@@ -39,7 +42,17 @@ public record MessageInput(
                 "markdown" }) @JsonProperty("contentType") @Pattern(regexp = "text|markdown", message = "must be text or markdown") String contentType,
         @Schema(description = "Seconds, kept to the millisecond", examples = "1.53") @PositiveOrZero @DecimalMax("2000000") BigDecimal elapsedTime,
         @Schema(description = "The provider's id of the answer", examples = "gen-CXosyTZmtJ4QuHqGzAb7qf") @Text(max = 255) String completionId,
-        @Schema(description = "The message failed: it is kept and not counted") Boolean error){
+        @Schema(description = "The message failed: it is kept and not counted") Boolean error,
+        @Schema(description = "As `elapsed_time`, in milliseconds; of the two it is the one that counts", examples = "1530") @PositiveOrZero @Max(2_000_000_000) Integer elapsedMs,
+        @Schema(description = "What the model thought", examples = "They like walking.") @Text(maxBytes = CONTENT_BYTES) String reasoning,
+        @Schema(description = "The same as the provider has it: any JSON") @StorableJson Object reasoningDetails,
+        @Schema(description = "Sources and the like, as the provider has them") @StorableJson List<Object> annotations,
+        @Schema(description = "Why the message failed, as a word", examples = "rate_limited") @Text(max = 255) String errorCode,
+        Boolean retryAvailable,
+        Boolean hasWebsearch,
+        @PositiveOrZero Integer websearchResultCount,
+        @Schema(description = "The model that was asked first") @Text(max = 255) String originalModel,
+        Boolean wasStreaming){
 
     /** What a client may send is bounded by the request already. */
     public static final int CONTENT_BYTES = 16 << 20;
@@ -47,15 +60,22 @@ public record MessageInput(
     /** Of chat_messages, as {@link #of} reads them. */
     public static final String COLUMNS = "m.id, m.role, m.content, m.message_timestamp, m.model, m.total_tokens,"
             + " m.input_tokens, m.output_tokens, m.user_message_id, m.content_type, m.elapsed_ms, m.completion_id,"
-            + " m.error_message is not null";
+            + " m.error_message is not null, m.extras";
+
+    /** How many bytes of texts a message of chat_messages has. */
+    public static final String BYTES = "(octet_length(m.content) + coalesce(octet_length(m.extras::text), 0))";
 
     /** @param first where {@link #COLUMNS} begin */
     public static MessageInput of(Row row, int first) {
         Integer elapsedMillis = row.getInteger(first + 10);
+        Extras extras = Extras.of(row.getJsonObject(first + 13));
         return new MessageInput(row.getString(first), row.getString(first + 1), row.getString(first + 2),
                 Timestamps.format(Timestamps.of(row, first + 3)), row.getString(first + 4), row.getInteger(first + 5),
                 row.getInteger(first + 6), row.getInteger(first + 7), row.getString(first + 8), row.getString(first + 9),
                 elapsedMillis == null ? null : BigDecimal.valueOf(elapsedMillis, 3).stripTrailingZeros(),
-                row.getString(first + 11), row.getBoolean(first + 12) ? true : null);
+                row.getString(first + 11), row.getBoolean(first + 12) ? true : null, elapsedMillis, extras.text("reasoning"),
+                extras.value("reasoning_details"), extras.list("annotations"), extras.text("error_code"),
+                extras.truth("retry_available"), extras.truth("has_websearch"), extras.number("websearch_result_count"),
+                extras.text("original_model"), extras.truth("was_streaming"));
     }
 }

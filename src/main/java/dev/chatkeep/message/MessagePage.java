@@ -1,5 +1,7 @@
 package dev.chatkeep.message;
 
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
 import java.util.List;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -27,12 +29,14 @@ final class MessagePage {
     }
 
     /**
+     * @param since a time, for what is new or has changed since then, or null
      * @param cursor that an answer carried, or null; 422 {@code invalid_cursor} where none did
      * @return {@link Messages}, or {@link Parts} of the same where they are many; 404 where there is no such session
      */
-    static Uni<Object> read(Statements reading, PartMemory memory, String sessionId, int size, String cursor,
-            ObjectMapper json) {
-        MessageReader reader = new MessageReader(reading, memory, sessionId, size, MAX_BYTES);
+    static Uni<Object> read(Statements reading, PartMemory memory, String sessionId, int size, String since,
+            String cursor, ObjectMapper json) {
+        MessageReader reader = new MessageReader(reading, memory, sessionId, size, MAX_BYTES)
+                .since(since == null ? null : OffsetDateTime.parse(since).withOffsetSameInstant(ZoneOffset.UTC));
         if (cursor != null) {
             reader.after(Cursor.parse(cursor, 2, json));
         }

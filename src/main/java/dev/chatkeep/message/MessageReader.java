@@ -33,21 +33,32 @@ public final class MessageReader {
      * message where it has none.
      */
     private static final String FIRST = part("");
+    private static final String AFTER = "and (m.message_timestamp, m.ordinal) > ($5, $6)";
     /** As {@link #FIRST}, after {@code $5} message_timestamp, {@code $6} ordinal. */
-    private static final String NEXT = part("and (m.message_timestamp, m.ordinal) > ($5, $6)");
-    private static final int BYTES = 13;
-    private static final int ORDINAL = 14;
+    private static final String NEXT = part(AFTER);
+    /**
+     * What is new or has changed. A client may know no time but those of messages, and of its own clock: what is said later
+     * is new in any case.
+     */
+    private static final String SINCE = "and (m.updated_at > $%1$d or m.message_timestamp > $%1$d)";
+    /** As {@link #FIRST}, since {@code $5}. */
+    private static final String FIRST_SINCE = part(SINCE.formatted(5));
+    /** As {@link #NEXT}, since {@code $7}. */
+    private static final String NEXT_SINCE = part(AFTER + " " + SINCE.formatted(7));
+    private static final int BYTES = 14;
+    private static final int ORDINAL = 15;
     private static final int CONTENT = 2;
 
     /** {@code $1} user, {@code $2} message, {@code $3} the bytes for which there is room. */
     private static final String LARGE = "select " + MessageInput.COLUMNS
-            + " from public.chat_messages m where m.user_id = $1 and m.id = $2 and octet_length(m.content) <= $3";
+            + " from public.chat_messages m where m.user_id = $1 and m.id = $2 and " + MessageInput.BYTES + " <= $3";
 
     private final Statements reading;
     private final PartMemory memory;
     private final String sessionId;
     private final int most;
     private final long mostBytes;
+    private OffsetDateTime since;
     private OffsetDateTime lastTime;
     private Long lastOrdinal;
     private int count;
@@ -76,20 +87,27 @@ public final class MessageReader {
         return this;
     }
 
+    /** Reads only what is new or has changed since then; null for all. */
+    MessageReader since(OffsetDateTime time) {
+        since = time;
+        return this;
+    }
+
     private static String part(String after) {
         return """
-                select %s, m.bytes, m.ordinal
+                select %1$s, m.bytes, m.ordinal
                   from public.chat_sessions s
                   left join lateral (
-                       select m.*, row_number() over place as position, sum(octet_length(m.content)) over place as bytes
+                       select m.*, row_number() over place as position, sum(%2$s) over place as bytes
                          from public.chat_messages m
-                        where m.user_id = $1 and m.session_id = $2 %s
+                        where m.user_id = $1 and m.session_id = $2 %3$s
                        window place as (order by m.message_timestamp, m.ordinal rows unbounded preceding)
                         order by m.message_timestamp, m.ordinal
-                        limit $3) m on m.bytes - octet_length(m.content) <= $4 or m.position = 2
+                        limit $3) m on m.bytes - %2$s <= $4 or m.position = 2
                  where s.user_id = $1 and s.id = $2
-                 order by m.message_timestamp, m.ordinal""".formatted(MessageInput.COLUMNS.replace("m.content,",
-                "case when m.bytes <= $4 then m.content end,"), after);
+                 order by m.message_timestamp, m.ordinal""".formatted(MessageInput.COLUMNS
+                .replace("m.content,", "case when m.bytes <= $4 then m.content end,")
+                .replace("m.extras", "case when m.bytes <= $4 then m.extras end"), MessageInput.BYTES, after);
     }
 
     /**
@@ -110,14 +128,21 @@ public final class MessageReader {
 
     private Uni<List<MessageInput>> rows(LongFunction<Uni<Void>> room) {
         int limit = Math.min(PART_MESSAGES, most - count) + 1;
-        Uni<RowSet<Row>> rows = lastOrdinal == null ? reading.run(FIRST, sessionId, limit, PART_BYTES)
-                : reading.run(NEXT, sessionId, limit, PART_BYTES, lastTime, lastOrdinal);
-        return rows.chain(found -> {
+        return read(limit).chain(found -> {
             Row first = found.size() == 0 ? null : found.iterator().next();
             return first == null || first.getString(0) == null || first.getString(CONTENT) != null
                     ? Uni.createFrom().item(part(found, limit - 1))
                     : large(found, room);
         });
+    }
+
+    private Uni<RowSet<Row>> read(int limit) {
+        if (lastOrdinal == null) {
+            return since == null ? reading.run(FIRST, sessionId, limit, PART_BYTES)
+                    : reading.run(FIRST_SINCE, sessionId, limit, PART_BYTES, since);
+        }
+        return since == null ? reading.run(NEXT, sessionId, limit, PART_BYTES, lastTime, lastOrdinal)
+                : reading.run(NEXT_SINCE, sessionId, limit, PART_BYTES, lastTime, lastOrdinal, since);
     }
 
     /** One message, whose size is known and whose content is not. What has changed meanwhile is looked at again. */

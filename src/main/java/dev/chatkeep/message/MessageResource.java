@@ -3,7 +3,6 @@ package dev.chatkeep.message;
 import java.util.List;
 
 import jakarta.annotation.Nullable;
-import jakarta.validation.Valid;
 import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
 import jakarta.validation.constraints.NotNull;
@@ -28,6 +27,7 @@ import org.jboss.resteasy.reactive.RestPath;
 import org.jboss.resteasy.reactive.RestQuery;
 import org.jboss.resteasy.reactive.server.Cancellable;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
@@ -38,6 +38,7 @@ import dev.chatkeep.wire.JsonBody;
 import dev.chatkeep.wire.PartMemory;
 import dev.chatkeep.wire.ResponseMemory;
 import dev.chatkeep.wire.Text;
+import dev.chatkeep.wire.Timestamp;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
@@ -52,12 +53,6 @@ public class MessageResource {
     /** How many messages an answer holds at the most. */
     static final int MAX = 50_000;
 
-    @Schema(name = "NewMessage")
-    @RegisterForReflection // read by JsonBody
-    record Append(@NotNull @Valid MessageInput message,
-            @Schema(examples = "conv_1752734987703_j9spjufk8") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId) {
-    }
-
     @Schema(name = "MessageList")
     @RegisterForReflection // An answer may be it or its parts
     record Messages(List<MessageInput> messages, int count,
@@ -69,6 +64,13 @@ public class MessageResource {
     record Stored(MessageRow message, boolean success) {
     }
 
+    @Schema(name = "StoredMessages")
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    @RegisterForReflection // as above
+    record StoredAll(@Schema(description = "The message of a request with `message`") @Nullable MessageRow message,
+            @Schema(description = "In the order of the request") List<MessageRow> messages, int count, boolean success) {
+    }
+
     @Schema(name = "MessageChange")
     @RegisterForReflection // read by JsonBody
     record Change(
@@ -78,9 +80,6 @@ public class MessageResource {
     @Schema(name = "MessageDeleted")
     record Deleted(boolean success, @Schema(examples = "The message was deleted.") String message) {
     }
-
-    private static final String APPEND = "select " + MessageRow.COLUMNS
-            + " from chatkeep.append_message($1, $2, $3::text::jsonb) m";
 
     private final Database database;
     private final JsonBody bodies;
@@ -98,39 +97,40 @@ public class MessageResource {
     @Operation(operationId = "listMessages", summary = "Read a session", description = "Its messages in time order; complete up to "
             + MAX
             + " messages and 64 MiB of content, beyond that and with `limit` in pages, each of which names the cursor of the"
-            + " next.")
+            + " next. With `since_ts` only those that are new or have changed since then.")
     @APIResponse(responseCode = "200", description = "The messages", content = @Content(schema = @Schema(implementation = Messages.class)))
     @APIResponse(responseCode = "400", description = "The session id is missing")
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "A parameter is not valid")
     public Uni<Object> list(@RestQuery("session_id") @NotNull @Text(min = 1, max = Text.ID_LENGTH) String sessionId,
+            @Parameter(description = "Only what was stored, changed or said after this time") @RestQuery("since_ts") @Timestamp String since,
             @Parameter(description = "Messages a page") @RestQuery("limit") @Min(1) @Max(MAX) Integer limit,
             @Parameter(description = "`next_cursor` of the page before") @RestQuery String cursor) {
         Access access = database.asCaller();
-        return MessagePage.read(access.read(), memory.forUser(access.userId()), sessionId, limit == null ? MAX : limit, cursor,
-                json);
+        return MessagePage.read(access.read(), memory.forUser(access.userId()), sessionId, limit == null ? MAX : limit, since,
+                cursor, json);
     }
 
     @POST
     @Consumes(MediaType.APPLICATION_JSON)
     @ResponseStatus(201)
     @Cancellable(false)
-    @Operation(operationId = "storeMessage", summary = "Store a message", description = "The same message again changes and counts nothing; other content"
+    @Operation(operationId = "storeMessage", summary = "Store messages", description = "One as `message`, or several as `messages`: all of them or"
+            + " none. The session is made if it is not there. The same message again changes and counts nothing; other content"
             + " under the same id corrects the message.")
-    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = Append.class)))
-    @APIResponse(responseCode = "201", description = "The message as stored", content = @Content(schema = @Schema(implementation = Stored.class)))
+    @RequestBody(required = true, content = @Content(schema = @Schema(implementation = NewMessages.class)))
+    @APIResponse(responseCode = "201", description = "The messages as stored", content = @Content(schema = @Schema(implementation = StoredAll.class)))
     @APIResponse(responseCode = "400", description = "The body is malformed or lacks a field")
-    @APIResponse(responseCode = "404", description = "There is no such session")
-    @APIResponse(responseCode = "409", description = "The id belongs to a message of another session")
+    @APIResponse(responseCode = "409", description = "An id belongs to a message of another session")
     @APIResponse(responseCode = "413", description = "The request is larger than 16 MiB, or the quota of the tier is used up")
     @APIResponse(responseCode = "422", description = "A field is not valid")
     public Uni<Object> append(byte[] body) {
-        PartMemory held = SingleMessage.room(memory, database, body);
-        return bodies
-                .read(body, Append.class,
-                        request -> new Object[] { request.sessionId(), json.writeValueAsString(request.message()) })
-                .chain(message -> database.asCaller().write().one(MessageRow::of, APPEND, message))
-                .map(stored -> SingleMessage.response(stored, held, json));
+        PartMemory held = MessageResponse.room(memory, database, body);
+        return bodies.read(body, NewMessages.class, request -> request.storing(json))
+                .chain(storing -> database.asCaller().write().list(MessageRow::of, storing.sql(), storing.parameters())
+                        .map(rows -> MessageResponse.of(
+                                new StoredAll(storing.isOne() ? rows.get(0) : null, rows, rows.size(), true),
+                                rows, body.length, held, json)));
     }
 
     @GET
@@ -158,7 +158,7 @@ public class MessageResource {
     @APIResponse(responseCode = "422", description = "The id or the content is not valid")
     public Uni<Object> change(@RestPath @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id,
             byte[] body) {
-        PartMemory held = SingleMessage.room(memory, database, body);
+        PartMemory held = MessageResponse.room(memory, database, body);
         return bodies.read(body, Change.class)
                 .chain(change -> database.asCaller().writeEntities(userId -> ChatMessage.find(userId, id)
                         .onItem().ifNull().failWith(MessageResource::notFound)
@@ -166,7 +166,7 @@ public class MessageResource {
                             message.content = change.content();
                             return message.<ChatMessage> flush().map(changed -> MessageRow.of(message));
                         })))
-                .map(stored -> SingleMessage.response(stored, held, json));
+                .map(stored -> MessageResponse.of(stored, body.length, held, json));
     }
 
     @DELETE

@@ -1,39 +1,33 @@
 package dev.chatkeep.message;
 
-import java.util.List;
-
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.chatkeep.database.Database;
 import dev.chatkeep.database.Statements;
-import dev.chatkeep.message.MessageResource.Stored;
-import dev.chatkeep.wire.JsonParts;
 import dev.chatkeep.wire.PartMemory;
-import dev.chatkeep.wire.Parts;
 import dev.chatkeep.wire.ResponseMemory;
-import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.sqlclient.Row;
 
-/** Answers with one message as it is stored, written as its client takes it where it is large. */
+/** Reads one message as it is stored. */
 final class SingleMessage {
 
     /** {@code $1} user, {@code $2} message, {@code $3} the most bytes with which it is read. What is larger comes without. */
     private static final String READ = "select " + MessageRow.COLUMNS + ", m.bytes from (select "
             + MessageRow.COLUMNS.replace("m.content,", "case when s.bytes <= $3 then m.content end as content,")
                     .replace("m.metadata::text", "case when s.bytes <= $3 then m.metadata else '{}' end as metadata")
+                    .replace("m.extras", "case when s.bytes <= $3 then m.extras end as extras")
             + ", s.bytes from public.chat_messages m"
             // Of what is small it is not worth knowing more.
-            + " cross join lateral (select octet_length(m.content) + case when pg_column_size(m.metadata) < 1000 then 0"
+            + " cross join lateral (select " + MessageInput.BYTES + " + case when pg_column_size(m.metadata) < 1000 then 0"
             + " else octet_length(m.metadata::text) end::bigint as bytes) s"
             + " where m.user_id = $1 and m.id = $2) m";
     private static final int CONTENT = 4;
-    private static final int BYTES = 17;
+    private static final int BYTES = 18;
 
     private SingleMessage() {
     }
 
-    /** @return {@link Stored} or {@link Parts} of it; null where there is none */
+    /** @return as {@link MessageResponse#of} does; null where there is none */
     static Uni<Object> read(Statements reading, PartMemory memory, String id, ObjectMapper json) {
         return read(reading, memory, id, ResponseMemory.SMALL_BYTES, json);
     }
@@ -43,7 +37,8 @@ final class SingleMessage {
             if (row != null && row.getString(CONTENT) == null) {
                 return again(reading, memory, id, row, json);
             }
-            return Uni.createFrom().item(row == null ? null : response(MessageRow.of(row), memory, json));
+            return Uni.createFrom().item(row == null ? null
+                    : MessageResponse.of(MessageRow.of(row), row.getLong(BYTES), memory, json));
         });
     }
 
@@ -51,24 +46,5 @@ final class SingleMessage {
         long bytes = row.getLong(BYTES);
         memory.takeNow(ResponseMemory.expanded(bytes));
         return read(reading, memory, id, bytes, json);
-    }
-
-    /** Room for the response to a message that is about to be stored: one that is refused has stored nothing. */
-    static PartMemory room(ResponseMemory memory, Database database, byte[] body) {
-        PartMemory held = memory.forUser(database.asCaller().userId());
-        if (body.length > ResponseMemory.SMALL_BYTES) {
-            held.takeNow(2L * body.length);
-        }
-        return held;
-    }
-
-    static Object response(MessageRow message, PartMemory memory, ObjectMapper json) {
-        Stored stored = new Stored(message, true);
-        if (message.content().length() + message.metadata().length() <= ResponseMemory.SMALL_BYTES) {
-            memory.end();
-            return stored;
-        }
-        JsonParts parts = new JsonParts(json).writeAll(List.of(stored));
-        return new Parts(Multi.createFrom().item(parts::take), memory);
     }
 }

@@ -9,6 +9,7 @@ import jakarta.validation.ConstraintViolation;
 import jakarta.validation.ConstraintViolationException;
 import jakarta.validation.ElementKind;
 import jakarta.validation.Path;
+import jakarta.validation.Payload;
 import jakarta.validation.Validator;
 import jakarta.validation.constraints.NotNull;
 import jakarta.ws.rs.core.Response.Status;
@@ -22,6 +23,10 @@ import io.quarkiverse.resteasy.problem.HttpProblem;
 
 /** Problems of requests: 400 if something is missing, 422 if something is wrong. */
 public final class RequestProblems {
+
+    /** What a constraint has as its payload that finds something missing, as {@link NotNull} does. */
+    public interface Missing extends Payload {
+    }
 
     /** Jackson has no exception type for a second value after the first. */
     private static final String TRAILING_TOKENS = "Trailing token";
@@ -94,7 +99,8 @@ public final class RequestProblems {
     }
 
     private static boolean isMissing(ConstraintViolation<?> violation) {
-        return violation.getConstraintDescriptor().getAnnotation() instanceof NotNull;
+        return violation.getConstraintDescriptor().getAnnotation() instanceof NotNull
+                || violation.getConstraintDescriptor().getPayload().contains(Missing.class);
     }
 
     public static String sentence(List<FieldError> errors) {

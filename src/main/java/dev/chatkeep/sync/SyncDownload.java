@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.chatkeep.database.Statements;
 import dev.chatkeep.message.MessageReader;
+import dev.chatkeep.sync.SyncQueries.Read;
 import dev.chatkeep.sync.SyncResponses.Conversation;
 import dev.chatkeep.sync.SyncResponses.Downloaded;
 import dev.chatkeep.wire.JsonParts;
@@ -18,22 +19,30 @@ import dev.chatkeep.wire.Timestamps;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 
-/** Creates the response with the newest conversations, each with all its messages. */
+/** Creates the responses with conversations, each with all its messages. */
 final class SyncDownload {
 
     private SyncDownload() {
     }
 
-    /** @return {@link Downloaded}, or {@link Parts} of the same document if it is large */
-    static Uni<Object> read(Statements reading, PartMemory memory, ObjectMapper json) {
-        return SyncQueries.newest(reading).map(newest -> {
-            if (newest.hasMessages()) {
-                return newest.downloaded();
-            }
-            // A download that has begun waits for room; one for which there is none now does not begin.
-            memory.takeNow(ResponseMemory.expanded(Math.max(newest.largest(), MessageReader.PART_BYTES)));
-            return new Parts(parts(reading, memory, newest.downloaded(), new JsonParts(json)), memory);
-        });
+    /** @return the newest: {@link Downloaded}, or {@link Parts} of the same document if it is large */
+    static Uni<Object> newest(Statements reading, PartMemory memory, ObjectMapper json) {
+        return SyncQueries.newest(reading).map(newest -> response(reading, memory, newest, json));
+    }
+
+    /** @return a page, as {@link #newest} returns the newest */
+    static Uni<Object> page(Statements reading, PartMemory memory, SyncPage page, ObjectMapper json) {
+        return (page.isSummary() ? SyncQueries.summaries(reading, page) : SyncQueries.page(reading, page))
+                .map(read -> response(reading, memory, read, json));
+    }
+
+    private static Object response(Statements reading, PartMemory memory, Read read, ObjectMapper json) {
+        if (read.hasMessages()) {
+            return read.downloaded();
+        }
+        // A download that has begun waits for room; one for which there is none now does not begin.
+        memory.takeNow(ResponseMemory.expanded(Math.max(read.largest(), MessageReader.PART_BYTES)));
+        return new Parts(parts(reading, memory, read.downloaded(), new JsonParts(json)), memory);
     }
 
     private static Multi<List<byte[]>> parts(Statements reading, PartMemory memory, Downloaded downloaded, JsonParts json) {
@@ -45,6 +54,9 @@ final class SyncDownload {
                 .onItem().transformToMultiAndConcatenate(conversation -> parts(reading, memory, conversation, json));
         Multi<List<byte[]>> end = Multi.createFrom().item(() -> json.write(generator -> {
             generator.writeEndArray();
+            if (downloaded.meta() != null) {
+                generator.writeObjectField("meta", downloaded.meta());
+            }
             generator.writeStringField("syncTime", Timestamps.format(downloaded.syncTime()));
             generator.writeEndObject();
         }).take());

@@ -38,7 +38,22 @@ public final class SyncResponses {
 
     @Schema(name = "SyncDownload")
     @RegisterForReflection(targets = { Downloaded.class, Conversation.class }) // The declared type of the response is Object
-    record Downloaded(List<Conversation> conversations, Instant syncTime) {
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    record Downloaded(List<Conversation> conversations,
+            @Schema(description = "Of a page; a download without parameters has none") @Nullable Meta meta, Instant syncTime) {
+    }
+
+    @Schema(name = "SyncMeta")
+    @RegisterForReflection // as above
+    record Meta(@Schema(description = "The most conversations of a page") int pageSize,
+            @JsonProperty("hasMore") boolean hasMore,
+            @Schema(description = "Where the next page begins; null if there is none") @Nullable Next nextCursor) {
+    }
+
+    @Schema(name = "SyncCursor")
+    @RegisterForReflection // as above
+    record Next(@Schema(description = "To be sent as `cursor_ts`") Instant ts,
+            @Schema(description = "To be sent as `cursor_id`") String id) {
     }
 
     @Schema(name = "Conversation")

@@ -49,7 +49,7 @@ import io.quarkus.smallrye.openapi.OpenApiFilter;
  * members are always there, which may be null, lengths, times and enumerations. It runs before the filters of single APIs.
  * <ul>
  * <li>A member of a response is always there, and null only if it is {@link Nullable}. Records that leave out what is null
- * ({@link JsonInclude}) leave out what is {@code Nullable}.
+ * ({@link JsonInclude}), and members that do, leave out what is {@code Nullable}.
  * <li>A member of a request is required if it is {@link NotNull}. Any other may be left out, or null, which is the same. A
  * request that refuses what it does not know says what may be null as a response does.
  * </ul>
@@ -197,14 +197,15 @@ public class RecordSchemas implements OASFilter {
             writeTree(property, member.type());
             boolean primitive = member.type().kind() == Type.Kind.PRIMITIVE;
             boolean mayBeNull = member.hasAnnotation(name(Nullable.class));
+            boolean leavesOutNull = leavesOutNulls || leavesOutNulls(member.annotation(name(JsonInclude.class)));
             boolean isRequired = requested ? isNotNull(member) || wasRequired.contains(wireName)
-                    : primitive || !(leavesOutNulls && mayBeNull);
+                    : primitive || !(leavesOutNull && mayBeNull);
             if (isRequired) {
                 required.add(wireName);
             }
             bound(property, member.type(), member.annotations());
             boolean nullable = requested ? !isRequired && !primitive && (!strict || mayBeNull)
-                    : mayBeNull && !leavesOutNulls;
+                    : mayBeNull && !leavesOutNull;
             properties.put(wireName, nullable ? nullable(property) : property);
         }
         schema.setProperties(properties);
@@ -216,14 +217,17 @@ public class RecordSchemas implements OASFilter {
         if (type.name().equals(name(ObjectNode.class))) {
             property.setRef(null);
             property.setType(new ArrayList<>(List.of(SchemaType.OBJECT)));
-        } else if (type.name().equals(name(JsonNode.class))) {
+        } else if (type.name().equals(name(JsonNode.class)) || type.name().equals(name(Object.class))) {
             property.setRef(null);
             property.setType(null);
         }
     }
 
     private static boolean leavesOutNulls(ClassInfo record) {
-        AnnotationInstance include = record.declaredAnnotation(name(JsonInclude.class));
+        return leavesOutNulls(record.declaredAnnotation(name(JsonInclude.class)));
+    }
+
+    private static boolean leavesOutNulls(AnnotationInstance include) {
         return include != null && include.value().asEnum().equals("NON_NULL");
     }
 

@@ -1569,7 +1569,7 @@ class CompletionsTest {
     private JsonNode row(String message) {
         return user.value(
                 """
-                        select jsonb_strip_nulls(to_jsonb(m) - 'user_id' - 'message_timestamp' - 'ordinal' || jsonb_build_object('metadata', (
+                        select jsonb_strip_nulls(to_jsonb(m) - 'user_id' - 'message_timestamp' - 'ordinal' - 'updated_at' || jsonb_build_object('metadata', (
                                    select jsonb_object_agg(e.key, case when jsonb_typeof(e.value) = 'number'
                                                                        then to_jsonb(trim_scale(e.value::text::numeric)) else e.value end)
                                      from jsonb_each(m.metadata) e)))
@@ -1582,7 +1582,7 @@ class CompletionsTest {
     /** All that is stored and counted, but for the times at which that was. */
     private List<JsonNode> everything() {
         return user.column("""
-                select to_jsonb(m) - '{message_timestamp,ordinal}'::text[] from public.chat_messages m
+                select to_jsonb(m) - '{message_timestamp,ordinal,updated_at}'::text[] from public.chat_messages m
                 union all select to_jsonb(s) - '{updated_at,last_activity}'::text[] from public.chat_sessions s
                 union all select to_jsonb(u) - '{updated_at,active_minutes}'::text[] from public.user_usage_daily u
                 union all select to_jsonb(b) from chatkeep.usage_by_model b

@@ -176,7 +176,7 @@ class OpenApiIT {
     @CsvSource({ "POST /api/auth/session, 200 401 403", "GET /api/chat/sessions, 200 401 422",
             "POST /api/chat/sessions, 201 400 401 409 413 422", "PATCH /api/chat/sessions, 200 400 401 404 422",
             "DELETE /api/chat/sessions, 200 400 401 404 422", "POST /api/chat/session, 200 400 401 404 422",
-            "GET /api/chat/messages, 200 400 401 404 422", "POST /api/chat/messages, 201 400 401 404 409 413 422",
+            "GET /api/chat/messages, 200 400 401 404 422", "POST /api/chat/messages, 201 400 401 409 413 422",
             "GET /api/chat/sync, 200 401", "POST /api/chat/sync, 200 400 401 413 422", "DELETE /api/chat/clear-all, 200 401" })
     void whatACallAnswersWithIsDescribedByStatus(String call, String statuses) {
         // Given

@@ -121,6 +121,7 @@ class FunctionRightsTest {
                 "select chatkeep.change_session_stats('%1$s', 's1', 1, 1, null, null, null, null, 1, 1)",
                 "select chatkeep.change_stored('%1$s', 1, 1, 1)",
                 "select chatkeep.count_stored_sessions()",
+                "select chatkeep.update_message_timestamp()",
                 "select chatkeep.repair_stored('%1$s')",
                 "select chatkeep.require_room('%1$s', 1, 1, 1, 1, 1, 1)",
                 "select chatkeep.require_more_room('%1$s', 1, 1)",
@@ -194,6 +195,7 @@ class FunctionRightsTest {
             "require_admin", "require_account", "actor", "iso", "tier_rank", "open_models", "schema_version",
             "missing_migrations", "json_bytes",
             "clean_json", "sign_in", "user_data", "quotas_of_tier", "begin_write", "create_session", "append_message",
+            "append_messages",
             "completion");
 
     @ParameterizedTest

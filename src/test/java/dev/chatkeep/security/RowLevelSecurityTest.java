@@ -244,6 +244,7 @@ class RowLevelSecurityTest {
                 "select chatkeep.begin_write(?)",
                 "select chatkeep.create_session(?, 's3', 'A title')",
                 "select chatkeep.append_message(?, 's1', '{\"id\": \"m4\", \"role\": \"user\", \"content\": \"a\"}')",
+                "select chatkeep.append_messages(?, 's1', '[{\"id\": \"m4\", \"role\": \"user\", \"content\": \"a\"}]')",
                 "select chatkeep.require_caller(?)")).toList();
     }
 

@@ -53,7 +53,7 @@ class SyncResourceIT {
                 "timestamp": "2026-03-01T10:00:00.000Z", "input_tokens": 7, "total_tokens": 7},
                {"id": "m2", "role": "assistant", "content": "Alfama first.", "timestamp": "2026-03-01T10:00:01.530Z",
                 "model": "openai/gpt-4o-mini", "output_tokens": 4, "total_tokens": 11, "user_message_id": "m1",
-                "contentType": "text", "elapsed_time": 1.53, "completion_id": "gen-1"}]}
+                "contentType": "text", "elapsed_time": 1.53, "elapsed_ms": 1530, "completion_id": "gen-1"}]}
             """;
 
     @Test

@@ -119,7 +119,7 @@ class SyncUserConversationsTest extends SqlTest {
                     {'conversationId': 'c2', 'status': 'synced', 'messageCount': 0}]}
                 """));
         assertThat(user.<Object> column(
-                "select to_jsonb(m) - 'user_id' - 'message_timestamp' - 'ordinal' from public.chat_messages m order by id"))
+                "select to_jsonb(m) - 'user_id' - 'message_timestamp' - 'ordinal' - 'updated_at' - 'extras' from public.chat_messages m order by id"))
                 .containsExactly(
                         json("""
                                 {'id': 'm1', 'session_id': 'c1', 'role': 'user', 'content': 'What should I see?', 'model': null,

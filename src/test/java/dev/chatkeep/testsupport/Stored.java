@@ -23,7 +23,7 @@ public final class Stored {
                               to_char(s.last_message_timestamp at time zone 'UTC', %1$s)) order by s.id), '[]')
                   from public.chat_sessions s where s.user_id = u.id),
               'messages', (
-                select coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(m) - '{user_id,is_streaming,metadata,ordinal}'::text[]
+                select coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(m) - '{user_id,is_streaming,metadata,ordinal,updated_at}'::text[]
                          || jsonb_build_object('message_timestamp',
                               to_char(m.message_timestamp at time zone 'UTC', %1$s))) order by m.id), '[]')
                   from public.chat_messages m where m.user_id = u.id),
