@@ -49,6 +49,7 @@ class MigrationRules implements FlywayConfigurationCustomizer {
         @Override
         public void handle(Event event, Context context) {
             if (event == Event.BEFORE_VALIDATE) {
+                Adoption.refuseFirstSystem(context.getConfiguration());
                 // Flyway looks at the history before it migrates, and would stop there.
                 Migrations.forgetFailures(context.getConfiguration());
             } else {
