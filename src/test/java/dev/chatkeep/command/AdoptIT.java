@@ -81,8 +81,8 @@ class AdoptIT {
             RequestSpecification ada = as(service, Tokens.of(ADA));
 
             JsonNode conversations = Json.of(ada.get("/api/chat/sync")).get("conversations");
-            assertThat(conversations).extracting(one -> one.path("id").textValue()).containsExactly("conv_3", "conv_1",
-                    "conv_2");
+            assertThat(conversations).extracting(one -> one.path("id").textValue()).containsExactly("conv_3", "conv_2",
+                    "conv_1");
             JsonNode answer = conversations.at("/0/messages/1");
             assertThat(answer.path("id").textValue()).isEqualTo("msg_6");
             assertThat(answer.path("reasoning").textValue()).isEqualTo("Let me look.");

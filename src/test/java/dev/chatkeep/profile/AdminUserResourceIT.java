@@ -433,7 +433,7 @@ class AdminUserResourceIT {
                 """));
         assertThat(Json.without(body.path("user"), TIMES)).isEqualTo(Json.of("""
                 {"id": "%1$s", "email": "%1$s@example.org", "full_name": "User %1$s", "avatar_url": null,
-                 "subscription_tier": "pro", "credits": 100}
+                 "subscription_tier": "pro", "credits": 100, "banned_at": null, "banned_until": null, "ban_reason": null}
                 """, user.id()));
         assertThat(tierAndCredits(user)).isEqualTo("pro 100");
     }
