@@ -56,7 +56,7 @@ create or replace function public.log_user_activity(
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_of_the_service constant text[] := '{profile_created,profile_synced,tier_updated,credits_updated,preferences_updated,data_exported}';
+    c_of_the_service constant text[] := '{profile_created,profile_synced,tier_updated,credits_updated,preferences_updated,data_exported,user_banned,user_unbanned}';
 begin
     if p_user_id is null then
         return chatkeep.log_system_event(p_action, p_resource_type, p_resource_id, coalesce(p_details, '{}'));
@@ -221,6 +221,7 @@ as $$
 declare
     v_claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
     v_erased boolean;
+    v_banned timestamptz;
     v_known  boolean;
 begin
     -- Each write comes through here: the common case is one statement and calls nothing. An account that is erased while
@@ -229,12 +230,18 @@ begin
         perform chatkeep.require_caller(p_user_id);
     end if;
     select exists (select from chatkeep.data_requests r
-                    where r.kind = 'erasure' and r.account = sha256(convert_to((v_claims ->> 'sub')::uuid::text, 'UTF8')))
-      into v_erased
+                    where r.kind = 'erasure' and r.account = sha256(convert_to((v_claims ->> 'sub')::uuid::text, 'UTF8'))),
+           p.banned_until
+      into v_erased, v_banned
       from public.profiles p where p.id = p_user_id for no key update of p;
     v_known := found;
     if v_erased or not v_known then
         perform chatkeep.require_account();
+    end if;
+    if v_banned > now() and p_user_id = (v_claims ->> 'sub')::uuid
+        and current_setting('chatkeep.is_removal', true) is distinct from 'on' then
+        raise sqlstate 'PT403' using message = 'account_banned: This account is banned until ' || chatkeep.iso(v_banned)
+            || '. What it has stored can be read, exported and deleted.';
     end if;
     if v_known then
         return;
@@ -247,6 +254,17 @@ begin
     if not found then
         raise sqlstate 'PT403' using message = 'unknown_user: The issuer of the token does not know this user any more.';
     end if;
+end
+$$;
+
+-- The same for what users may do with their own data even where they are banned: delete it, and take it along.
+create or replace function chatkeep.begin_removal(p_user_id uuid) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform set_config('chatkeep.is_removal', 'on', true);
+    perform chatkeep.begin_write(p_user_id);
+    perform set_config('chatkeep.is_removal', 'off', true);
 end
 $$;
 
@@ -569,7 +587,7 @@ revoke execute on function public.update_updated_at_column(), public.handle_user
     from public, anon, authenticated;
 revoke execute on all functions in schema chatkeep from public;
 grant execute on function public.log_user_activity(uuid, varchar, varchar, text, jsonb),
-    chatkeep.log_system_event(text, text, text, jsonb), public.sync_profile_from_auth(uuid), chatkeep.begin_write(uuid),
+    chatkeep.log_system_event(text, text, text, jsonb), public.sync_profile_from_auth(uuid), chatkeep.begin_write(uuid), chatkeep.begin_removal(uuid),
     chatkeep.sign_in(), public.update_user_tier(uuid, varchar), public.jsonb_deep_merge(jsonb, jsonb),
     public.update_user_preferences(uuid, varchar, jsonb), chatkeep.json_bytes(jsonb), public.get_user_complete_profile(uuid),
     chatkeep.quotas_of_tier(text), chatkeep.user_data(uuid), chatkeep.put_user_data(uuid, jsonb) to authenticated, service_role;

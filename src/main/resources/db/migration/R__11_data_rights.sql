@@ -73,6 +73,29 @@ begin
 end
 $$;
 
+-- What the first system knew of a user: erased with the rest. It moved aside where adopt ran, with its triggers off.
+create or replace function chatkeep.erase_legacy(p_user_id uuid) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_column record;
+begin
+    if to_regclass('chatkeep.adoption') is null or to_regclass('legacy.profiles') is null then
+        return;
+    end if;
+    -- What does not go with the profile by itself.
+    for v_column in
+        select k.conrelid::regclass::text as relation, a.attname as name
+          from pg_catalog.pg_constraint k
+          join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = k.conkey[1]
+         where k.contype = 'f' and k.confrelid = to_regclass('legacy.profiles') and k.confdeltype in ('a', 'r')
+    loop
+        execute format('delete from %s where %I = $1', v_column.relation, v_column.name) using p_user_id;
+    end loop;
+    delete from legacy.profiles where id = p_user_id;
+end
+$$;
+
 -- Deletes everything about a user, and the user, and returns how many rows of what. Tokens that were issued up
 -- to now are refused from now on; what is left is the hash of the id in the register and, until the month ends, how many
 -- calls limits have counted of that account: who comes back does not begin anew. Entries of other people's logs no longer
@@ -96,6 +119,7 @@ begin
         'activity_logs', (select count(*) from public.user_activity_log l where l.user_id = p_user_id),
         'usage_records', (select count(*) from public.user_usage_daily u where u.user_id = p_user_id));
     perform chatkeep.keep_calls_of_erased(p_user_id);
+    perform chatkeep.erase_legacy(p_user_id);
     -- Everything else goes with the profile.
     if chatkeep.owns_auth_users() then
         delete from auth.users where id = p_user_id;

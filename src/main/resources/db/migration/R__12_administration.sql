@@ -74,9 +74,11 @@ begin
 end
 $$;
 
--- Changes the tier, the credits or both of a user; null leaves one as it is. Returns the user as it is now, and what both were.
+-- Changes the tier, the credits, the ban of a user; null leaves one as it is, and p_is_ban says that the ban is not. Returns the
+-- user as it is now, and what tier and credits were.
 create or replace function chatkeep.admin_change_user(
-    p_user_id uuid, p_tier text, p_credits int, out account public.profiles, out old_tier text, out old_credits int)
+    p_user_id uuid, p_tier text, p_credits int, p_is_ban boolean, p_banned_until timestamptz, p_ban_reason text,
+    out account public.profiles, out old_tier text, out old_credits int)
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -94,6 +96,18 @@ begin
         update public.profiles p set credits = p_credits where p.id = p_user_id;
         perform chatkeep.write_log(p_user_id, 'credits_updated', 'profile', p_user_id::text,
             jsonb_build_object('old_credits', v_old.credits, 'new_credits', p_credits) || chatkeep.actor());
+    end if;
+    if p_is_ban and p_banned_until is not null then
+        update public.profiles p
+           set banned_until = p_banned_until, ban_reason = p_ban_reason,
+               banned_at = case when v_old.banned_until > now() then coalesce(v_old.banned_at, now()) else now() end
+         where p.id = p_user_id;
+        perform chatkeep.write_log(p_user_id, 'user_banned', 'profile', p_user_id::text,
+            jsonb_build_object('banned_until', chatkeep.iso(p_banned_until), 'reason', p_ban_reason) || chatkeep.actor());
+    elsif p_is_ban and v_old.banned_until is not null then
+        update public.profiles p set banned_until = null, banned_at = null, ban_reason = null where p.id = p_user_id;
+        perform chatkeep.write_log(p_user_id, 'user_unbanned', 'profile', p_user_id::text,
+            jsonb_build_object('banned_until', chatkeep.iso(v_old.banned_until)) || chatkeep.actor());
     end if;
     select * into account from public.profiles p where p.id = p_user_id;
     old_tier := v_old.subscription_tier;
@@ -347,7 +361,7 @@ $$;
 revoke execute on function public.analyze_database_health() from public, anon, authenticated;
 revoke execute on all functions in schema chatkeep from public;
 grant execute on function chatkeep.admin_users(text, text, int, text, uuid), chatkeep.admin_user(uuid),
-    chatkeep.admin_change_user(uuid, text, int), chatkeep.admin_models(text, boolean, int, text, uuid),
+    chatkeep.admin_change_user(uuid, text, int, boolean, timestamptz, text), chatkeep.admin_models(text, boolean, int, text, uuid),
     chatkeep.admin_create_model(jsonb), chatkeep.admin_change_model(uuid, jsonb), chatkeep.admin_import_models(text, jsonb),
     chatkeep.admin_stats(date, date), chatkeep.admin_overview(date, date), chatkeep.admin_top_models(date, date),
     public.analyze_database_health() to authenticated, service_role;

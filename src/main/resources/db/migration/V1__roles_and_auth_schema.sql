@@ -31,7 +31,10 @@ begin
             union all
             select 'trigger on_auth_user_profile_sync on auth.users'
               from pg_catalog.pg_trigger g
-             where g.tgname = 'on_auth_user_profile_sync' and g.tgrelid = to_regclass('auth.users')) t;
+              join pg_catalog.pg_proc p on p.oid = g.tgfoid
+             where g.tgname = 'on_auth_user_profile_sync' and g.tgrelid = to_regclass('auth.users')
+               -- What adopt has moved aside, and V2 replaces.
+               and p.pronamespace is distinct from to_regnamespace('legacy')) t;
     if v_taken is not null then
         raise exception 'Chatkeep needs names that are taken: %', v_taken
             using errcode = 'duplicate_object',

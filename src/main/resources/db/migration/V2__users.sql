@@ -27,10 +27,15 @@ create table public.profiles (
     usage_stats         jsonb         not null default '{}',
     created_at          timestamptz   not null default now(),
     updated_at          timestamptz   not null default now(),
-    last_active         timestamptz   not null default now()
+    last_active         timestamptz   not null default now(),
+    banned_at           timestamptz,
+    banned_until        timestamptz,
+    ban_reason          text
+        constraint profiles_ban_reason_length check (char_length(ban_reason) <= 1024)
 ) with (fillfactor = 80); -- usage_stats changes with every message: leave room for updates in place
 comment on table public.profiles is 'Who the user is, what they prefer, their tier and their totals of all time';
 comment on column public.profiles.personality_preset is 'How the user wants to be answered, one of the presets that the service knows; null is none';
+comment on column public.profiles.banned_until is 'Until then the user only reads and deletes what is theirs; null, or a time that is over, is no ban';
 
 create index idx_profiles_email on public.profiles (email);
 create index idx_profiles_last_active on public.profiles (last_active);
@@ -116,6 +121,7 @@ create trigger update_profiles_updated_at
 create function public.handle_user_profile_sync() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp
     as 'begin return null; end';
-create trigger on_auth_user_profile_sync
+-- Only adopt leaves one there, of the first system: it is replaced, as its owner alone might drop it.
+create or replace trigger on_auth_user_profile_sync
     after insert or update on auth.users
     for each row execute function public.handle_user_profile_sync();

@@ -11,7 +11,7 @@ import picocli.CommandLine.TypeConversionException;
 /** The command line: the service and its tasks. */
 @Command(name = "chatkeep", synopsisSubcommandLabel = "[TASK]", commandListHeading = "%nTasks:%n", subcommands = {
         MigrateTask.class, CleanupTask.class, HealthTask.class, ReadyTask.class, ImportTask.class,
-        ExportTask.class, CheckUsageTask.class }, description = {
+        ExportTask.class, CheckUsageTask.class, AdoptTask.class }, description = {
                 "Keeps what users of language-model chats say and what it costs.",
                 "%nWithout a task it serves. A task runs once and exits: 0 when all went well, 1 when it failed, 2 for wrong"
                         + " arguments, 78 when a setting is missing. The settings are those of the service. TASK --help"

@@ -38,7 +38,7 @@ class MigrationRules implements FlywayConfigurationCustomizer {
 
         @Override
         public boolean supports(Event event, Context context) {
-            return event == Event.BEFORE_VALIDATE || event == Event.BEFORE_MIGRATE;
+            return event == Event.BEFORE_CREATE_SCHEMA || event == Event.BEFORE_VALIDATE || event == Event.BEFORE_MIGRATE;
         }
 
         @Override
@@ -48,7 +48,9 @@ class MigrationRules implements FlywayConfigurationCustomizer {
 
         @Override
         public void handle(Event event, Context context) {
-            if (event == Event.BEFORE_VALIDATE) {
+            if (event == Event.BEFORE_CREATE_SCHEMA) {
+                Adoption.refuseFirstSystem(context.getConfiguration());
+            } else if (event == Event.BEFORE_VALIDATE) {
                 // Flyway looks at the history before it migrates, and would stop there.
                 Migrations.forgetFailures(context.getConfiguration());
             } else {

@@ -50,9 +50,10 @@ public final class Migrations {
     /**
      * Runs what has not run yet.
      *
-     * @throws MigrationBlocked if no attempt was given all its locks
+     * @throws MigrationBlocked if no attempt was given all its locks, or the database is that of the first system
      */
     public MigrateResult run(Configuration configuration) {
+        Adoption.refuseFirstSystem(configuration);
         FluentConfiguration patient = Flyway.configure().configuration(configuration);
         // A transaction that stays open would be waited for by an index that is built concurrently.
         patient.getPluginRegister().getExact(PostgreSQLConfigurationExtension.class).setTransactionalLock(false);

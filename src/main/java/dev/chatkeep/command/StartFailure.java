@@ -4,6 +4,8 @@ import java.util.Optional;
 
 import org.flywaydb.core.api.exception.FlywayValidateException;
 import org.jboss.logging.Logger;
+import org.postgresql.util.PSQLException;
+import org.postgresql.util.ServerErrorMessage;
 
 /** Tells the operator why the program did not start. */
 final class StartFailure {
@@ -13,6 +15,8 @@ final class StartFailure {
     private static final String OTHER_SCHEMA = "This database was made by another version of Chatkeep, whose migrations are not"
             + " those of this one. Nothing was changed. Export its users with the version that made it (task export), and"
             + " import them (task import) into a new database.";
+
+    private static final String DUPLICATE_OBJECT = "42710";
 
     private StartFailure() {
     }
@@ -33,6 +37,12 @@ final class StartFailure {
         }
         if (failure instanceof FlywayValidateException) {
             return Optional.of(OTHER_SCHEMA);
+        }
+        if (failure instanceof PSQLException e && DUPLICATE_OBJECT.equals(e.getSQLState())
+                && e.getServerErrorMessage() != null) {
+            // A migration says which names are taken, and what to do.
+            ServerErrorMessage said = e.getServerErrorMessage();
+            return Optional.of(said.getHint() == null ? said.getMessage() : said.getMessage() + ". " + said.getHint());
         }
         return failure instanceof MigrationBlocked ? Optional.of(failure.getMessage()) : known(failure.getCause());
     }

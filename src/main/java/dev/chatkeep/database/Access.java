@@ -90,6 +90,11 @@ public final class Access {
         return inTurn(() -> retried(inSession(ACT_AS, "select cast(chatkeep.begin_write(?1) as text)", work)));
     }
 
+    /** As {@link #writeEntities}, for what users may do although they are banned: delete what is theirs. */
+    public <T> Uni<T> removeEntities(Function<UUID, Uni<T>> work) {
+        return inTurn(() -> retried(inSession(ACT_AS, "select cast(chatkeep.begin_removal(?1) as text)", work)));
+    }
+
     private <T> Uni<T> inSession(String actAs, String begin, Function<UUID, Uni<T>> work) {
         return Panache.withTransaction(() -> Panache.getSession()
                 .chain(session -> actAs(session.createNativeQuery(actAs, Object.class)).getSingleResult()

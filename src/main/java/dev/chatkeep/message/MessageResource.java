@@ -178,7 +178,7 @@ public class MessageResource {
     @APIResponse(responseCode = "404", description = "There is no such message")
     @APIResponse(responseCode = "422", description = "The id is not valid")
     public Uni<Deleted> delete(@RestPath @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id) {
-        return database.asCaller().writeEntities(userId -> ChatMessage.delete(userId, id))
+        return database.asCaller().removeEntities(userId -> ChatMessage.delete(userId, id))
                 .map(deleted -> {
                     if (deleted == 0) {
                         throw notFound();

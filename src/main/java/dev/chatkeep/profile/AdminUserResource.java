@@ -1,8 +1,10 @@
 package dev.chatkeep.profile;
 
 import java.time.LocalDate;
+import java.time.OffsetDateTime;
 import java.util.UUID;
 
+import jakarta.annotation.Nullable;
 import jakarta.annotation.security.RolesAllowed;
 import jakarta.validation.constraints.Max;
 import jakarta.validation.constraints.Min;
@@ -29,6 +31,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
 import dev.chatkeep.database.Database;
+import dev.chatkeep.problem.RequestProblems;
 import dev.chatkeep.security.Administrators;
 import dev.chatkeep.usage.UsageQueries;
 import dev.chatkeep.usage.UsageResponses;
@@ -38,6 +41,7 @@ import dev.chatkeep.wire.Page;
 import dev.chatkeep.wire.StrictJson;
 import dev.chatkeep.wire.Text;
 import dev.chatkeep.wire.Tier;
+import dev.chatkeep.wire.Timestamp;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.smallrye.mutiny.Uni;
 
@@ -57,13 +61,16 @@ public class AdminUserResource {
     private static final String ONE = "select " + UsageQueries.SUMMARY_COLUMNS + ", a.profile::text"
             + " from chatkeep.admin_user($1) as a (profile), chatkeep.usage_summary($1) u order by u.days";
     private static final String CHANGE = "select " + AdminUserResponses.User.COLUMNS + ", c.old_tier, c.old_credits"
-            + " from chatkeep.admin_change_user($1, $2, $3) c cross join lateral (select (c.account).*) u";
+            + " from chatkeep.admin_change_user($1, $2, $3, $4, $5, $6) c cross join lateral (select (c.account).*) u";
 
     @Schema(name = "UserChange", minProperties = 1, additionalProperties = Schema.False.class)
     @JsonNaming(SnakeCaseStrategy.class)
     @RegisterForReflection // read by StrictJson
     record UserChange(@Schema(examples = "pro") @Tier String subscriptionTier,
-            @Schema(examples = "100") @Min(0) Integer credits) {
+            @Schema(examples = "100") @Min(0) Integer credits,
+            @Schema(description = "Until then the user only reads and deletes what is theirs; null ends a ban. For good is"
+                    + " `9999-12-31T23:59:59Z`") @Timestamp @Nullable String bannedUntil,
+            @Schema(description = "With `banned_until`; the user reads it in their activity") @Text(max = 1024) @Nullable String banReason) {
     }
 
     private final Database database;
@@ -124,7 +131,7 @@ public class AdminUserResource {
     @Path("/{id}")
     @Consumes(MediaType.APPLICATION_JSON)
     @Cancellable(false)
-    @Operation(operationId = "updateUser", summary = "Change a user's tier or credits", description = "What the body does not name stays as it is.")
+    @Operation(operationId = "updateUser", summary = "Change a user's tier or credits, ban or unban them", description = "What the body does not name stays as it is.")
     @RequestBody(required = true, content = @Content(schema = @Schema(implementation = UserChange.class)))
     @APIResponse(responseCode = "200", description = "The user as it is now, and what it was")
     @APIResponse(responseCode = "400", description = "The body is missing or malformed")
@@ -134,9 +141,18 @@ public class AdminUserResource {
     public Uni<AdminUserResponses.UserChanged> change(@RestPath("id") UUID id, byte[] body) {
         StrictJson.Change<UserChange> change = strictJson.read(body, UserChange.class);
         change.refuseNull("subscription_tier", "credits");
+        boolean isBan = change.tree().has("banned_until");
+        if (change.value().banReason() != null && change.value().bannedUntil() == null) {
+            throw RequestProblems.ofField("ban_reason", "needs banned_until, the time at which the ban ends");
+        }
         return database.asAdministrator().write().one(
-                row -> new AdminUserResponses.UserChanged(true, AdminUserResponses.User.of(row), row.getString(9),
-                        row.getInteger(10)),
-                CHANGE, id, change.value().subscriptionTier(), change.value().credits());
+                row -> new AdminUserResponses.UserChanged(true, AdminUserResponses.User.of(row), row.getString(12),
+                        row.getInteger(13)),
+                CHANGE, id, change.value().subscriptionTier(), change.value().credits(), isBan,
+                time(change.value().bannedUntil()), change.value().banReason());
+    }
+
+    private static OffsetDateTime time(String text) {
+        return text == null ? null : OffsetDateTime.parse(text);
     }
 }

@@ -32,15 +32,18 @@ final class AdminUserResponses {
     @JsonNaming(SnakeCaseStrategy.class)
     record User(UUID id, @Schema(examples = "ada@example.org") @Nullable String email, @Nullable String fullName,
             @Nullable String avatarUrl,
-            @Tier String subscriptionTier, int credits, Instant createdAt, Instant updatedAt, @Nullable Instant lastActive) {
+            @Tier String subscriptionTier, int credits, Instant createdAt, Instant updatedAt, @Nullable Instant lastActive,
+            @Nullable Instant bannedAt, @Schema(description = "A time that is over is no ban") @Nullable Instant bannedUntil,
+            @Nullable String banReason) {
 
         /** Columns of profiles, in the order that {@link #of} reads. */
         static final String COLUMNS = "u.id, u.email, u.full_name, u.avatar_url, u.subscription_tier, u.credits,"
-                + " u.created_at, u.updated_at, u.last_active";
+                + " u.created_at, u.updated_at, u.last_active, u.banned_at, u.banned_until, u.ban_reason";
 
         static User of(Row row) {
             return new User(row.getUUID(0), row.getString(1), row.getString(2), row.getString(3), row.getString(4),
-                    row.getInteger(5), Timestamps.of(row, 6), Timestamps.of(row, 7), Timestamps.of(row, 8));
+                    row.getInteger(5), Timestamps.of(row, 6), Timestamps.of(row, 7), Timestamps.of(row, 8),
+                    Timestamps.of(row, 9), Timestamps.of(row, 10), row.getString(11));
         }
     }
 

@@ -50,7 +50,7 @@ import io.vertx.core.buffer.Buffer;
 @Tag(name = "User")
 public class DataRightsResource {
 
-    private static final String RECORD_EXPORT = "select chatkeep.record_export($1)::text from chatkeep.begin_write($1)";
+    private static final String RECORD_EXPORT = "select chatkeep.record_export($1)::text from chatkeep.begin_removal($1)";
     private static final String ERASE = "select chatkeep.erase_account($1)::text";
 
     @Schema(name = "Erasure")

@@ -142,7 +142,7 @@ public class SessionResource {
     @APIResponse(responseCode = "404", description = "There is no such session")
     @APIResponse(responseCode = "422", description = "The id is not valid")
     public Uni<SessionResponses.Deleted> delete(@RestQuery @NotNull @Text(min = 1, max = Text.ID_LENGTH) String id) {
-        return database.asCaller().writeEntities(userId -> ChatSession.delete(userId, id)
+        return database.asCaller().removeEntities(userId -> ChatSession.delete(userId, id)
                 .chain(deleted -> deleted > 0 ? Uni.createFrom().item(true) : ChatSession.wasDeleted(userId, id)))
                 .map(gone -> {
                     if (!gone) {
@@ -158,7 +158,7 @@ public class SessionResource {
     @Operation(operationId = "deleteAllSessions", summary = "Delete all sessions", description = "Their messages go with them. What was used stays counted.")
     @APIResponse(responseCode = "200", description = "The sessions are gone")
     public Uni<SessionResponses.Cleared> clearAll() {
-        return database.asCaller().writeEntities(userId -> ChatSession.deleteAll(userId))
+        return database.asCaller().removeEntities(userId -> ChatSession.deleteAll(userId))
                 .map(deleted -> new SessionResponses.Cleared(true,
                         deleted == 1 ? "1 session was deleted." : deleted + " sessions were deleted.", deleted));
     }

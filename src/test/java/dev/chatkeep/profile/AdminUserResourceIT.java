@@ -58,7 +58,7 @@ class AdminUserResourceIT {
         JsonNode found = Json.of(answer).at("/users/0");
         assertThat(Json.without(found, TIMES)).isEqualTo(Json.of("""
                 {"id": "%1$s", "email": "%1$s@example.org", "full_name": "User %1$s", "avatar_url": null,
-                 "subscription_tier": "free", "credits": 0}
+                 "subscription_tier": "free", "credits": 0, "banned_at": null, "banned_until": null, "ban_reason": null}
                 """, user.id()));
         assertThat(Sql.rows("""
                 select email from profiles
@@ -357,6 +357,67 @@ class AdminUserResourceIT {
     }
 
     @Test
+    void whoIsBannedOnlyReadsAndDeletes() {
+        // Given
+        Caller user = known();
+        user.hasSession("s1", "A title");
+        Administrator administrator = Administrator.fresh();
+
+        // When
+        Response answer = administrator.change(user, "{\"banned_until\": \"2999-01-01T00:00:00Z\", \"ban_reason\": \"Spam\"}");
+
+        // Then
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(200);
+        assertThat(Json.of(answer).at("/user/banned_until").textValue()).isEqualTo("2999-01-01T00:00:00.000Z");
+        assertThat(Json.of(answer).at("/user/ban_reason").textValue()).isEqualTo("Spam");
+        assertThat(Json.of(answer).at("/user/banned_at").isTextual()).isTrue();
+        for (Response refused : List.of(user.createSession("s2", "Another"), user.rename("s1", "Renamed"),
+                user.post("s1", Map.of("id", "m1", "role", "user", "content", "Hello")),
+                user.upload(List.of(Map.of("id", "s3"))),
+                user.signIn(), user.request().body(Map.of("ui", Map.of("theme", "dark"))).put("/api/user/data"),
+                user.request().body(Map.of("message", "Hello")).post("/api/chat"),
+                user.request().body(Map.of("model", "any", "messages", List.of(Map.of("role", "user", "content", "Hello"))))
+                        .post("/v1/chat/completions"))) {
+            assertThat(refused.statusCode()).as(refused.asString()).isEqualTo(403);
+            assertThat(refused.asString()).contains("account_banned");
+        }
+        for (Response allowed : List.of(user.listSessions(), user.download(), user.request().get("/api/user/data"),
+                user.request().get("/api/user/export"), user.delete("s1"), user.clearAll())) {
+            assertThat(allowed.statusCode()).as(allowed.asString()).isEqualTo(200);
+        }
+        assertThat(Json.of(user.request().get("/api/user/activity")).toString()).contains("user_banned", "Spam");
+    }
+
+    @Test
+    void whoseBanEndsMayDoAllAgain() {
+        // Given
+        Caller user = known();
+        granted(SERVICE.change(user, "{\"banned_until\": \"2999-01-01T00:00:00Z\"}"));
+
+        // When
+        Response answer = SERVICE.change(user, "{\"banned_until\": null}");
+
+        // Then
+        assertThat(Json.of(answer).at("/user/banned_until").isNull()).isTrue();
+        assertThat(user.createSession("s2", "Another").statusCode()).isEqualTo(201);
+        assertThat(Json.of(user.request().get("/api/user/activity")).toString()).contains("user_unbanned");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "{\"banned_until\": \"tomorrow\"}", "{\"ban_reason\": \"Spam\"}",
+            "{\"banned_until\": null, \"ban_reason\": \"Spam\"}" })
+    void aBanThatIsNotValidIsRefused(String body) {
+        // Given
+        Caller user = known();
+
+        // When
+        Response answer = SERVICE.change(user, body);
+
+        // Then
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(422);
+    }
+
+    @Test
     void tierAndCreditsAreChangedTogether() {
         // Given
         Caller user = known();
@@ -372,7 +433,7 @@ class AdminUserResourceIT {
                 """));
         assertThat(Json.without(body.path("user"), TIMES)).isEqualTo(Json.of("""
                 {"id": "%1$s", "email": "%1$s@example.org", "full_name": "User %1$s", "avatar_url": null,
-                 "subscription_tier": "pro", "credits": 100}
+                 "subscription_tier": "pro", "credits": 100, "banned_at": null, "banned_until": null, "ban_reason": null}
                 """, user.id()));
         assertThat(tierAndCredits(user)).isEqualTo("pro 100");
     }

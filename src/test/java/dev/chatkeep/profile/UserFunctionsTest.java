@@ -53,7 +53,7 @@ class UserFunctionsTest extends SqlTest {
         @ParameterizedTest
         @ValueSource(strings = {
                 "select public.update_user_tier('%s', 'pro')",
-                "select chatkeep.admin_change_user('%s', null, 5)",
+                "select chatkeep.admin_change_user('%s', null, 5, false, null, null)",
                 "select public.update_user_preferences('%s', 'ui', '{}')",
                 "select public.log_user_activity('%s', 'a')" })
         void doesNotSayWhereAnAdministratorActedFrom(String sql) throws SQLException {

@@ -75,6 +75,7 @@ class FunctionRightsTest {
                 "select chatkeep.requests_before_erasure(?)",
                 "select chatkeep.begin_completion(?, '{\"id\": \"r1\", \"model\": \"gpt\", \"lease_seconds\": 60, \"prompt_tokens\": 0}')",
                 "select chatkeep.begin_write(?)",
+                "select chatkeep.begin_removal(?)",
                 "select chatkeep.create_session(?, 's9', null)",
                 "select public.sync_user_conversations(?, '[]')");
     }
@@ -84,7 +85,7 @@ class FunctionRightsTest {
         return List.of(
                 "select chatkeep.admin_users(null, null, 10, null, null)",
                 "select chatkeep.admin_user('%1$s')",
-                "select chatkeep.admin_change_user('%1$s', 'enterprise', 5)",
+                "select chatkeep.admin_change_user('%1$s', 'enterprise', 5, false, null, null)",
                 "select chatkeep.admin_models(null, null, 10, null, null)",
                 "select chatkeep.admin_create_model(jsonb_build_object('model_id', gen_random_uuid(), 'tier', 'free'))",
                 "select chatkeep.admin_change_model((select id from public.model_access where model_id = 'gpt'), '{\"daily_limit\": 3}')",
