@@ -803,7 +803,7 @@ export class Operations extends Transport {
   }
 
   /**
-   * Change a user's tier or credits. What the body does not name stays as it is.
+   * Change a user's tier or credits, ban or unban them. What the body does not name stays as it is.
    *
    * @param {string} id
    * @param {schema.UserChange} body

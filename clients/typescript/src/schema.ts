@@ -60,6 +60,10 @@ export interface AdminUser {
   created_at: string;
   updated_at: string;
   last_active: string | null;
+  banned_at: string | null;
+  /** A time that is over is no ban */
+  banned_until: string | null;
+  ban_reason: string | null;
 }
 
 export interface AdminUserChanged {
@@ -153,6 +157,8 @@ export interface ChatAnswer {
   timestamp: string;
   /** Seconds */
   elapsed_time: number;
+  /** The same in milliseconds */
+  elapsed_ms: number;
   contentType?: "text" | "markdown";
   /** The provider's id of the answer */
   id?: string;
@@ -165,6 +171,18 @@ export interface ChatAnswer {
   message_id?: string;
   /** Why the model does not answer; without any other text it is the response, too */
   refusal?: string;
+  /** What the model thought, as far as the provider says it */
+  reasoning?: string;
+  /** The same as the provider has it */
+  reasoning_details?: Array<unknown>;
+  /** The pages that the answer names as its sources */
+  annotations?: Array<Citation>;
+  /** The web was searched, or the answer has sources */
+  has_websearch?: boolean;
+  /** How many sources there are, where the web was searched */
+  websearch_result_count?: number;
+  /** Pictures as data URLs; they are not stored */
+  images?: Array<string>;
 }
 
 /** As the provider sends it */
@@ -222,11 +240,36 @@ export interface ChatRequest {
   temperature?: number | null;
   /** The most tokens that the answer may have */
   max_tokens?: number | null;
+  /**
+   * The id of the question, also of one in `messages`. One there that has it is the question, and what follows it
+   * is not shown to the model
+   */
+  current_message_id?: string | null;
+  /** How much the model is to think. Where the operator allows it to the tier */
+  reasoning?: ReasoningOption | null;
+  /** The provider is to search the web. Where the operator allows it to the tier */
+  webSearch?: boolean | null;
+  /** The most results of that search */
+  webMaxResults?: number | null;
+  /** The answer may have pictures. Where the operator allows it to the tier */
+  imageOutput?: boolean | null;
+  /** Must be empty: there are no attachments */
+  attachmentIds?: Array<string> | null;
 }
 
 export interface ChatResponse {
   data: ChatAnswer;
   timestamp: string;
+}
+
+export interface Citation {
+  type: "url_citation";
+  url: string;
+  title?: string;
+  content?: string;
+  /** Where in the text it is named */
+  start_index?: number;
+  end_index?: number;
 }
 
 export interface CleanedUp {
@@ -776,6 +819,14 @@ export interface Problem {
   quota?: string;
   /** How much of it the tier has */
   limit?: number;
+  /** As the header `Retry-After`: seconds */
+  retryAfter?: number;
+  /** What the provider calls its failure: a word, or a number such as a status */
+  upstreamErrorCode?: string | number;
+  /** What the provider says of its failure */
+  upstreamErrorMessage?: string;
+  /** What the user might do; where the provider failed */
+  suggestions?: Array<string>;
 }
 
 export interface Profile {
@@ -809,6 +860,10 @@ export interface Quotas {
   sessions: number | null;
   messages: number | null;
   bytes: number | null;
+}
+
+export interface ReasoningOption {
+  effort?: "minimal" | "low" | "medium" | "high" | null;
 }
 
 export interface Session {
@@ -1099,6 +1154,10 @@ export interface UsageToday {
 export interface UserChange {
   subscription_tier?: "free" | "pro" | "enterprise" | "admin";
   credits?: number;
+  /** Until then the user only reads and deletes what is theirs; null ends a ban. For good is `9999-12-31T23:59:59Z` */
+  banned_until?: string | null;
+  /** With `banned_until`; the user reads it in their activity */
+  ban_reason?: string | null;
 }
 
 export interface UserData {

@@ -252,7 +252,7 @@ export class Operations extends Transport {
    */
   updatePreferences(body: schema.UserDataChange, options?: Options): Promise<schema.UserData>;
 
-  /** Change a user's tier or credits. What the body does not name stays as it is. */
+  /** Change a user's tier or credits, ban or unban them. What the body does not name stays as it is. */
   updateUser(id: string, body: schema.UserChange, options?: Options): Promise<schema.AdminUserChanged>;
 
   /**

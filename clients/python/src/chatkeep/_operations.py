@@ -633,7 +633,7 @@ class Operations(Transport):
         return cast("types.UserData", self._call(call))
 
     def update_user(self, id: str, body: types.UserChange) -> types.AdminUserChanged:
-        """Change a user's tier or credits. What the body does not name stays as it is."""
+        """Change a user's tier or credits, ban or unban them. What the body does not name stays as it is."""
         call = Call(
             "PATCH",
             f"/api/admin/users/{segment(id)}",
@@ -1276,7 +1276,7 @@ class AsyncOperations(AsyncTransport):
         return cast("types.UserData", await self._call(call))
 
     async def update_user(self, id: str, body: types.UserChange) -> types.AdminUserChanged:
-        """Change a user's tier or credits. What the body does not name stays as it is."""
+        """Change a user's tier or credits, ban or unban them. What the body does not name stays as it is."""
         call = Call(
             "PATCH",
             f"/api/admin/users/{segment(id)}",

@@ -71,6 +71,10 @@ class AdminUser(TypedDict):
     created_at: str
     updated_at: str
     last_active: str | None
+    banned_at: str | None
+    # A time that is over is no ban
+    banned_until: str | None
+    ban_reason: str | None
 
 
 class AdminUserChanged(TypedDict):
@@ -166,6 +170,8 @@ class _ChatAnswer(TypedDict):
     timestamp: str
     # Seconds
     elapsed_time: float
+    # The same in milliseconds
+    elapsed_ms: int
     model: str
     # What `GET /api/chat/streams/{id}` knows it by
     stream_id: str
@@ -183,6 +189,18 @@ class ChatAnswer(_ChatAnswer, total=False):
     message_id: str
     # Why the model does not answer; without any other text it is the response, too
     refusal: str
+    # What the model thought, as far as the provider says it
+    reasoning: str
+    # The same as the provider has it
+    reasoning_details: list[Any]
+    # The pages that the answer names as its sources
+    annotations: list[Citation]
+    # The web was searched, or the answer has sources
+    has_websearch: bool
+    # How many sources there are, where the web was searched
+    websearch_result_count: int
+    # Pictures as data URLs; they are not stored
+    images: list[str]
 
 
 class ChatCompletion(TypedDict, total=False):
@@ -231,11 +249,37 @@ class ChatRequest(TypedDict, total=False):
     temperature: float | None
     # The most tokens that the answer may have
     max_tokens: int | None
+    # The id of the question, also of one in `messages`. One there that has it is the question, and what follows it
+    # is not shown to the model
+    current_message_id: str | None
+    # How much the model is to think. Where the operator allows it to the tier
+    reasoning: ReasoningOption | None
+    # The provider is to search the web. Where the operator allows it to the tier
+    webSearch: bool | None
+    # The most results of that search
+    webMaxResults: int | None
+    # The answer may have pictures. Where the operator allows it to the tier
+    imageOutput: bool | None
+    # Must be empty: there are no attachments
+    attachmentIds: list[str] | None
 
 
 class ChatResponse(TypedDict):
     data: ChatAnswer
     timestamp: str
+
+
+class _Citation(TypedDict):
+    type: Literal["url_citation"]
+    url: str
+
+
+class Citation(_Citation, total=False):
+    title: str
+    content: str
+    # Where in the text it is named
+    start_index: int
+    end_index: int
 
 
 class CleanedUp(TypedDict):
@@ -819,6 +863,14 @@ class Problem(_Problem, total=False):
     quota: str
     # How much of it the tier has
     limit: int
+    # As the header `Retry-After`: seconds
+    retryAfter: int
+    # What the provider calls its failure: a word, or a number such as a status
+    upstreamErrorCode: str | int
+    # What the provider says of its failure
+    upstreamErrorMessage: str
+    # What the user might do; where the provider failed
+    suggestions: list[str]
 
 
 class Profile(TypedDict):
@@ -855,6 +907,10 @@ class Quotas(TypedDict):
     sessions: int | None
     messages: int | None
     bytes: int | None
+
+
+class ReasoningOption(TypedDict, total=False):
+    effort: Literal["minimal", "low", "medium", "high"] | None
 
 
 class Session(TypedDict):
@@ -1169,6 +1225,10 @@ class UsageToday(TypedDict):
 class UserChange(TypedDict, total=False):
     subscription_tier: Literal["free", "pro", "enterprise", "admin"]
     credits: int
+    # Until then the user only reads and deletes what is theirs; null ends a ban. For good is `9999-12-31T23:59:59Z`
+    banned_until: str | None
+    # With `banned_until`; the user reads it in their activity
+    ban_reason: str | None
 
 
 class UserData(TypedDict):
