@@ -24,16 +24,15 @@ analyze adopting.messages;
 alter table public.chat_sessions disable trigger user;
 insert into public.chat_sessions (
     user_id, id, title, message_count, total_tokens, last_model, last_message_preview, last_message_timestamp, is_active,
-    created_at, updated_at, last_activity, stored_messages, stored_bytes)
+    created_at, updated_at, last_activity)
 select k.user_id, k.id, left(coalesce(nullif(s.title, ''), 'New Chat'), 255), coalesce(f.counted, 0), coalesce(f.tokens, 0), n.model,
        l.preview, l.at, coalesce(s.is_active, true), chatkeep.storable_time(s.created_at),
        chatkeep.storable_time(coalesce(s.updated_at, s.created_at)),
-       chatkeep.storable_time(coalesce(s.last_activity, s.updated_at, s.created_at)), coalesce(f.stored, 0), coalesce(f.bytes, 0)
+       chatkeep.storable_time(coalesce(s.last_activity, s.updated_at, s.created_at))
   from adopting.sessions k
   join adopting.chat_sessions s on s.id = k.id
   left join (select a.session_id, count(*) filter (where not a.failed) as counted,
-                    sum(greatest(m.total_tokens, 0)) filter (where not a.failed) as tokens,
-                    count(*) as stored, sum(octet_length(m.content)) as bytes
+                    sum(greatest(m.total_tokens, 0)) filter (where not a.failed) as tokens
                from adopting.messages a join adopting.chat_messages m on m.id = a.id
               group by a.session_id) f on f.session_id = k.id
   left join (select distinct on (a.session_id) a.session_id, a.at, left(m.content, 200) as preview

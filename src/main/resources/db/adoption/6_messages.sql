@@ -53,6 +53,14 @@ select a.user_id, a.id, a.session_id, m.role, m.content, left(nullif(m.model, ''
  order by a.position;
 alter table public.chat_messages enable trigger user;
 
+alter table public.chat_sessions disable trigger user;
+update public.chat_sessions s
+   set stored_messages = f.messages, stored_bytes = f.bytes
+  from (select m.user_id, m.session_id, count(*) as messages, sum(m.stored_bytes) as bytes
+          from public.chat_messages m group by m.user_id, m.session_id) f
+ where s.user_id = f.user_id and s.id = f.session_id;
+alter table public.chat_sessions enable trigger user;
+
 insert into chatkeep.stored_by_user (user_id, sessions, messages, bytes)
 select s.user_id, count(*), sum(s.stored_messages), sum(s.stored_bytes) from public.chat_sessions s group by s.user_id;
 
