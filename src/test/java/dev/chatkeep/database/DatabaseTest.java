@@ -197,7 +197,7 @@ class DatabaseTest {
         List<String> states = stateOfEveryConnection();
 
         // Then
-        assertThat(statuses).containsOnly(200, 201, 404, 409);
+        assertThat(statuses).isSubsetOf(200, 201, 404, 409);
         assertThat(states).hasSize(POOL_SIZE).containsOnly("chatkeep_app|none||");
     }
 

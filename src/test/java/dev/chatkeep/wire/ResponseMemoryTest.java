@@ -56,7 +56,7 @@ class ResponseMemoryTest {
 
         // Then
         assertThat(problem.getStatusCode()).isEqualTo(503);
-        assertThat(problem.getHeaders()).containsEntry("Retry-After", 2);
+        assertThat(problem.getHeaders()).containsEntry("Retry-After", 2L);
         assertThat(memory.held()).isEqualTo(80);
         assertThat(memory.users()).isEqualTo(2);
     }
