@@ -258,7 +258,7 @@ export class Operations extends Transport {
   getModelAccess(id, options = {}) {
     return this.call({
       method: 'GET',
-      path: `/api/models/${segment(id)}/access`,
+      path: `/api/models/${segments(id)}/access`,
     }, options);
   }
 
@@ -272,7 +272,7 @@ export class Operations extends Transport {
   getOpenAiModel(id, options = {}) {
     return this.call({
       method: 'GET',
-      path: `/v1/models/${segment(id)}`,
+      path: `/v1/models/${segments(id)}`,
     }, options);
   }
 

@@ -202,7 +202,7 @@ class Operations(Transport):
         """
         call = Call(
             "GET",
-            f"/api/models/{segment(id)}/access",
+            f"/api/models/{segments(id)}/access",
         )
         return cast("types.ModelAccess", self._call(call))
 
@@ -210,7 +210,7 @@ class Operations(Transport):
         """Get a model. OpenAI's `GET /v1/models/{model}`."""
         call = Call(
             "GET",
-            f"/v1/models/{segment(id)}",
+            f"/v1/models/{segments(id)}",
         )
         return cast("types.OpenAiModel", self._call(call))
 
@@ -845,7 +845,7 @@ class AsyncOperations(AsyncTransport):
         """
         call = Call(
             "GET",
-            f"/api/models/{segment(id)}/access",
+            f"/api/models/{segments(id)}/access",
         )
         return cast("types.ModelAccess", await self._call(call))
 
@@ -853,7 +853,7 @@ class AsyncOperations(AsyncTransport):
         """Get a model. OpenAI's `GET /v1/models/{model}`."""
         call = Call(
             "GET",
-            f"/v1/models/{segment(id)}",
+            f"/v1/models/{segments(id)}",
         )
         return cast("types.OpenAiModel", await self._call(call))
 

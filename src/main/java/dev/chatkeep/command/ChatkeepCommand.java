@@ -39,9 +39,11 @@ public class ChatkeepCommand {
 
     /** Runs the task that the arguments name and returns the exit status. */
     public static int execute(String... arguments) {
-        return new CommandLine(new ChatkeepCommand())
-                .registerConverter(UUID.class, ChatkeepCommand::uuid)
-                .execute(arguments);
+        return commandLine().execute(arguments);
+    }
+
+    static CommandLine commandLine() {
+        return new CommandLine(new ChatkeepCommand()).registerConverter(UUID.class, ChatkeepCommand::uuid);
     }
 
     private static UUID uuid(String text) {

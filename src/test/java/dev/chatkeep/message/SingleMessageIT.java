@@ -88,7 +88,7 @@ class SingleMessageIT {
         // Given
         Caller caller = callerWithExchange();
         JsonNode usage = Stored.of(caller, "usage");
-        String row = "select to_jsonb(m) - 'content' - 'updated_at' from public.chat_messages m where m.user_id = ? and m.id = 'a1'";
+        String row = "select to_jsonb(m) - 'content' - 'updated_at' - 'stored_bytes' from public.chat_messages m where m.user_id = ? and m.id = 'a1'";
         Object before = Sql.value(row, caller.id());
 
         // When
