@@ -96,6 +96,16 @@ public class DataRightsResource {
                 .build());
     }
 
+    /** Who accepts nothing but lines. With both media types on one method the framework has another writer write the parts. */
+    @GET
+    @Path("/export")
+    @Produces("application/x-ndjson")
+    @Operation(hidden = true)
+    public Uni<RestResponse<Parts>> exportLines(
+            @RestQuery @DefaultValue("ndjson") @Pattern(regexp = "json|ndjson", message = "must be json or ndjson") String format) {
+        return export(format);
+    }
+
     private static List<byte[]> slices(String piece) {
         SlicedOutput slices = new SlicedOutput();
         byte[] bytes = piece.getBytes(StandardCharsets.UTF_8);

@@ -97,6 +97,24 @@ class DataRightsResourceIT {
         assertThat(sorted(document)).isEqualTo(sorted(inTheDatabase(back)));
     }
 
+    @ParameterizedTest
+    @CsvSource(nullValues = "none", value = { "application/x-ndjson, none, application/x-ndjson",
+            "application/x-ndjson, json, application/json", "application/json, ndjson, application/x-ndjson",
+            "*/*, none, application/json", "'application/json, application/x-ndjson;q=0.5', none, application/json" })
+    void whatIsAcceptedSaysTheFormatWhereNothingElseDoes(String accept, String format, String type) {
+        // Given
+        Caller caller = userWithHistory();
+        var request = caller.request().header("Accept", accept);
+
+        // When
+        Response export = (format == null ? request : request.queryParam("format", format)).get("/api/user/export");
+
+        // Then
+        assertThat(export.statusCode()).as(export.asString()).isEqualTo(200);
+        assertThat(export.contentType()).isEqualTo(type);
+        assertThat(export.header("Content-Disposition")).endsWith(type.endsWith("/json") ? ".json\"" : ".ndjson\"");
+    }
+
     @Test
     void theLinesHoldTheSame() {
         // Given
