@@ -230,6 +230,26 @@ class ForgeryTest extends SqlTest {
         assertThat(used()).isEqualTo(2);
     }
 
+    @ParameterizedTest
+    @CsvSource({ "r2, other", "mine, chatcmpl-2" })
+    void anAnswerThatIsUploadedWithAnOldTimeCountsForTheLimitsOfToday(String messageId, String completionId) {
+        // Given
+        long before = used();
+        user.rows("select chatkeep.append_message(?, 's1', ?::jsonb)", id, json("""
+                {'id': '%s', 'role': 'assistant', 'content': 'An', 'user_message_id': 'q2', 'completion_id': '%s',
+                 'timestamp': '2026-01-01T00:00:00Z'}
+                """.formatted(messageId, completionId)).toString());
+
+        // When
+        finish("r2", "chatcmpl-2");
+
+        // Then
+        assertThat(used()).isEqualTo(before);
+        assertThat(superuser.<Boolean> value("select usage_date = (now() at time zone 'UTC')::date from chatkeep.charges"
+                + " where user_id = ? and stream_id = 'r2' and messages_received > 0", id)).isTrue();
+        assertThat(database.service().rows("select * from chatkeep.check_usage(?)", id)).isEmpty();
+    }
+
     @Test
     void aLeaseThatAUserMakesUpEnds() {
         // When
