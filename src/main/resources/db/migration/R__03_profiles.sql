@@ -46,6 +46,24 @@ begin
 end
 $$;
 
+-- Refuses what a user who is banned does. Others may do it for them: administrators, the service.
+create or replace function chatkeep.require_not_banned(p_user_id uuid) returns void
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_banned timestamptz;
+begin
+    if p_user_id is distinct from (chatkeep.claims() ->> 'sub')::uuid or current_setting('chatkeep.is_removal', true) = 'on' then
+        return;
+    end if;
+    select p.banned_until into v_banned from public.profiles p where p.id = p_user_id and p.banned_until > now();
+    if found then
+        raise sqlstate 'PT403' using message = 'account_banned: This account is banned until ' || chatkeep.iso(v_banned)
+            || '. What it has stored can be read, exported and deleted.';
+    end if;
+end
+$$;
+
 -- What callers log, about a user or about the system as a whole. What the service logs itself, and who acted, is not for users to say.
 create or replace function public.log_user_activity(
     p_user_id       uuid,
@@ -62,6 +80,7 @@ begin
         return chatkeep.log_system_event(p_action, p_resource_type, p_resource_id, coalesce(p_details, '{}'));
     end if;
     perform chatkeep.require_caller(p_user_id);
+    perform chatkeep.require_not_banned(p_user_id);
     if not (chatkeep.is_service() or chatkeep.is_admin()) then
         if p_action = any (c_of_the_service) then
             raise insufficient_privilege using message = 'only the service logs this';
@@ -90,10 +109,13 @@ begin
         v_avatar_url := null;
     end if;
 
-    insert into public.profiles (id, email, full_name, avatar_url)
-    values (p_user_id, v_email, v_full_name, v_avatar_url)
+    insert into public.profiles (id, email, full_name, avatar_url, banned_at, banned_until)
+    select p_user_id, v_email, v_full_name, v_avatar_url, b.banned_at, b.banned_until
+      from (select) as always
+      left join chatkeep.bans_of_erased b on b.account = chatkeep.account_hash(p_user_id) and b.banned_until > now()
     on conflict (id) do nothing;
     if found then
+        delete from chatkeep.bans_of_erased b where b.account = chatkeep.account_hash(p_user_id);
         return jsonb_build_object('created', true, 'changes', '{}'::jsonb);
     end if;
 
@@ -238,10 +260,8 @@ begin
     if v_erased or not v_known then
         perform chatkeep.require_account();
     end if;
-    if v_banned > now() and p_user_id = (v_claims ->> 'sub')::uuid
-        and current_setting('chatkeep.is_removal', true) is distinct from 'on' then
-        raise sqlstate 'PT403' using message = 'account_banned: This account is banned until ' || chatkeep.iso(v_banned)
-            || '. What it has stored can be read, exported and deleted.';
+    if v_banned > now() then
+        perform chatkeep.require_not_banned(p_user_id);
     end if;
     if v_known then
         return;
@@ -254,6 +274,7 @@ begin
     if not found then
         raise sqlstate 'PT403' using message = 'unknown_user: The issuer of the token does not know this user any more.';
     end if;
+    perform chatkeep.require_not_banned(p_user_id); -- erased while it was banned
 end
 $$;
 
@@ -405,6 +426,7 @@ declare
     v_merged     jsonb;
 begin
     perform chatkeep.require_caller(user_uuid);
+    perform chatkeep.require_not_banned(user_uuid);
     if jsonb_typeof(preferences) is distinct from 'object' then
         return jsonb_build_object('success', false, 'error', 'Preferences must be an object.');
     end if;

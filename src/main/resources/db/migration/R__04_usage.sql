@@ -416,6 +416,7 @@ declare
     v_before record;
 begin
     perform chatkeep.require_caller(p_user_id);
+    perform chatkeep.require_not_banned(p_user_id);
     if p_messages_sent < 0 or p_messages_received < 0 then
         raise invalid_parameter_value using message = 'messages cannot be taken back from usage';
     end if;

@@ -313,7 +313,8 @@ $$;
 
 -- Charges a call with what it took, in the row of the message that is or would be its answer; and its question, which
 -- counts as sent and has no tokens of its own any more: those of a question are those of the calls that it was asked with.
--- The charge of another call is never replaced: clients can give an answer the id of one that is still running.
+-- The charge of another call is never replaced: clients can give an answer the id of one that is still running. What a client
+-- uploaded of this one, maybe with an old time, moves to the day of the call, on which limits count it.
 -- p_figures: {reasoning_tokens?, cached_tokens?, told_cost?}.
 create or replace function chatkeep.charge_call(
     p_user_id uuid, p_call chatkeep.completions, p_message_id text, p_input_tokens int, p_output_tokens int, p_figures jsonb)
@@ -345,6 +346,8 @@ begin
         set stream_id = excluded.stream_id, question_id = excluded.question_id, model = excluded.model, messages_sent = 0,
             messages_received = 1, input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
             question_tokens = 0, reasoning_tokens = excluded.reasoning_tokens, cached_tokens = excluded.cached_tokens,
+            usage_date = case when c.stream_id is null then excluded.usage_date else c.usage_date end,
+            charged_at = case when c.stream_id is null then excluded.charged_at else c.charged_at end, is_report = false,
             input_cost = excluded.input_cost, output_cost = excluded.output_cost,
             cached_input_cost = excluded.cached_input_cost, told_cost = excluded.told_cost
         where c.stream_id is null or (c.input_tokens, c.output_tokens, c.cached_tokens, c.told_cost)

@@ -48,6 +48,7 @@ begin
      where state <> 'running' and finished_at < chatkeep.usage_by_model_kept_from(v_cutoff)::timestamp at time zone 'UTC';
     -- Limits have forgotten the calls of accounts that were erased when the month is over.
     delete from chatkeep.calls_of_erased where usage_date < date_trunc('month', now() at time zone 'UTC')::date;
+    delete from chatkeep.bans_of_erased where banned_until < now();
     delete from chatkeep.requests_of_erased where started_at < now() - interval '1 minute';
     delete from chatkeep.job_runs where due_at < v_cutoff;
     delete from public.system_cache where expires_at < now();

@@ -98,7 +98,7 @@ $$;
 
 -- Deletes everything about a user, and the user, and returns how many rows of what. Tokens that were issued up
 -- to now are refused from now on; what is left is the hash of the id in the register and, until the month ends, how many
--- calls limits have counted of that account: who comes back does not begin anew. Entries of other people's logs no longer
+-- calls limits have counted of that account, and a ban for as long as it lasts: who comes back does not begin anew. Entries of other people's logs no longer
 -- say who acted.
 create or replace function chatkeep.erase_account(p_user_id uuid) returns jsonb
     language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -119,6 +119,10 @@ begin
         'activity_logs', (select count(*) from public.user_activity_log l where l.user_id = p_user_id),
         'usage_records', (select count(*) from public.user_usage_daily u where u.user_id = p_user_id));
     perform chatkeep.keep_calls_of_erased(p_user_id);
+    insert into chatkeep.bans_of_erased as b (account, banned_at, banned_until)
+    select chatkeep.account_hash(p.id), p.banned_at, p.banned_until
+      from public.profiles p where p.id = p_user_id and p.banned_until > now()
+    on conflict (account) do update set banned_at = excluded.banned_at, banned_until = excluded.banned_until;
     perform chatkeep.erase_legacy(p_user_id);
     -- Everything else goes with the profile.
     if chatkeep.owns_auth_users() then

@@ -87,8 +87,18 @@ comment on column chatkeep.data_requests.account is 'SHA-256 of the user''s id';
 -- Asked with every request.
 create index data_requests_erasures_idx on chatkeep.data_requests (account, requested_at) where kind = 'erasure';
 
+-- A ban does not end with an erasure: whoever comes back is banned for as long as before.
+create table chatkeep.bans_of_erased (
+    account      bytea       not null
+        constraint bans_of_erased_pkey primary key,
+    banned_at    timestamptz,
+    banned_until timestamptz not null
+);
+comment on table chatkeep.bans_of_erased is 'Accounts that were erased while they were banned; a row goes when its account is there again, or its ban is over';
+comment on column chatkeep.bans_of_erased.account is 'SHA-256 of the user''s id';
+
 -- Supabase grants everything in public to its API roles by default: start from nothing everywhere.
-revoke all on public.profiles, public.user_activity_log, chatkeep.data_requests from public, anon, authenticated;
+revoke all on public.profiles, public.user_activity_log, chatkeep.data_requests, chatkeep.bans_of_erased from public, anon, authenticated;
 grant select on public.profiles, public.user_activity_log to authenticated;
 grant select, insert, update, delete on public.profiles, public.user_activity_log to service_role;
 grant select on chatkeep.data_requests to service_role;
@@ -96,6 +106,7 @@ grant select on chatkeep.data_requests to service_role;
 alter table public.profiles enable row level security;
 alter table public.user_activity_log enable row level security;
 alter table chatkeep.data_requests enable row level security;
+alter table chatkeep.bans_of_erased enable row level security;
 
 create policy profiles_owner_reads on public.profiles
     for select to authenticated using (id = (select auth.uid()));

@@ -143,12 +143,17 @@ grant select, insert, update, delete on public.chat_sessions, public.chat_messag
 alter table public.chat_sessions enable row level security;
 alter table public.chat_messages enable row level security;
 
+-- Who is banned only reads and deletes, as chatkeep.begin_write has it for functions.
 create policy chat_sessions_owner on public.chat_sessions
-    for all to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+    for all to authenticated using (user_id = (select auth.uid()))
+    with check (user_id = (select auth.uid())
+                and not exists (select from public.profiles p where p.id = (select auth.uid()) and p.banned_until > now()));
 create policy chat_sessions_service on public.chat_sessions
     for all to service_role using (true) with check (true);
 create policy chat_messages_owner on public.chat_messages
-    for all to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+    for all to authenticated using (user_id = (select auth.uid()))
+    with check (user_id = (select auth.uid())
+                and not exists (select from public.profiles p where p.id = (select auth.uid()) and p.banned_until > now()));
 create policy chat_messages_service on public.chat_messages
     for all to service_role using (true) with check (true);
 

@@ -5,6 +5,7 @@ import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
@@ -41,6 +42,8 @@ class TokenCookie {
     private static final String PROTECTED = "/(api|v1)(/.*)?";
     private static final int MAX_PARTS = 10;
     private static final String BASE64 = "base64-";
+    /** As RFC 6750 has it. */
+    private static final Pattern BEARER = Pattern.compile("[A-Za-z0-9._~+/-]++=*");
     private static final String ACCESS_TOKEN = "access_token";
     private static final HttpProblem FOREIGN = Problem.of(Status.FORBIDDEN, "origin_not_allowed",
             "A request with a cookie must come from an origin that may send it.");
@@ -93,15 +96,20 @@ class TokenCookie {
                     ? new String(Base64.getUrlDecoder().decode(value.substring(BASE64.length())), StandardCharsets.UTF_8)
                     : URLDecoder.decode(value, StandardCharsets.UTF_8);
             if (!session.startsWith("{") && !session.startsWith("[")) {
-                return value;
+                return bearer(value);
             }
             JsonNode document = json.readTree(session);
             // Older libraries wrote a list, the token first.
             JsonNode token = document.isArray() ? document.path(0) : document.path(ACCESS_TOKEN);
-            return token.textValue();
+            return bearer(token.asText());
         } catch (IllegalArgumentException | IOException e) {
             return null; // what is no session says nothing of who calls
         }
+    }
+
+    /** The token, or null for a text that a header may not have: line ends, for one. */
+    private static String bearer(String token) {
+        return BEARER.matcher(token).matches() ? token : null;
     }
 
     private String value(HttpServerRequest request) {

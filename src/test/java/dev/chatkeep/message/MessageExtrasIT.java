@@ -144,8 +144,9 @@ class MessageExtrasIT {
     @CsvSource(delimiter = '|', textBlock = """
             "reasoning": {}                     | reasoning has the wrong type
             "reasoning": "a\\u0000"             | reasoning must not hold the character NUL
-            "reasoning_details": [{"a\\u0000": 1}] | reasoning_details must not hold the character NUL
-            "annotations": [["\\u0000"]]        | annotations must not hold the character NUL
+            "reasoning_details": [{"a\\u0000": 1}] | reasoning_details must not hold the character NUL, numbers out of range or more than 100 levels
+            "annotations": [["\\u0000"]]        | annotations must not hold the character NUL, numbers out of range or more than 100 levels
+            "reasoning_details": {"a": -1e400}  | reasoning_details must not hold the character NUL, numbers out of range or more than 100 levels
             "annotations": {}                   | annotations has the wrong type
             "websearch_result_count": -1        | websearch_result_count must be greater than or equal to 0
             "elapsed_ms": -1                    | elapsed_ms must be greater than or equal to 0
@@ -165,6 +166,27 @@ class MessageExtrasIT {
         // Then
         assertFields(response, 422, "message." + complaint);
         assertThat(Stored.versions(caller)).isNull();
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "100, 201", "101, 422", "990, 422" })
+    void theyMayHaveSoManyLevels(int levels, int status) {
+        // Given
+        Caller caller = Caller.fresh();
+        ObjectNode deep = basic();
+        deep.set("annotations", Json.of("[".repeat(levels) + "]".repeat(levels)));
+
+        // When
+        Response response = store(caller, "one", deep);
+
+        // Then
+        assertThat(response.statusCode()).isEqualTo(status);
+        if (status == 201) {
+            assertThat(Json.of(caller.messages("s1")).path("messages").get(0)).isEqualTo(deep);
+            assertThat(Json.of(caller.download()).at("/conversations/0/messages/0")).isEqualTo(deep);
+            assertThat(Json.of(caller.request().get("/api/user/export")).at("/conversations/0/messages/0/extras/annotations"))
+                    .isEqualTo(deep.path("annotations"));
+        }
     }
 
     @Test

@@ -361,6 +361,41 @@ class ErasureTest extends SqlTest {
     }
 
     @Test
+    void aBanGoesOnAfterAnErasure() {
+        // Given
+        superuser.rows("update public.profiles set banned_at = now(), banned_until = '2999-01-01', ban_reason = 'Spam'"
+                + " where id = ?", id);
+        user.rows("select chatkeep.erase_account(?)", id);
+        SqlCaller back = withTokenOf(Long.toString(erasedAt(id) + 1));
+
+        // When
+        String state = back.state("select chatkeep.create_session('" + id + "', 's1', 'Again')");
+
+        // Then
+        assertThat(state).isEqualTo("PT403");
+        back.rows("select chatkeep.begin_removal(?)", id);
+        assertThat(superuser.<String> value("select banned_until::date || ' ' || (banned_at is not null) || ' '"
+                + " || coalesce(ban_reason, 'none') from public.profiles where id = ?", id)).isEqualTo("2999-01-01 true none");
+        assertThat(back.state("select chatkeep.create_session('" + id + "', 's1', 'Again')")).isEqualTo("PT403");
+    }
+
+    @Test
+    void aBanThatIsOverIsForgotten() {
+        // Given
+        superuser.rows("update public.profiles set banned_until = '2999-01-01' where id = ?", id);
+        user.rows("select chatkeep.erase_account(?)", id);
+        superuser.rows("update chatkeep.bans_of_erased set banned_until = now() where account = chatkeep.account_hash(?)", id);
+
+        // When
+        database.service().rows("select public.cleanup_old_data()");
+
+        // Then
+        assertThat(superuser.<Long> value("select count(*) from chatkeep.bans_of_erased"
+                + " where account = chatkeep.account_hash(?)", id)).isZero();
+        withTokenOf(Long.toString(erasedAt(id) + 1)).rows("select chatkeep.create_session(?, 's1', 'Again')", id);
+    }
+
+    @Test
     void whoComesBackCanBeErasedAgain() {
         // Given
         user.rows("select chatkeep.erase_account(?)", id);

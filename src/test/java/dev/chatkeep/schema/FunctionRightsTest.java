@@ -131,6 +131,7 @@ class FunctionRightsTest {
                 "select chatkeep.catalog_changed()",
                 "select chatkeep.write_log('%1$s', 'tested', null, null, '{}')",
                 "select chatkeep.keep_calls_of_erased('%1$s')",
+                "select chatkeep.require_not_banned('%1$s')",
                 "select chatkeep.count_sessions('%1$s', '{s9}')",
                 "select chatkeep.charge_message('%1$s', null)",
                 "select chatkeep.charge_messages('%1$s', '{}')",

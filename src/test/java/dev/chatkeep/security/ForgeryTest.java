@@ -83,6 +83,7 @@ class ForgeryTest extends SqlTest {
             "delete from chatkeep.stored_by_user",
             "update public.chat_sessions set stored_messages = 0, stored_bytes = 0",
             "delete from chatkeep.calls_of_erased",
+            "delete from chatkeep.bans_of_erased",
             "delete from chatkeep.requests_of_erased",
             "select chatkeep.finish_completion(auth.uid(), '{\"id\": \"r2\", \"state\": \"released\"}')",
             "select chatkeep.finish_completion(auth.uid(), '{\"id\": \"r1\", \"state\": \"complete\", \"trust_cost\": true,"
@@ -121,6 +122,34 @@ class ForgeryTest extends SqlTest {
         // Then
         assertThat(state).isEqualTo(SUCCESS);
         assertThat(counted()).isEqualTo(before);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            update public.chat_sessions set title = 'Mine'                                            | 42501
+            update public.chat_messages set content = 'Mine'                                          | 42501
+            insert into public.chat_sessions (user_id, id) values (auth.uid(), 'x')                   | 42501
+            insert into public.chat_messages (user_id, id, session_id, role, content) values (auth.uid(), 'x', 's1', 'user', '') | 42501
+            update public.profiles set banned_until = null                                            | 42501
+            select chatkeep.append_message(auth.uid(), 's1', '{}')                                    | PT403
+            select chatkeep.append_messages(auth.uid(), 's1', '[]')                                   | PT403
+            select chatkeep.begin_completion(auth.uid(), '{}')                                        | PT403
+            select public.sync_user_conversations(auth.uid(), '[]')                                   | PT403
+            select public.update_user_preferences(auth.uid(), 'ui', '{}')                             | PT403
+            select public.track_user_usage(auth.uid(), 1)                                             | PT403
+            select public.log_user_activity(auth.uid(), 'tested')                                     | PT403
+            delete from public.chat_messages                                                          | 00000
+            delete from public.chat_sessions                                                          | 00000
+            """)
+    void whoIsBannedOnlyDeletes(String sql, String expected) {
+        // Given
+        superuser.rows("update public.profiles set banned_until = '2999-01-01' where id = ?", id);
+
+        // When
+        String state = user.state(sql);
+
+        // Then
+        assertThat(state).isEqualTo(expected);
     }
 
     @ParameterizedTest
@@ -199,6 +228,26 @@ class ForgeryTest extends SqlTest {
 
         // Then
         assertThat(used()).isEqualTo(2);
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "r2, other", "mine, chatcmpl-2" })
+    void anAnswerThatIsUploadedWithAnOldTimeCountsForTheLimitsOfToday(String messageId, String completionId) {
+        // Given
+        long before = used();
+        user.rows("select chatkeep.append_message(?, 's1', ?::jsonb)", id, json("""
+                {'id': '%s', 'role': 'assistant', 'content': 'An', 'user_message_id': 'q2', 'completion_id': '%s',
+                 'timestamp': '2026-01-01T00:00:00Z'}
+                """.formatted(messageId, completionId)).toString());
+
+        // When
+        finish("r2", "chatcmpl-2");
+
+        // Then
+        assertThat(used()).isEqualTo(before);
+        assertThat(superuser.<Boolean> value("select usage_date = (now() at time zone 'UTC')::date from chatkeep.charges"
+                + " where user_id = ? and stream_id = 'r2' and messages_received > 0", id)).isTrue();
+        assertThat(database.service().rows("select * from chatkeep.check_usage(?)", id)).isEmpty();
     }
 
     @Test

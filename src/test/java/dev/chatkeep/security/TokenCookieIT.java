@@ -126,7 +126,8 @@ class TokenCookieIT {
 
     @ParameterizedTest
     @ValueSource(strings = { "", "nothing", "base64-", "base64-%%%", "base64-bm90aGluZw", "%7B", "%7B%22access_token%22%3A5%7D",
-            "%5B%5D", "%zz" })
+            "%5B%5D", "%zz", "%7B%22access_token%22%3A%22a%5Cu0000%22%7D",
+            "%7B%22access_token%22%3A%22a%5Cr%5CnX%3A%201%22%7D", "%5B%22a%5Cnb%22%5D" })
     void whatIsNoSessionIsNobody(String value) {
         // When
         Response refused = with(value).get(SESSIONS);
