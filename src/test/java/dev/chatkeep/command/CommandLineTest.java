@@ -17,7 +17,8 @@ class CommandLineTest {
 
     private final StringWriter output = new StringWriter();
     private final StringWriter errors = new StringWriter();
-    private final CommandLine line = ChatkeepCommand.commandLine().setOut(new PrintWriter(output)).setErr(new PrintWriter(errors));
+    private final CommandLine line = ChatkeepCommand.commandLine().setOut(new PrintWriter(output))
+            .setErr(new PrintWriter(errors));
 
     @ParameterizedTest
     @ValueSource(strings = { "frobnicate", "cleanup --days 0", "cleanup --days x", "cleanup 5", "import", "import x --user 9",
