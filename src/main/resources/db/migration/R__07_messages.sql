@@ -100,25 +100,31 @@ begin
                coalesce(m.elapsed_ms, round(m.elapsed_time * 1000)::int), m.completion_id,
                m.timestamp, case when m.error then 'failed' end, null::boolean,
                case when num_nonnulls(m.reasoning, m.reasoning_details, m.annotations, m.error_code, m.retry_available,
-                                      m.has_websearch, m.websearch_result_count, m.original_model, m.was_streaming) > 0
+                                      m.has_websearch, m.websearch_result_count, m.original_model, m."originalModel",
+                                      m.was_streaming, m.requested_web_search, m.requested_web_max_results,
+                                      m.requested_reasoning_effort) > 0
                     then (select jsonb_object_agg(e.key, e.value)
                             from jsonb_each(jsonb_build_object(
                                      'reasoning', m.reasoning, 'reasoning_details', m.reasoning_details,
                                      'annotations', m.annotations, 'error_code', m.error_code,
                                      'retry_available', m.retry_available, 'has_websearch', m.has_websearch,
                                      'websearch_result_count', m.websearch_result_count,
-                                     'original_model', m.original_model, 'was_streaming', m.was_streaming)) e
+                                     'original_model', coalesce(m.original_model, m."originalModel"),
+                                     'was_streaming', m.was_streaming, 'requested_web_search', m.requested_web_search,
+                                     'requested_web_max_results', m.requested_web_max_results,
+                                     'requested_reasoning_effort', m.requested_reasoning_effort)) e
                            where e.value <> 'null') end
           from rows from (jsonb_to_recordset(p_messages) as (
                    id text, role text, content text, model text, total_tokens int, input_tokens int, output_tokens int,
                    user_message_id text, "contentType" text, elapsed_time numeric, elapsed_ms int, completion_id text,
                    timestamp timestamptz, error boolean, reasoning text, reasoning_details jsonb, annotations jsonb,
                    error_code text, retry_available boolean, has_websearch boolean, websearch_result_count int,
-                   original_model text, was_streaming boolean)) with ordinality
+                   original_model text, "originalModel" text, was_streaming boolean, requested_web_search boolean,
+                   requested_web_max_results int, requested_reasoning_effort text)) with ordinality
                    as m (id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id, "contentType",
                          elapsed_time, elapsed_ms, completion_id, timestamp, error, reasoning, reasoning_details, annotations,
-                         error_code, retry_available, has_websearch, websearch_result_count, original_model, was_streaming,
-                         position);
+                         error_code, retry_available, has_websearch, websearch_result_count, original_model, "originalModel",
+                         was_streaming, requested_web_search, requested_web_max_results, requested_reasoning_effort, position);
 end
 $$;
 
@@ -127,7 +133,7 @@ create or replace function chatkeep.read_message(p_session_id text, p_message js
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_extras constant text[] := '{reasoning,reasoning_details,annotations,error_code,retry_available,has_websearch,websearch_result_count,original_model,was_streaming}';
+    c_extras constant text[] := '{reasoning,reasoning_details,annotations,error_code,retry_available,has_websearch,websearch_result_count,original_model,originalModel,was_streaming,requested_web_search,requested_web_max_results,requested_reasoning_effort}';
 begin
     return row(1, 1, p_session_id, p_message ->> 'id', p_message ->> 'role', p_message ->> 'content', p_message ->> 'model',
                (p_message ->> 'total_tokens')::int, (p_message ->> 'input_tokens')::int, (p_message ->> 'output_tokens')::int,

@@ -51,8 +51,12 @@ public record MessageInput(
         Boolean retryAvailable,
         Boolean hasWebsearch,
         @PositiveOrZero Integer websearchResultCount,
-        @Schema(description = "The model that was asked first") @Text(max = 255) String originalModel,
-        Boolean wasStreaming){
+        @Schema(description = "The model that was asked first") @JsonProperty("original_model") @Text(max = 255) String firstModel,
+        @Schema(description = "The same as `original_model`; of the two that one counts") @JsonProperty("originalModel") @Text(max = 255) String sameFirstModel,
+        Boolean wasStreaming,
+        @Schema(description = "Whether the web was to be searched") Boolean requestedWebSearch,
+        @PositiveOrZero Integer requestedWebMaxResults,
+        @Schema(description = "How much the model was to think", examples = "low") @Text(max = 255) String requestedReasoningEffort){
 
     /** What a client may send is bounded by the request already. */
     public static final int CONTENT_BYTES = 16 << 20;
@@ -76,6 +80,8 @@ public record MessageInput(
                 row.getString(first + 11), row.getBoolean(first + 12) ? true : null, elapsedMillis, extras.text("reasoning"),
                 extras.value("reasoning_details"), extras.list("annotations"), extras.text("error_code"),
                 extras.truth("retry_available"), extras.truth("has_websearch"), extras.number("websearch_result_count"),
-                extras.text("original_model"), extras.truth("was_streaming"));
+                extras.text("original_model"), extras.text("original_model"), extras.truth("was_streaming"),
+                extras.truth("requested_web_search"), extras.number("requested_web_max_results"),
+                extras.text("requested_reasoning_effort"));
     }
 }

@@ -49,7 +49,10 @@ public record MessageRow(
         @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Boolean hasWebsearch,
         @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Integer websearchResultCount,
         @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable String originalModel,
-        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Boolean wasStreaming){
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Boolean wasStreaming,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Boolean requestedWebSearch,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Integer requestedWebMaxResults,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable String requestedReasoningEffort){
 
     /** Of chat_messages, as {@link #of} reads them. */
     static final String COLUMNS = "m.id, m.user_id, m.session_id, m.role, m.content, m.model, m.total_tokens,"
@@ -69,7 +72,8 @@ public record MessageRow(
                 row.getBoolean(15), row.getString(16), extras.text("reasoning"), extras.value("reasoning_details"),
                 extras.list("annotations"), extras.text("error_code"), extras.truth("retry_available"),
                 extras.truth("has_websearch"), extras.number("websearch_result_count"), extras.text("original_model"),
-                extras.truth("was_streaming"));
+                extras.truth("was_streaming"), extras.truth("requested_web_search"),
+                extras.number("requested_web_max_results"), extras.text("requested_reasoning_effort"));
     }
 
     static MessageRow of(ChatMessage message) {
@@ -80,6 +84,7 @@ public record MessageRow(
                 message.isStreaming, message.metadata, extras.text("reasoning"), extras.value("reasoning_details"),
                 extras.list("annotations"), extras.text("error_code"), extras.truth("retry_available"),
                 extras.truth("has_websearch"), extras.number("websearch_result_count"), extras.text("original_model"),
-                extras.truth("was_streaming"));
+                extras.truth("was_streaming"), extras.truth("requested_web_search"),
+                extras.number("requested_web_max_results"), extras.text("requested_reasoning_effort"));
     }
 }

@@ -35,10 +35,12 @@ class MessageExtrasIT {
              "reasoning_details": [{"type": "reasoning.text", "text": "They", "n": 1.5, "deep": {"a": [null, true, {}]}}],
              "annotations": [{"type": "url_citation", "url_citation": {"url": "https://example.org", "start_index": 3}}],
              "error_code": "none", "retry_available": false, "has_websearch": true, "websearch_result_count": 3,
-             "original_model": "openai/gpt-4o", "was_streaming": true}
+             "original_model": "openai/gpt-4o", "was_streaming": true, "requested_web_search": true,
+             "requested_web_max_results": 5, "requested_reasoning_effort": "low"}
             """;
     private static final List<String> NAMES = List.of("reasoning", "reasoning_details", "annotations", "error_code",
-            "retry_available", "has_websearch", "websearch_result_count", "original_model", "was_streaming");
+            "retry_available", "has_websearch", "websearch_result_count", "original_model", "was_streaming",
+            "requested_web_search", "requested_web_max_results", "requested_reasoning_effort");
 
     @ParameterizedTest
     @ValueSource(strings = { "one", "several", "upload" })
@@ -142,6 +144,29 @@ class MessageExtrasIT {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
+            one     | "originalModel": "a/b"
+            several | "originalModel": "a/b"
+            upload  | "originalModel": "a/b"
+            one     | "original_model": "a/b"
+            upload  | "original_model": "a/b", "originalModel": "c/d"
+            one     | "original_model": null, "originalModel": "a/b"
+            """)
+    void theModelThatWasAskedFirstHasTwoNames(String way, String said) {
+        // Given
+        Caller caller = Caller.fresh();
+
+        // When
+        granted(store(caller, way,
+                Json.of("{\"id\": \"m1\", \"role\": \"user\", \"content\": \"\", " + said + "}")));
+
+        // Then
+        JsonNode message = Json.of(caller.messages("s1")).path("messages").get(0);
+        assertThat(message.path("original_model").textValue()).isEqualTo("a/b");
+        assertThat(message.path("originalModel").textValue()).isEqualTo("a/b");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
             "reasoning": {}                     | reasoning has the wrong type
             "reasoning": "a\\u0000"             | reasoning must not hold the character NUL
             "reasoning_details": [{"a\\u0000": 1}] | reasoning_details must not hold the character NUL, numbers out of range or more than 100 levels
@@ -152,6 +177,9 @@ class MessageExtrasIT {
             "elapsed_ms": -1                    | elapsed_ms must be greater than or equal to 0
             "elapsed_ms": 1.5                   | elapsed_ms has the wrong type
             "has_websearch": "yes"              | has_websearch has the wrong type
+            "originalModel": 5                  | originalModel has the wrong type
+            "requested_web_search": "yes"       | requested_web_search has the wrong type
+            "requested_web_max_results": -1     | requested_web_max_results must be greater than or equal to 0
             """)
     void whatIsNoneIsRefused(String member, String complaint) {
         // Given
@@ -252,7 +280,7 @@ class MessageExtrasIT {
     }
 
     private static JsonNode message() {
-        return basic().setAll((ObjectNode) Json.of(MEMBERS));
+        return basic().<ObjectNode> setAll((ObjectNode) Json.of(MEMBERS)).put("originalModel", "openai/gpt-4o");
     }
 
     private static Response store(Caller caller, String way, JsonNode message) {
