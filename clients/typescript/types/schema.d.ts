@@ -524,7 +524,14 @@ export interface Message {
   websearch_result_count?: number | null;
   /** The model that was asked first */
   original_model?: string | null;
+  /** The same as `original_model`; of the two that one counts */
+  originalModel?: string | null;
   was_streaming?: boolean | null;
+  /** Whether the web was to be searched */
+  requested_web_search?: boolean | null;
+  requested_web_max_results?: number | null;
+  /** How much the model was to think */
+  requested_reasoning_effort?: string | null;
 }
 
 export interface MessageChange {
@@ -572,6 +579,9 @@ export interface MessageRow {
   websearch_result_count?: number;
   original_model?: string;
   was_streaming?: boolean;
+  requested_web_search?: boolean;
+  requested_web_max_results?: number;
+  requested_reasoning_effort?: string;
 }
 
 export interface Model {

@@ -543,7 +543,14 @@ class Message(_Message, total=False):
     websearch_result_count: int | None
     # The model that was asked first
     original_model: str | None
+    # The same as `original_model`; of the two that one counts
+    originalModel: str | None
     was_streaming: bool | None
+    # Whether the web was to be searched
+    requested_web_search: bool | None
+    requested_web_max_results: int | None
+    # How much the model was to think
+    requested_reasoning_effort: str | None
 
 
 class MessageChange(TypedDict):
@@ -594,6 +601,9 @@ class MessageRow(_MessageRow, total=False):
     websearch_result_count: int
     original_model: str
     was_streaming: bool
+    requested_web_search: bool
+    requested_web_max_results: int
+    requested_reasoning_effort: str
 
 
 class Model(TypedDict):
