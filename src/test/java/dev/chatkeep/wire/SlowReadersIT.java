@@ -39,6 +39,7 @@ class SlowReadersIT {
     private static final String STREAM = "/api/chat/streams/r1";
     private static final String SESSIONS = "/api/chat/sessions";
     private static final String CHAT = "/api/chat";
+    private static final String TEXT = CHAT + "/stream";
     private static final String OPENAI = "/v1/chat/completions";
     private static final int BYTES = 5 << 20;
     /** All of them would hold 200 MiB, several times over while they are read. */
@@ -124,7 +125,7 @@ class SlowReadersIT {
     }
 
     @ParameterizedTest
-    @CsvSource({ CHAT + ", false", CHAT + ", true", OPENAI + ", false" })
+    @CsvSource({ CHAT + ", false", CHAT + ", true", TEXT + ", true", OPENAI + ", false" })
     void anAnswerIsHeldAsLongAsItIsNotTaken(String path, boolean streamed) throws Exception {
         // Given
         Caller caller = service.newCaller();
@@ -164,7 +165,7 @@ class SlowReadersIT {
     }
 
     @ParameterizedTest
-    @CsvSource({ CHAT + ", false", CHAT + ", true", OPENAI + ", false", OPENAI + ", true" })
+    @CsvSource({ CHAT + ", false", CHAT + ", true", TEXT + ", true", OPENAI + ", false", OPENAI + ", true" })
     void aClientThatTakesNothingOfItsAnswerIsCutOff(String path, boolean streamed) throws Exception {
         // Given
         Caller caller = impatient.newCaller();
@@ -265,7 +266,7 @@ class SlowReadersIT {
 
         Socket ask(Caller caller, String path, boolean streamed, String question) throws IOException {
             String body = "{\"model\": \"" + PackagedService.MODEL + "\", \"stream\": " + streamed + ", "
-                    + (path.equals(CHAT) ? "\"message\": \"" + question + "\"}"
+                    + (path.startsWith(CHAT) ? "\"message\": \"" + question + "\"}"
                             : "\"messages\": [{\"role\": \"user\", \"content\": \"" + question + "\"}]}");
             return send("POST " + path, caller,
                     "Content-Type: application/json\r\nContent-Length: " + body.length() + "\r\n\r\n" + body);
