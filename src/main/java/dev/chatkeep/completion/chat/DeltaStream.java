@@ -78,7 +78,7 @@ final class DeltaStream implements AnswerReader {
 
     private void pump() {
         while (sink.takesMore()) {
-            int end = end();
+            int end = Pieces.end(live.text(), position, MAX_CHARACTERS, result == null);
             if (end > position) {
                 String piece = live.text().subSequence(position, end).toString();
                 position = end;
@@ -94,13 +94,5 @@ final class DeltaStream implements AnswerReader {
                 return;
             }
         }
-    }
-
-    /** The halves of a surrogate pair go out together. */
-    private int end() {
-        CharSequence text = live.text();
-        int end = Math.min(text.length(), position + MAX_CHARACTERS);
-        boolean mayGoOn = end < text.length() || result == null;
-        return end > position && mayGoOn && Character.isHighSurrogate(text.charAt(end - 1)) ? end - 1 : end;
     }
 }

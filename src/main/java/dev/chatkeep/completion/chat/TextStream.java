@@ -72,7 +72,7 @@ final class TextStream implements AnswerReader {
 
     private void pump() {
         while (sink.takesMore()) {
-            int thoughtEnd = whole(live.reasoning(), thought);
+            int thoughtEnd = Pieces.end(live.reasoning(), thought, MAX_CHARACTERS, result == null);
             int end = end();
             if (ended) {
                 // The last line has been taken.
@@ -123,7 +123,7 @@ final class TextStream implements AnswerReader {
     /** Of text that may go on the last visible character waits, so that there is one to end the last line with. */
     private int end() {
         CharSequence text = live.text();
-        int end = whole(text, position);
+        int end = Pieces.end(text, position, MAX_CHARACTERS, result == null);
         if (result != null || end < text.length()) {
             return end;
         }
@@ -136,12 +136,5 @@ final class TextStream implements AnswerReader {
         }
         int last = shown > position ? shown - 1 : position;
         return last > position && Character.isLowSurrogate(text.charAt(last)) ? last - 1 : last;
-    }
-
-    /** The end of the next piece. The halves of a surrogate pair go out together. */
-    private int whole(CharSequence text, int from) {
-        int end = Math.min(text.length(), from + MAX_CHARACTERS);
-        boolean mayGoOn = end < text.length() || result == null;
-        return end > from && mayGoOn && Character.isHighSurrogate(text.charAt(end - 1)) ? end - 1 : end;
     }
 }
