@@ -390,7 +390,8 @@ begin
     select o.user_id, o.id
       from old_rows o
      where exists (select from public.profiles p where p.id = o.user_id)
-    on conflict do nothing;
+    -- One that was deleted, came back under its id and is deleted again was deleted now.
+    on conflict (user_id, session_id) do update set deleted_at = excluded.deleted_at;
     return null;
 end
 $$;

@@ -173,19 +173,6 @@ begin
 end
 $$;
 
--- A session that was deleted, came back under its id and is deleted again was deleted now.
-create or replace function chatkeep.date_deleted_sessions() returns trigger
-    language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
-as $$
-begin
-    update chatkeep.counted_sessions c
-       set deleted_at = now()
-      from old_rows o
-     where c.user_id = o.user_id and c.session_id = o.id and c.deleted_at < now();
-    return null;
-end
-$$;
-
 -- Writes today's row of system_stats, or brings it up to date. Yesterday's was written while the day lasted: how
 -- many users it had is only known now.
 create or replace function chatkeep.record_system_stats() returns void

@@ -157,7 +157,7 @@ create policy chat_messages_owner on public.chat_messages
 create policy chat_messages_service on public.chat_messages
     for all to service_role using (true) with check (true);
 
--- What these do stands in R__04, R__06 and R__10. PostgreSQL gives transition tables to triggers of one event only, hence three.
+-- What these do stands in R__04, R__06 and R__07. PostgreSQL gives transition tables to triggers of one event only, hence three.
 create function chatkeep.remember_counted_sessions() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp
     as 'begin return null; end';
@@ -165,14 +165,6 @@ create trigger remember_counted_sessions_deleted
     after delete on public.chat_sessions
     referencing old table as old_rows
     for each statement execute function chatkeep.remember_counted_sessions();
--- After the one above, in the order of their names.
-create function chatkeep.date_deleted_sessions() returns trigger
-    language plpgsql set search_path = pg_catalog, pg_temp
-    as 'begin return null; end';
-create trigger sessions_deleted_again
-    after delete on public.chat_sessions
-    referencing old table as old_rows
-    for each statement execute function chatkeep.date_deleted_sessions();
 
 create function chatkeep.count_stored_sessions() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp

@@ -58,9 +58,8 @@ public final class UserExport {
                  cross join lateral (
                        -- Of metadata that are small it is not worth knowing more.
                        select m.message_timestamp, m.ordinal, m.id,
-                              octet_length(m.content) + coalesce(octet_length(m.extras::text), 0)
-                                  + case when pg_column_size(m.metadata) < 1000 then 0
-                                                             else octet_length(m.metadata::text) end as bytes
+                              m.stored_bytes + case when pg_column_size(m.metadata) < 1000 then 0
+                                                    else octet_length(m.metadata::text) end as bytes
                          from public.chat_messages m
                         where m.user_id = $1 and m.session_id = s.id
                           and (s.id > r.session_id or (m.message_timestamp, m.ordinal) > (r.at, r.ordinal))
