@@ -13,6 +13,29 @@ begin
 end
 $$;
 
+-- Refuses what is too large in a profile, as a constraint would.
+create or replace function chatkeep.check_profile_sizes() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- The text of jsonb has white space, so this is more than what functions allow.
+    c_most_bytes constant int := 65536;
+    v_column     constant text := case
+        when char_length(new.avatar_url) > 8192 then 'avatar_url'
+        when octet_length(new.system_prompt) > c_most_bytes then 'system_prompt'
+        when cardinality(new.allowed_models) > 1000 or octet_length(new.allowed_models::text) > c_most_bytes then 'allowed_models'
+        when octet_length(new.ui_preferences::text) > c_most_bytes then 'ui_preferences'
+        when octet_length(new.session_preferences::text) > c_most_bytes then 'session_preferences'
+        when char_length(new.ban_reason) > 1024 then 'ban_reason' end;
+begin
+    if v_column is not null then
+        raise check_violation using message = format('%s of a profile is too large', v_column), schema = 'public',
+            table = 'profiles', column = v_column, constraint = format('profiles_%s_size', v_column);
+    end if;
+    return new;
+end
+$$;
+
 -- Writes one entry of a log and returns its id, for those who have checked that it may be. Where a request came from is
 -- written if the user made it, or if no user sees the entry: an administrator's address is not for those whom it is about.
 create or replace function chatkeep.write_log(

@@ -99,12 +99,29 @@ begin
 end
 $$;
 
+-- Books one change of one user.
+create or replace function chatkeep.book(p_change chatkeep.booking) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_booked boolean;
+begin
+    if p_change.model is not null then
+        v_booked := chatkeep.book_model(p_change);
+    end if;
+    v_booked := chatkeep.book_day(p_change, 0, 1);
+    v_booked := chatkeep.book_totals(p_change.user_id, p_change.sent + p_change.received, p_change.input + p_change.output, 0,
+                                     p_change.cost);
+end
+$$;
+
 -- Books the differences that a statement made in the ledger, day by day and model by model. The writers of a user's charges
 -- take turns.
 create or replace function chatkeep.book_charges() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_one      record;
     v_changes  chatkeep.booking[];
     v_change   chatkeep.booking;
     v_user     uuid;
@@ -114,6 +131,18 @@ declare
     v_booked   boolean;
 begin
     if tg_op = 'INSERT' then
+        -- Nearly all statements charge for one message, where there is nothing to put together.
+        select row(n.user_id, n.usage_date, n.model, n.messages_sent, n.messages_received,
+                   case when n.stream_id is null then 0 else n.messages_received end, n.input_tokens, n.output_tokens,
+                   n.question_tokens, n.cost)::chatkeep.booking as change,
+               (select count(*) from (select from new_rows limit 2) t) as charges
+          into v_one
+          from new_rows n
+         limit 1;
+        if v_one.charges = 1 then
+            perform chatkeep.book(v_one.change);
+            return null;
+        end if;
         select array_agg(b::chatkeep.booking) into v_changes
           from (select n.user_id, n.usage_date, n.model, sum(n.messages_sent)::bigint, sum(n.messages_received)::bigint,
                        coalesce(sum(n.messages_received) filter (where n.stream_id is not null), 0)::bigint,
@@ -167,48 +196,32 @@ begin
 end
 $$;
 
--- Charges a message that is neither stored nor known to the ledger, nor the answer of a call, and returns its row; none where
--- it is one of these, or counts for nothing. The caller knows that the user's writes have taken their turn. Small statements:
--- what one of them joins costs more to begin than to look up.
+-- Charges a message that is neither stored nor the answer of a call, and returns its row; none where the ledger knows it. The
+-- caller knows that the user's writes have taken their turn. Small statements: what one of them joins costs more to begin than
+-- to look up.
 create or replace function chatkeep.charge_message(p_user_id uuid, p_message chatkeep.incoming_message) returns chatkeep.charges
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_id        constant text := p_message.id;
-    v_model     constant text := left(p_message.model, 100);
-    v_is_answer constant boolean := p_message.role = 'assistant';
-    v_input     constant bigint := case when v_is_answer then 0 else greatest(coalesce(p_message.input_tokens, 0), 0) end;
-    v_output    constant bigint := case when v_is_answer then greatest(coalesce(p_message.output_tokens, 0), 0) else 0 end;
-    v_day       constant date := chatkeep.booking_day(p_message.message_timestamp);
-    v_question  text;
-    v_tokens    bigint := 0;
-    v_rank      int;
-    v_prices    record;
-    v_charge    chatkeep.charges;
+    v_model       constant text := left(p_message.model, 100);
+    v_is_answer   constant boolean := p_message.role = 'assistant';
+    v_question    constant text := case when v_is_answer then p_message.user_message_id end;
+    v_input       constant bigint := case when v_is_answer then 0 else greatest(coalesce(p_message.input_tokens, 0), 0) end;
+    v_output      constant bigint := case when v_is_answer then greatest(coalesce(p_message.output_tokens, 0), 0) else 0 end;
+    v_tokens      bigint := 0;
+    v_rank        int;
+    v_input_cost  numeric;
+    v_output_cost numeric;
+    v_charge      chatkeep.charges;
 begin
-    perform chatkeep.require_caller(p_user_id);
-    if p_message.error_message is not null or p_message.role not in ('user', 'assistant')
-        or exists (select from public.chat_messages m where m.user_id = p_user_id and m.id = v_id) then
-        return null;
+    if v_question is not null and v_model is not null then
+        v_tokens := coalesce((select chatkeep.unpriced_tokens(c) from chatkeep.charges c
+                               where c.user_id = p_user_id and c.message_id = v_question), 0);
     end if;
-    if p_message.completion_id is not null then
-        if exists (select from chatkeep.completions c where c.user_id = p_user_id and c.completion_id = p_message.completion_id) then
-            return null;
-        end if;
-    end if;
-    if v_is_answer then
-        v_question := p_message.user_message_id;
-        if v_question is not null and v_model is not null then
-            v_tokens := coalesce((select chatkeep.unpriced_tokens(c) from chatkeep.charges c
-                                   where c.user_id = p_user_id and c.message_id = v_question), 0);
-        end if;
-    end if;
-    if v_model is null then
-        select null::numeric as input_cost, null::numeric as output_cost into v_prices;
-    else
+    if v_model is not null then
         -- As unit_costs, for one model.
         v_rank := chatkeep.tier_rank((select p.subscription_tier from public.profiles p where p.id = p_user_id));
-        select a.input_cost_per_token as input_cost, a.output_cost_per_token as output_cost into v_prices
+        select a.input_cost_per_token, a.output_cost_per_token into v_input_cost, v_output_cost
           from public.model_access a
          where a.model_id = v_model
          order by a.is_active desc, chatkeep.tier_rank(a.tier) <= v_rank desc, abs(chatkeep.tier_rank(a.tier) - v_rank)
@@ -217,12 +230,13 @@ begin
     insert into chatkeep.charges (
         user_id, message_id, question_id, usage_date, model, messages_sent, messages_received, input_tokens, output_tokens,
         question_tokens, input_cost, output_cost)
-    values (p_user_id, v_id, v_question, v_day, v_model, (not v_is_answer)::int, v_is_answer::int, v_input, v_output, v_tokens,
-            v_prices.input_cost, v_prices.output_cost)
+    values (p_user_id, p_message.id, v_question, chatkeep.booking_day(p_message.message_timestamp), v_model,
+            (not v_is_answer)::int, v_is_answer::int, v_input, v_output, v_tokens, v_input_cost, v_output_cost)
     on conflict (user_id, message_id) do nothing
     returning * into v_charge;
-    if v_input <> 0 and v_model is null and v_charge.message_id is not null then
-        perform chatkeep.charge_questions(p_user_id, array [v_id]);
+    if v_charge.message_id is not null and v_input <> 0 and v_model is null
+        and exists (select from chatkeep.charges c where c.user_id = p_user_id and c.question_id = p_message.id) then
+        perform chatkeep.charge_questions(p_user_id, array [p_message.id]);
     end if;
     return v_charge;
 end

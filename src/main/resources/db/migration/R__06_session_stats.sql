@@ -26,12 +26,29 @@ create or replace function public.update_session_stats() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 declare
+    v_one     record;
     v_deltas  record;
     v_cursor  refcursor;
     v_user    uuid;
     v_stored  bigint := 0;
     v_bytes   bigint := 0;
 begin
+    if tg_op = 'INSERT' then
+        -- Nearly all statements store one message, where there is nothing to put together.
+        select n.user_id, n.session_id, n.total_tokens, n.message_timestamp, left(n.content, 200) as preview, n.model,
+               n.stored_bytes, n.error_message is null and (select count(*) from (select from new_rows limit 2) t) = 1 as is_all
+          into v_one
+          from new_rows n
+         limit 1;
+        if v_one.is_all then
+            if chatkeep.change_session_stats(
+                v_one.user_id, v_one.session_id, 1, coalesce(v_one.total_tokens, 0), v_one.message_timestamp, v_one.preview,
+                case when v_one.model is not null then v_one.message_timestamp end, v_one.model, 1, v_one.stored_bytes) then
+                perform chatkeep.change_stored(v_one.user_id, 0, 1, v_one.stored_bytes);
+            end if;
+            return null;
+        end if;
+    end if;
     -- newest and newest_model are the times of the newest counted rows (that name a model) on either side of the
     -- change; preview and model are what a single new row says.
     if tg_op = 'INSERT' then
@@ -158,11 +175,12 @@ $$;
 
 -- Adds a change to the figures of one session, and says whether it is there. What is newer than all that the session has is its newest message
 -- itself; otherwise the newest one is looked up, once the session is locked and what its other writers have committed
--- is seen. The newest message and model can only have changed where the change reaches up to them.
+-- is seen. The newest message and model can only have changed where the change reaches up to them. Whoever calls this has
+-- plans that scan out of the way.
 create or replace function chatkeep.change_session_stats(
     p_user_id uuid, p_session_id text, p_messages int, p_tokens bigint, p_newest timestamptz, p_preview text,
     p_newest_model timestamptz, p_model text, p_stored int, p_bytes bigint) returns boolean
-    language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_last    timestamptz;

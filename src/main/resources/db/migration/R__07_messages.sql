@@ -205,30 +205,6 @@ begin
 end
 $$;
 
--- The same of one message that is new.
-create or replace function chatkeep.time_in_order(p_user_id uuid, p_message chatkeep.incoming_message) returns timestamptz
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-declare
-    c_step  constant interval := '1 millisecond';
-    v_said  constant timestamptz := coalesce(p_message.message_timestamp, now());
-    v_other timestamptz;
-begin
-    if p_message.role = 'user' then
-        select min(m.message_timestamp) into v_other
-          from public.chat_messages m
-         where m.user_id = p_user_id and m.user_message_id = p_message.id and m.role <> 'user';
-        return case when v_other <= v_said then chatkeep.storable_time(v_other - c_step) else v_said end;
-    elsif p_message.user_message_id is not null then
-        select m.message_timestamp into v_other
-          from public.chat_messages m
-         where m.user_id = p_user_id and m.id = p_message.user_message_id and m.role = 'user';
-        return case when v_other > v_said then chatkeep.storable_time(v_other + c_step) else v_said end;
-    end if;
-    return v_said;
-end
-$$;
-
 -- What of these messages is new or different from what is stored, as it is to be from now on. What a re-sent message
 -- does not say is kept, each of its extras by itself; a total that a client leaves out is the sum of what it counts.
 --
@@ -326,28 +302,72 @@ begin
 end
 $$;
 
+-- What there is to know before one message is stored. An answer stands after its question: stands_by is the time of the one
+-- that is stored already (see in_order). A question may be that of a call which knows its text alone (recognise_questions),
+-- an answer that of a call which knows the provider's id of it (recognise_answers).
+create or replace function chatkeep.before_message(
+    p_user_id uuid, p_message chatkeep.incoming_message,
+    out has_session boolean, out is_stored boolean, out may_be_of_call boolean, out stands_by timestamptz)
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    select exists (select from public.chat_sessions s where s.user_id = p_user_id and s.id = p_message.session_id),
+           exists (select from public.chat_messages m where m.user_id = p_user_id and m.id = p_message.id),
+           case when p_message.role = 'user'
+                then exists (select from chatkeep.completions c
+                              where c.user_id = p_user_id and c.question_hash is not null and not c.question_named
+                                and c.started_at > clock_timestamp() - interval '24 hours')
+                else p_message.completion_id is not null
+                     and exists (select from chatkeep.completions c
+                                  where c.user_id = p_user_id and c.completion_id = p_message.completion_id) end,
+           case when p_message.role = 'user'
+                then (select min(m.message_timestamp) from public.chat_messages m
+                       where m.user_id = p_user_id and m.user_message_id = p_message.id and m.role <> 'user')
+                else (select m.message_timestamp from public.chat_messages m
+                       where m.user_id = p_user_id and m.id = p_message.user_message_id and m.role = 'user') end
+      into has_session, is_stored, may_be_of_call, stands_by;
+end
+$$;
+
 -- Stores and counts one message that is new in every respect, in a session that exists: the short way. Null where it is not,
--- or counts for nothing; then nothing has happened.
-create or replace function chatkeep.insert_message(p_user_id uuid, p_message chatkeep.incoming_message) returns public.chat_messages
+-- or counts for nothing; then nothing has happened. p_is_recognised: nobody has to look whether it is the question of a call.
+create or replace function chatkeep.insert_message(
+    p_user_id uuid, p_message chatkeep.incoming_message, p_is_recognised boolean) returns public.chat_messages
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_charge chatkeep.charges;
-    v_stored public.chat_messages;
+    c_step      constant interval := '1 millisecond';
+    v_is_answer constant boolean := p_message.role = 'assistant';
+    v_before    record;
+    v_charge    chatkeep.charges;
+    v_stored    public.chat_messages;
 begin
-    p_message.message_timestamp := chatkeep.time_in_order(p_user_id, p_message);
+    if p_message.error_message is not null or p_message.role not in ('user', 'assistant') then
+        return null;
+    end if;
+    v_before := chatkeep.before_message(p_user_id, p_message);
+    if v_before.is_stored or not v_before.has_session
+        or v_before.may_be_of_call and (v_is_answer or not p_is_recognised) then
+        return null;
+    end if;
+    p_message.message_timestamp := coalesce(p_message.message_timestamp, now());
+    if v_is_answer and v_before.stands_by > p_message.message_timestamp then
+        p_message.message_timestamp := chatkeep.storable_time(v_before.stands_by + c_step);
+    elsif not v_is_answer and v_before.stands_by <= p_message.message_timestamp then
+        p_message.message_timestamp := chatkeep.storable_time(v_before.stands_by - c_step);
+    end if;
     v_charge := chatkeep.charge_message(p_user_id, p_message);
     if v_charge.message_id is null then
         return null;
     end if;
     insert into public.chat_messages (
         user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
-        content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata, extras)
+        content_type, elapsed_ms, completion_id, message_timestamp, metadata, extras)
     values (p_user_id, p_message.id, p_message.session_id, p_message.role, p_message.content, p_message.model,
             coalesce(p_message.total_tokens, case when p_message.input_tokens is not null or p_message.output_tokens is not null
                                                   then coalesce(p_message.input_tokens, 0) + coalesce(p_message.output_tokens, 0) end),
             p_message.input_tokens, p_message.output_tokens, p_message.user_message_id, p_message.content_type,
-            p_message.elapsed_ms, p_message.completion_id, p_message.message_timestamp, p_message.error_message,
+            p_message.elapsed_ms, p_message.completion_id, p_message.message_timestamp,
             case when v_charge.model is null then '{}' else chatkeep.cost_note(v_charge) end, p_message.extras)
     returning * into v_stored;
     return v_stored;
@@ -521,15 +541,17 @@ declare
     v_stored   public.chat_messages;
 begin
     perform chatkeep.begin_write(p_user_id);
+    v_message := chatkeep.read_message(p_session_id, p_message);
+    v_stored := chatkeep.insert_message(p_user_id, v_message, false);
+    if v_stored.id is not null then
+        return v_stored;
+    end if;
     if not exists (select from public.chat_sessions s where s.user_id = p_user_id and s.id = p_session_id) then
         perform chatkeep.create_session(p_user_id, p_session_id, coalesce(nullif(p_title, ''), chatkeep.title_of(
-            case when p_message ->> 'role' = 'user' then p_message ->> 'content' end)));
+            case when v_message.role = 'user' then v_message.content end)));
     end if;
-    v_message := chatkeep.read_message(p_session_id, p_message);
-    if v_message.role = 'user' then
-        perform chatkeep.recognise_questions(p_user_id, array [v_message]);
-    end if;
-    v_stored := chatkeep.insert_message(p_user_id, v_message);
+    perform chatkeep.recognise_questions(p_user_id, array [v_message]);
+    v_stored := chatkeep.insert_message(p_user_id, v_message, true);
     if v_stored.id is not null then
         return v_stored;
     end if;

@@ -87,7 +87,7 @@ begin
     v_message.model := p_model;
     v_message.message_timestamp := case when v_said <= p_now and v_said > coalesce(v_newest, '-infinity') then v_said
                                         else v_next end;
-    v_stored := chatkeep.insert_message(p_user_id, v_message);
+    v_stored := chatkeep.insert_message(p_user_id, v_message, true);
     if v_stored.id is null then
         perform chatkeep.store_messages(p_user_id, array [v_message]);
     end if;

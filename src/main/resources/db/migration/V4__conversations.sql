@@ -22,9 +22,8 @@ create table public.chat_sessions (
     constraint chat_sessions_pkey primary key (user_id, id),
     -- Responses write times with four digits of the year.
     constraint chat_sessions_times_range
-        check (created_at >= '0001-01-01 00:00:00+00' and created_at < '10000-01-01 00:00:00+00'
-               and updated_at >= '0001-01-01 00:00:00+00' and updated_at < '10000-01-01 00:00:00+00'
-               and last_activity >= '0001-01-01 00:00:00+00' and last_activity < '10000-01-01 00:00:00+00')
+        check (least(created_at, updated_at, last_activity) >= '0001-01-01 00:00:00+00'
+               and greatest(created_at, updated_at, last_activity) < '10000-01-01 00:00:00+00')
 );
 comment on table public.chat_sessions is 'Conversations; message_count to last_message_timestamp are kept by on_message_change';
 comment on column public.chat_sessions.stored_messages is 'All messages, also those that failed; kept as well, as stored_bytes';
@@ -44,39 +43,36 @@ create table public.chat_messages (
     session_id        text collate "C" not null,
     role              text        not null
         constraint chat_messages_role_known check (role in ('user', 'assistant', 'system', 'tool')),
-    -- Models answer at any length; what clients send is bounded by the size of a request.
-    content           text        not null
-        constraint chat_messages_content_length check (octet_length(content) <= 16777216),
+    content           text        not null,
     model             varchar(100),
-    total_tokens      int
-        constraint chat_messages_total_tokens_positive check (total_tokens >= 0),
-    input_tokens      int
-        constraint chat_messages_input_tokens_positive check (input_tokens >= 0),
-    output_tokens     int
-        constraint chat_messages_output_tokens_positive check (output_tokens >= 0),
+    total_tokens      int,
+    input_tokens      int,
+    output_tokens     int,
     user_message_id   text collate "C"
         constraint chat_messages_user_message_id_length check (char_length(user_message_id) between 1 and 255),
     content_type      text
         constraint chat_messages_content_type_known check (content_type in ('text', 'markdown')),
-    elapsed_ms        int
-        constraint chat_messages_elapsed_ms_positive check (elapsed_ms >= 0),
+    elapsed_ms        int,
     completion_id     varchar(255),
     message_timestamp timestamptz not null default now()
         constraint chat_messages_message_timestamp_range
             check (message_timestamp >= '0001-01-01 00:00:00+00' and message_timestamp < '10000-01-01 00:00:00+00'),
-    error_message     text
-        constraint chat_messages_error_message_length check (octet_length(error_message) <= 65536),
+    error_message     text,
     is_streaming      boolean     not null default false,
     metadata          jsonb       not null default '{}',
     extras            jsonb
-        constraint chat_messages_extras_object check (jsonb_typeof(extras) = 'object')
-        constraint chat_messages_extras_length check (octet_length(extras::text) <= 16777216),
+        constraint chat_messages_extras_object check (jsonb_typeof(extras) = 'object'),
     ordinal           bigint      generated always as identity,
     updated_at        timestamptz not null default clock_timestamp(),
     stored_bytes      int         not null generated always as (
         octet_length(content) + coalesce(octet_length((metadata -> 'tool_calls')::text), 0)
         + coalesce(octet_length(extras::text), 0)) stored,
     constraint chat_messages_pkey primary key (user_id, id),
+    -- Several columns in one constraint, because PostgreSQL reads each anew with every statement.
+    constraint chat_messages_counts_positive check (least(total_tokens, input_tokens, output_tokens, elapsed_ms) >= 0),
+    -- Models answer at any length; what clients send is bounded by the size of a request.
+    constraint chat_messages_texts_length
+        check (greatest(octet_length(content), octet_length(extras::text)) <= 16777216 and octet_length(error_message) <= 65536),
     constraint chat_messages_session_fkey foreign key (user_id, session_id)
         references public.chat_sessions (user_id, id) on delete cascade
 );
