@@ -115,8 +115,8 @@ begin
 end
 $$;
 
--- Books the differences that a statement made in the ledger, day by day and model by model. The writers of a user's charges
--- take turns.
+-- Books the differences that a statement made in the ledger, day by day and model by model; it may have made none, as an insert
+-- that only updates. The writers of a user's charges take turns.
 create or replace function chatkeep.book_charges() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -141,6 +141,8 @@ begin
          limit 1;
         if v_one.charges = 1 then
             perform chatkeep.book(v_one.change);
+        end if;
+        if not coalesce(v_one.charges > 1, false) then
             return null;
         end if;
         select array_agg(b::chatkeep.booking) into v_changes
@@ -150,7 +152,7 @@ begin
                   from new_rows n
                  group by n.user_id, n.usage_date, n.model
                  order by n.user_id, n.usage_date, n.model) b;
-    else
+    elsif exists (select from new_rows) then
         select array_agg(b::chatkeep.booking) into v_changes
           from (select c.user_id, c.usage_date, c.model, sum(c.sign * c.messages_sent)::bigint,
                        sum(c.sign * c.messages_received)::bigint,

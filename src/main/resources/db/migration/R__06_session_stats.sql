@@ -34,7 +34,7 @@ declare
     v_bytes   bigint := 0;
 begin
     if tg_op = 'INSERT' then
-        -- Nearly all statements store one message, where there is nothing to put together.
+        -- Nearly all statements store one message, where there is nothing to put together; one that only updates stores none.
         select n.user_id, n.session_id, n.total_tokens, n.message_timestamp, left(n.content, 200) as preview, n.model,
                n.stored_bytes, n.error_message is null and (select count(*) from (select from new_rows limit 2) t) = 1 as is_all
           into v_one
@@ -46,8 +46,12 @@ begin
                 case when v_one.model is not null then v_one.message_timestamp end, v_one.model, 1, v_one.stored_bytes) then
                 perform chatkeep.change_stored(v_one.user_id, 0, 1, v_one.stored_bytes);
             end if;
+        end if;
+        if coalesce(v_one.is_all, true) then
             return null;
         end if;
+    elsif not exists (select from old_rows) then
+        return null;
     end if;
     -- newest and newest_model are the times of the newest counted rows (that name a model) on either side of the
     -- change; preview and model are what a single new row says.

@@ -140,24 +140,29 @@ create or replace function chatkeep.enter_question(
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_title       text := (select s.title from public.chat_sessions s where s.user_id = p_user_id and s.id = p_session_id);
     v_question_id text;
 begin
-    insert into public.chat_sessions (user_id, id, title)
-    values (p_user_id, p_session_id, chatkeep.title_of(p_question ->> 'content'))
-    on conflict (user_id, id) do nothing;
-    if found then
-        perform chatkeep.count_sessions(p_user_id, array [p_session_id]);
+    if v_title is null then
+        v_title := chatkeep.title_of(p_question ->> 'content');
+        insert into public.chat_sessions (user_id, id, title) values (p_user_id, p_session_id, v_title)
+        on conflict (user_id, id) do nothing;
+        if found then
+            perform chatkeep.count_sessions(p_user_id, array [p_session_id]);
+        end if;
     end if;
     if p_question is not null then
         v_question_id := chatkeep.store_question(p_user_id, p_session_id, p_question, p_model, p_now);
     end if;
-    update public.chat_sessions s
-       set title = t.title
-      from (select chatkeep.title_of(
-                (select m.content from public.chat_messages m
-                  where m.user_id = p_user_id and m.session_id = p_session_id and m.role = 'user' and m.error_message is null
-                  order by m.message_timestamp, m.ordinal limit 1)) as title) t
-     where s.user_id = p_user_id and s.id = p_session_id and s.title = 'New Chat' and t.title <> 'New Chat';
+    if v_title = 'New Chat' then
+        update public.chat_sessions s
+           set title = t.title
+          from (select chatkeep.title_of(
+                    (select m.content from public.chat_messages m
+                      where m.user_id = p_user_id and m.session_id = p_session_id and m.role = 'user' and m.error_message is null
+                      order by m.message_timestamp, m.ordinal limit 1)) as title) t
+         where s.user_id = p_user_id and s.id = p_session_id and s.title = 'New Chat' and t.title <> 'New Chat';
+    end if;
     return v_question_id;
 end
 $$;
@@ -314,15 +319,16 @@ $$;
 -- Charges a call with what it took, in the row of the message that is or would be its answer; and its question, which
 -- counts as sent and has no tokens of its own any more: those of a question are those of the calls that it was asked with.
 -- The charge of another call is never replaced: clients can give an answer the id of one that is still running. What a client
--- uploaded of this one, maybe with an old time, moves to the day of the call, on which limits count it.
+-- uploaded of this one, maybe with an old time, moves to the day of the call, on which limits count it. Returns the row.
 -- p_figures: {reasoning_tokens?, cached_tokens?, told_cost?}.
 create or replace function chatkeep.charge_call(
     p_user_id uuid, p_call chatkeep.completions, p_message_id text, p_input_tokens int, p_output_tokens int, p_figures jsonb)
-    returns void
+    returns chatkeep.charges
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_own text;
+    v_own    text;
+    v_charge chatkeep.charges;
 begin
     perform chatkeep.require_caller(p_user_id);
     p_input_tokens := greatest(p_input_tokens, 0);
@@ -351,17 +357,23 @@ begin
             input_cost = excluded.input_cost, output_cost = excluded.output_cost,
             cached_input_cost = excluded.cached_input_cost, told_cost = excluded.told_cost
         where c.stream_id is null or (c.input_tokens, c.output_tokens, c.cached_tokens, c.told_cost)
-              is distinct from (excluded.input_tokens, excluded.output_tokens, excluded.cached_tokens, excluded.told_cost);
+              is distinct from (excluded.input_tokens, excluded.output_tokens, excluded.cached_tokens, excluded.told_cost)
+    returning * into v_charge;
+    if not found then
+        select * into v_charge from chatkeep.charges c where c.user_id = p_user_id and c.message_id = p_message_id;
+    end if;
     if p_call.question_id is not null then
         insert into chatkeep.charges as c (user_id, message_id, stream_id, usage_date, model, messages_sent)
         values (p_user_id, p_call.question_id, p_call.id, chatkeep.booking_day(now()), p_call.model, 1)
         on conflict (user_id, message_id) do update
             set stream_id = excluded.stream_id, input_tokens = 0
             where c.stream_id is null and c.messages_sent = 1;
-        if found then
+        if found and exists (select from chatkeep.charges c
+                              where c.user_id = p_user_id and c.question_id = p_call.question_id and c.stream_id is null) then
             perform chatkeep.charge_questions(p_user_id, array [p_call.question_id]);
         end if;
     end if;
+    return v_charge;
 end
 $$;
 
@@ -525,7 +537,7 @@ begin
     v_id := coalesce(v_id, p_call.id);
 
     if v_counts then
-        perform chatkeep.charge_call(
+        v_charge := chatkeep.charge_call(
             p_user_id, p_call, v_id, greatest(v_input, v_before.input_tokens, 0)::int,
             greatest((p_result ->> 'output_tokens')::int, v_before.output_tokens, 0)::int,
             -- Cached are tokens of the input that counts, as it was told with them.
@@ -534,8 +546,6 @@ begin
                 'cached_tokens', case when v_before.input_tokens > coalesce(v_input, 0) then to_jsonb(v_before.cached_tokens)
                                       else p_result -> 'cached_tokens' end,
                 'told_cost', greatest((p_result ->> 'told_cost')::numeric, v_before.told_cost)));
-        select * into v_charge from chatkeep.charges c
-         where c.user_id = p_user_id and c.stream_id = p_call.id and c.messages_received > 0;
         if p_call.question_id is not null and p_with_answer then
             perform chatkeep.settle_question(p_user_id, p_call, v_before, v_charge);
         end if;
