@@ -47,7 +47,8 @@ class UnreliableProxyIT {
         proxy = new UnreliableProxy(postgres.port(), MOST_BYTES, 1);
         service = new PackagedService(postgres, database, Map.of(
                 "QUARKUS_DATASOURCE_REACTIVE_URL", "postgresql://127.0.0.1:" + proxy.port() + "/" + database,
-                "QUARKUS_DATASOURCE_JDBC_URL", postgres.jdbcUrl(database)));
+                "QUARKUS_DATASOURCE_JDBC_URL", postgres.jdbcUrl(database),
+                "QUARKUS_DATASOURCE_REACTIVE_MAX_SIZE", Integer.toString(POOL_SIZE)));
         service.start();
     }
 
