@@ -19,6 +19,7 @@ import java.util.stream.StreamSupport;
 
 import jakarta.inject.Inject;
 
+import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -51,7 +52,8 @@ import io.vertx.sqlclient.impl.SqlConnectionInternal;
 @WithTestResource(value = DatabaseResource.class, scope = TestResourceScope.GLOBAL)
 class DatabaseTest {
 
-    private static final int POOL_SIZE = 20;
+    @ConfigProperty(name = "quarkus.datasource.reactive.max-size")
+    int poolSize;
 
     @Inject
     Database database;
@@ -182,7 +184,7 @@ class DatabaseTest {
         // Given
         Caller ada = userWithMessage();
         List<Callable<Integer>> requests = new ArrayList<>();
-        for (int number = 0; number < POOL_SIZE * 2; number++) {
+        for (int number = 0; number < poolSize * 2; number++) {
             String id = "m" + number;
             requests.add(() -> ada.listSessions().statusCode());
             requests.add(() -> ada.messages("s2").statusCode());
@@ -191,21 +193,21 @@ class DatabaseTest {
             requests.add(() -> ada.rename("s1", "Renamed " + id).statusCode());
             requests.add(() -> ada.rename("s2", "Renamed " + id).statusCode());
         }
-        List<Integer> statuses = allAtOnce(POOL_SIZE * 2, requests);
+        List<Integer> statuses = allAtOnce(poolSize * 2, requests);
 
         // When
         List<String> states = stateOfEveryConnection();
 
         // Then
         assertThat(statuses).isSubsetOf(200, 201, 404, 409);
-        assertThat(states).hasSize(POOL_SIZE).containsOnly("chatkeep_app|none||");
+        assertThat(states).hasSize(poolSize).containsOnly("chatkeep_app|none||");
     }
 
     @Test
     void aConnectionWhoseTransactionFailedCarriesNothingOver() {
         // Given
         actAs(Caller.fresh());
-        for (int number = 0; number < POOL_SIZE * 2; number++) {
+        for (int number = 0; number < poolSize * 2; number++) {
             catchThrowable(
                     () -> await(database.asCaller().write().document("select (1 / 0)::text where $1::uuid is not null")));
             catchThrowable(() -> await(database.asCaller().read().document("this is no SQL $1")));
@@ -216,7 +218,7 @@ class DatabaseTest {
         List<String> states = stateOfEveryConnection();
 
         // Then
-        assertThat(states).hasSize(POOL_SIZE).containsOnly("chatkeep_app|none||");
+        assertThat(states).hasSize(poolSize).containsOnly("chatkeep_app|none||");
     }
 
     @Test
@@ -371,7 +373,7 @@ class DatabaseTest {
 
         // When
         for (int round = 0; round < 50; round++) {
-            List<Uni<Integer>> requests = IntStream.range(0, 2 * POOL_SIZE)
+            List<Uni<Integer>> requests = IntStream.range(0, 2 * poolSize)
                     .mapToObj(number -> statements.one(row -> row.getInteger(0), "select 1").onFailure().recoverWithItem(-1))
                     .toList();
             Uni<List<Integer>> all = Uni.join().all(requests).andCollectFailures();
@@ -382,8 +384,8 @@ class DatabaseTest {
         }
 
         // Then
-        assertThat(ended).isGreaterThan(POOL_SIZE);
-        List<Uni<Integer>> requests = IntStream.range(0, 10 * POOL_SIZE)
+        assertThat(ended).isGreaterThan(poolSize);
+        List<Uni<Integer>> requests = IntStream.range(0, 10 * poolSize)
                 .mapToObj(number -> statements.one(row -> row.getInteger(0), "select 1")).toList();
         assertThat(await(Uni.join().all(requests).andFailFast())).containsOnly(1);
     }
@@ -410,7 +412,7 @@ class DatabaseTest {
     private List<String> stateOfEveryConnection() {
         List<SqlConnection> connections = new ArrayList<>();
         try {
-            for (int number = 0; number < POOL_SIZE; number++) {
+            for (int number = 0; number < poolSize; number++) {
                 connections.add(await(uni(() -> pool.getConnection())));
             }
             return connections.stream().map(connection -> await(uni(() -> connection.query("""

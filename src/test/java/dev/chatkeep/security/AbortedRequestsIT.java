@@ -30,7 +30,7 @@ import io.restassured.RestAssured;
 class AbortedRequestsIT {
 
     private static final int ABORTED = 3_000;
-    private static final int POOL_SIZE = 20;
+    private static final int POOL_SIZE = 8;
 
     @Test
     void thousandsOfAbortedRequestsLeaveThePoolWhole() throws Exception {
@@ -106,9 +106,9 @@ class AbortedRequestsIT {
     private static List<Map<String, Object>> connectionsWhenQuiet() {
         await("quiet connections").until(() -> busyConnections() == 0);
         return Sql.rows("""
-                select count(*) > 20 as too_many, count(*) filter (where state <> 'idle') as in_transaction
+                select count(*) > %d as too_many, count(*) filter (where state <> 'idle') as in_transaction
                   from pg_stat_activity where datname = current_database() and usename = 'chatkeep_app'
-                """);
+                """.formatted(POOL_SIZE));
     }
 
     private static long busyConnections() {
