@@ -24,6 +24,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.scheduler.Scheduled;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -45,6 +46,8 @@ public class Completions {
     private record Key(UUID userId, String streamId) {
     }
 
+    /** Calls that the database is asked to admit; done when they run, or are refused. */
+    private final Map<Key, CompletableFuture<Void>> admitting = new ConcurrentHashMap<>();
     private final Map<Key, LiveCompletion> running = new ConcurrentHashMap<>();
     private final Map<Key, LiveCompletion> finished = new ConcurrentHashMap<>();
     private final Vertx vertx;
@@ -92,10 +95,21 @@ public class Completions {
          */
         public Uni<LiveCompletion> start(CompletionCall call, AnswerReader... present) {
             UUID userId = callerStore.userId();
-            return Uni.createFrom().deferred(() -> places.take(userId)
-                    ? new LiveCompletion(vertx, json, callerStore, call, Completions.this::enter,
-                            () -> places.giveBack(userId)).start(requests, provider, present)
-                    : Uni.createFrom().failure(CompletionRefused.tooManyCalls()));
+            Key key = new Key(userId, call.streamId());
+            return Uni.createFrom().deferred(() -> {
+                if (!places.take(userId)) {
+                    return Uni.createFrom().failure(CompletionRefused.tooManyCalls());
+                }
+                CompletableFuture<Void> admitted = new CompletableFuture<>();
+                admitting.putIfAbsent(key, admitted);
+                return new LiveCompletion(vertx, json, callerStore, call, live -> {
+                    enter(live);
+                    decided(key, admitted);
+                }, () -> {
+                    places.giveBack(userId);
+                    decided(key, admitted);
+                }).start(requests, provider, present);
+            });
         }
 
         public UUID userId() {
@@ -107,12 +121,32 @@ public class Completions {
             return callerStore.read(streamId);
         }
 
+        /**
+         * A call that the database says has been admitted, as {@link #find}. Who is told so may be ahead of the one who made
+         * the
+         * call, and waits for it to run.
+         */
+        public Uni<LiveCompletion> findAdmitted(String streamId) {
+            CompletableFuture<Void> admitted = admitting.get(new Key(callerStore.userId(), streamId));
+            if (admitted == null) {
+                return Uni.createFrom().item(find(streamId));
+            }
+            Context context = vertx.getOrCreateContext();
+            return Uni.createFrom().completionStage(admitted).emitOn(work -> context.runOnContext(ignored -> work.run()))
+                    .map(ignored -> find(streamId));
+        }
+
         /** A call that runs here, or has just ended; null if there is none. */
         public LiveCompletion find(String streamId) {
             Key key = new Key(callerStore.userId(), streamId);
             LiveCompletion live = running.get(key);
             return live != null ? live : finished.get(key);
         }
+    }
+
+    private void decided(Key key, CompletableFuture<Void> admitted) {
+        admitting.remove(key, admitted);
+        admitted.complete(null);
     }
 
     private void enter(LiveCompletion live) {

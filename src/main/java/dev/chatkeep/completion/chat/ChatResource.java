@@ -166,8 +166,14 @@ public class ChatResource {
         if (streamId == null) {
             return Uni.createFrom().failure(refused);
         }
-        LiveCompletion live = caller.find(streamId);
-        return live != null ? respond(live, form, held) : caller.stored(streamId).map(stored -> {
+        return caller.findAdmitted(streamId)
+                .chain(live -> live != null ? respond(live, form, held) : respondStored(refused, caller, form, held));
+    }
+
+    private Uni<StreamingResponse> respondStored(CompletionRefused refused, Completions.ForCaller caller, Form form,
+            PartMemory held) {
+        String streamId = refused.refusal().streamId();
+        return caller.stored(streamId).map(stored -> {
             if (stored == null || stored.isRunning() || stored.text() == null) {
                 throw refused;
             }
