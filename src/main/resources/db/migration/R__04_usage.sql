@@ -139,10 +139,10 @@ begin
           into v_one
           from new_rows n
          limit 1;
-        if v_one.charges = 1 then
+        if not found then
+            return null;
+        elsif v_one.charges = 1 then
             perform chatkeep.book(v_one.change);
-        end if;
-        if not coalesce(v_one.charges > 1, false) then
             return null;
         end if;
         select array_agg(b::chatkeep.booking) into v_changes

@@ -40,14 +40,14 @@ begin
           into v_one
           from new_rows n
          limit 1;
-        if v_one.is_all then
+        if not found then
+            return null;
+        elsif v_one.is_all then
             if chatkeep.change_session_stats(
                 v_one.user_id, v_one.session_id, 1, coalesce(v_one.total_tokens, 0), v_one.message_timestamp, v_one.preview,
                 case when v_one.model is not null then v_one.message_timestamp end, v_one.model, 1, v_one.stored_bytes) then
                 perform chatkeep.change_stored(v_one.user_id, 0, 1, v_one.stored_bytes);
             end if;
-        end if;
-        if coalesce(v_one.is_all, true) then
             return null;
         end if;
     elsif not exists (select from old_rows) then

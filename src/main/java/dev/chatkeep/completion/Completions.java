@@ -122,9 +122,8 @@ public class Completions {
         }
 
         /**
-         * A call that the database says has been admitted, as {@link #find}. Who is told so may be ahead of the one who made
-         * the
-         * call, and waits for it to run.
+         * As {@link #find}, for a call that the database says has been admitted. Who is told so may be ahead of the one who
+         * made the call, and waits for it to run.
          */
         public Uni<LiveCompletion> findAdmitted(String streamId) {
             CompletableFuture<Void> admitted = admitting.get(new Key(callerStore.userId(), streamId));
