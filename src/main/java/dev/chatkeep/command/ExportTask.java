@@ -2,11 +2,13 @@ package dev.chatkeep.command;
 
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.List;
 import java.util.UUID;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.chatkeep.database.Database;
 import dev.chatkeep.profile.ExportFormat;
@@ -58,9 +60,8 @@ final class ExportTask extends Task {
         Path part = Files.createTempFile(target.getParent(), ".chatkeep-export", ".part");
         try {
             try (OutputStream output = Files.newOutputStream(part); ProgressBar progress = Progress.ofBytes("Export")) {
-                UserExport.of(database.asServiceFor(user).read(), PartMemory.UNBOUNDED, format.value).subscribe().asStream()
-                        .map(piece -> (piece + "\n").getBytes(StandardCharsets.UTF_8))
-                        .forEach(bytes -> write(output, bytes, progress));
+                UserExport.of(database.asServiceFor(user).read(), PartMemory.UNBOUNDED, format.value, bean(ObjectMapper.class))
+                        .subscribe().asStream().flatMap(List::stream).forEach(bytes -> write(output, bytes, progress));
             }
             Files.move(part, target, StandardCopyOption.REPLACE_EXISTING);
         } finally {

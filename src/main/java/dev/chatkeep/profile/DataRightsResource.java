@@ -1,9 +1,7 @@
 package dev.chatkeep.profile;
 
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.ZoneOffset;
-import java.util.List;
 import java.util.Locale;
 
 import jakarta.validation.constraints.NotNull;
@@ -30,6 +28,8 @@ import org.jboss.resteasy.reactive.RestResponse;
 import org.jboss.resteasy.reactive.RestResponse.ResponseBuilder;
 import org.jboss.resteasy.reactive.server.Cancellable;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+
 import dev.chatkeep.database.Access;
 import dev.chatkeep.database.Database;
 import dev.chatkeep.database.Statements;
@@ -37,7 +37,6 @@ import dev.chatkeep.wire.JsonBody;
 import dev.chatkeep.wire.PartMemory;
 import dev.chatkeep.wire.Parts;
 import dev.chatkeep.wire.ResponseMemory;
-import dev.chatkeep.wire.SlicedOutput;
 import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.quarkus.security.Authenticated;
 import io.smallrye.mutiny.Uni;
@@ -62,11 +61,13 @@ public class DataRightsResource {
     private final Database database;
     private final JsonBody bodies;
     private final ResponseMemory memory;
+    private final ObjectMapper json;
 
-    public DataRightsResource(Database database, JsonBody bodies, ResponseMemory memory) {
+    public DataRightsResource(Database database, JsonBody bodies, ResponseMemory memory, ObjectMapper json) {
         this.memory = memory;
         this.database = database;
         this.bodies = bodies;
+        this.json = json;
     }
 
     @GET
@@ -88,7 +89,7 @@ public class DataRightsResource {
             held.takeNow(UserExport.firstBytes());
             return held;
         }).chain(() -> access.write().document(RECORD_EXPORT)).map(recorded -> ResponseBuilder
-                .ok(new Parts(UserExport.of(reading, held, chosen).map(DataRightsResource::slices), held))
+                .ok(new Parts(UserExport.of(reading, held, chosen, json), held))
                 .header(HttpHeaders.CONTENT_TYPE, chosen.mediaType())
                 .header(HttpHeaders.CONTENT_DISPOSITION, "attachment; filename=\"chatkeep-export-"
                         + Instant.now().atZone(ZoneOffset.UTC).toLocalDate() + "." + chosen.extension() + "\"")
@@ -104,14 +105,6 @@ public class DataRightsResource {
     public Uni<RestResponse<Parts>> exportLines(
             @RestQuery @DefaultValue("ndjson") @Pattern(regexp = "json|ndjson", message = "must be json or ndjson") String format) {
         return export(format);
-    }
-
-    private static List<byte[]> slices(String piece) {
-        SlicedOutput slices = new SlicedOutput();
-        byte[] bytes = piece.getBytes(StandardCharsets.UTF_8);
-        slices.write(bytes, 0, bytes.length);
-        slices.write('\n');
-        return slices.take();
     }
 
     @DELETE

@@ -1,6 +1,12 @@
 package dev.chatkeep.profile;
 
+import java.io.IOException;
+
 import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.util.MinimalPrettyPrinter;
+
+import dev.chatkeep.wire.JsonParts.Writing;
 
 /** How an export is written. */
 public enum ExportFormat {
@@ -39,112 +45,98 @@ public enum ExportFormat {
         return extension;
     }
 
-    /** A new document; items are JSON objects as PostgreSQL writes them. */
     abstract Document open();
 
     /** A document as it grows. */
     interface Document {
 
-        /** @param head the object that the document begins with */
-        String head(String head);
+        /** @param members those that the document begins with */
+        void begin(JsonGenerator json, Writing members) throws IOException;
 
-        void beginList(StringBuilder piece, String name);
+        default void beginList(JsonGenerator json, String name) throws IOException {
+            // Lines say what they are themselves.
+        }
 
-        void item(StringBuilder piece, String kind, String item);
+        /** @param members those of an object */
+        void item(JsonGenerator json, String kind, Writing members) throws IOException;
 
-        void endList(StringBuilder piece);
+        default void endList(JsonGenerator json) throws IOException {
+            // As above.
+        }
 
-        String end();
+        void end(JsonGenerator json) throws IOException;
     }
 
     private static final class JsonDocument implements Document {
 
-        private boolean first;
         private boolean inConversation;
-        private boolean firstMessage;
 
         @Override
-        public String head(String head) {
-            return unclosed(head);
+        public void begin(JsonGenerator json, Writing members) throws IOException {
+            json.writeStartObject();
+            members.to(json);
         }
 
         @Override
-        public void beginList(StringBuilder piece, String name) {
-            piece.append(", \"").append(name).append("\": [");
-            first = true;
+        public void beginList(JsonGenerator json, String name) throws IOException {
+            json.writeArrayFieldStart(name);
         }
 
         @Override
-        public void item(StringBuilder piece, String kind, String item) {
-            if (kind.equals("message")) {
-                piece.append(firstMessage ? "" : ", ").append(item);
-                firstMessage = false;
-                return;
+        public void item(JsonGenerator json, String kind, Writing members) throws IOException {
+            if (!kind.equals(UserExport.MESSAGE)) {
+                endConversation(json);
             }
-            closeConversation(piece);
-            piece.append(first ? "" : ", ");
-            first = false;
-            if (kind.equals("conversation")) {
-                piece.append(unclosed(item)).append(", \"messages\": [");
+            json.writeStartObject();
+            members.to(json);
+            if (kind.equals(UserExport.CONVERSATION)) {
+                json.writeArrayFieldStart("messages");
                 inConversation = true;
-                firstMessage = true;
             } else {
-                piece.append(item);
+                json.writeEndObject();
             }
         }
 
         @Override
-        public void endList(StringBuilder piece) {
-            closeConversation(piece);
-            piece.append(']');
+        public void endList(JsonGenerator json) throws IOException {
+            endConversation(json);
+            json.writeEndArray();
         }
 
         @Override
-        public String end() {
-            return "}";
+        public void end(JsonGenerator json) throws IOException {
+            json.writeEndObject();
+            json.writeRaw('\n');
         }
 
-        private void closeConversation(StringBuilder piece) {
+        private void endConversation(JsonGenerator json) throws IOException {
             if (inConversation) {
-                piece.append("]}");
+                json.writeEndArray();
+                json.writeEndObject();
                 inConversation = false;
             }
-        }
-
-        private static String unclosed(String object) {
-            return object.substring(0, object.length() - 1);
         }
     }
 
     private static final class Lines implements Document {
 
         @Override
-        public String head(String head) {
-            return line("export", head);
+        public void begin(JsonGenerator json, Writing members) throws IOException {
+            json.setPrettyPrinter(new MinimalPrettyPrinter("\n"));
+            item(json, "export", members);
         }
 
         @Override
-        public void beginList(StringBuilder piece, String name) {
-            // Lines say what they are themselves.
+        public void item(JsonGenerator json, String kind, Writing members) throws IOException {
+            json.writeStartObject();
+            json.writeStringField("type", kind);
+            members.to(json);
+            json.writeEndObject();
         }
 
         @Override
-        public void item(StringBuilder piece, String kind, String item) {
-            piece.append(piece.isEmpty() ? "" : "\n").append(line(kind, item));
-        }
-
-        @Override
-        public void endList(StringBuilder piece) {
-            // As above.
-        }
-
-        @Override
-        public String end() {
-            return "";
-        }
-
-        private static String line(String type, String object) {
-            return "{\"type\": \"" + type + "\", " + object.substring(1);
+        public void end(JsonGenerator json) throws IOException {
+            json.writeRaw('\n');
         }
     }
 }

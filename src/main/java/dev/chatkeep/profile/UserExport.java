@@ -1,12 +1,24 @@
 package dev.chatkeep.profile;
 
-import java.util.Arrays;
+import static dev.chatkeep.wire.RowMembers.json;
+
+import java.io.IOException;
+import java.time.LocalDate;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.chatkeep.database.Statements;
+import dev.chatkeep.wire.JsonParts;
 import dev.chatkeep.wire.PartMemory;
 import dev.chatkeep.wire.ResponseMemory;
+import dev.chatkeep.wire.RowMembers;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.sqlclient.Row;
@@ -15,183 +27,237 @@ import io.vertx.sqlclient.RowSet;
 /**
  * Everything that is stored about a user, as it is read: page by page, so that it needs no more memory for ten thousand
  * conversations than for one, and holds no connection while a slow client takes its time. The content is that of the
- * function {@code export_user_data}.
+ * function {@code export_user_data}: all columns of all tables. They are named, since a statement with {@code *} that a
+ * connection has prepared fails once a migration adds a column.
  */
 public final class UserExport {
+
+    static final String CONVERSATION = "conversation";
+    static final String MESSAGE = "message";
 
     /** Rows a page. */
     private static final int ROWS = 1_000;
     /** Bytes of content a page. A row that is larger is a page by itself, which is read once there is room for it. */
     private static final long BYTES = 1 << 20;
-    /** What is read is put together as text before it is written. */
-    private static final int COPIES = 2;
-    private static final int TOTAL = 3;
 
-    private static final String HEAD = "select jsonb_build_object('exported_at', now(), 'account', chatkeep.account(p.id),"
-            + " 'profile', to_jsonb(p))::text from public.profiles p where p.id = $1";
+    private static final String SESSION_COLUMNS = """
+            user_id, id, title, message_count, total_tokens, last_model, last_message_preview, last_message_timestamp, is_active,
+            created_at, updated_at, last_activity, stored_messages, stored_bytes""";
+    private static final String MESSAGE_COLUMNS = """
+            user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
+            content_type, elapsed_ms, completion_id, message_timestamp, error_message, is_streaming, %s, %s, ordinal, updated_at,
+            stored_bytes"""
+            .formatted(json("metadata"), json("extras"));
+    private static final String ACTIVITY_COLUMNS = """
+            id, user_id, action, resource_type, resource_id, %s, t.timestamp, abbrev(ip_address) as ip_address, user_agent"""
+            .formatted(json("details"));
+    private static final String USAGE_COLUMNS = """
+            id, user_id, usage_date, messages_sent, messages_received, input_tokens, output_tokens, total_tokens, %s,
+            sessions_created, active_minutes, estimated_cost, created_at, updated_at""".formatted(json("models_used"));
+    private static final String CHARGE_COLUMNS = """
+            user_id, message_id, stream_id, question_id, usage_date, model, messages_sent, messages_received, input_tokens,
+            output_tokens, question_tokens, reasoning_tokens, cached_tokens, input_cost, output_cost, cached_input_cost,
+            told_cost, cost, charged_at, is_report""";
+    private static final String COMPLETION_COLUMNS = """
+            user_id, id, session_id, question_id, message_id, model, completion_id, state, started_at, lease_until, finished_at,
+            input_cost, output_cost, cached_input_cost, prompt_tokens, reason, request_hash,
+            question_hash::text as question_hash, question_named, choices""";
+
+    private static final int HEAD_MEMBERS = 2;
+    private static final String HEAD = """
+            select now() as exported_at, convert_to(chatkeep.account(id)::text, 'UTF8') as account,
+                   id, email, full_name, avatar_url, default_model, temperature, system_prompt, personality_preset,
+                   subscription_tier, credits, allowed_models, %s, %s, %s, created_at, updated_at, last_active, banned_at,
+                   banned_until, ban_reason
+              from public.profiles
+             where id = $1""".formatted(json("ui_preferences"), json("session_preferences"), json("usage_stats"));
 
     /**
      * Conversations by id, each followed by its messages in time order. The key is where the page before ended: session,
-     * time and id of the message. Sessions are taken for a page by what they count, so that few messages are sorted in vain.
+     * time and ordinal of the message. Sessions are taken for a page by what they count, so that few messages are sorted in
+     * vain. A row is a conversation or a message, or neither where it is too large; its names and small values count, too.
      */
     private static final String CONVERSATIONS = """
-            with reached as (
-                select k.key ->> 0 as session_id, (k.key ->> 1)::timestamptz as at, (k.key ->> 2)::bigint as ordinal
-                  from (select $2::text::jsonb as key) k
-            ), sessions as (
+            with sessions as (
                 select s.id
                   from (select s.id, sum(s.rows) over (order by s.id) - s.rows as rows_before
-                          from (select s.id, case when s.id = r.session_id then 0 else s.message_count + 1 end as rows
-                                  from public.chat_sessions s, reached r
-                                 where s.user_id = $1 and s.id >= r.session_id
+                          from (select s.id, case when s.id = $4 then 0 else s.message_count + 1 end as rows
+                                  from public.chat_sessions s
+                                 where s.user_id = $1 and s.id >= $4
                                  order by s.id
-                                 limit $3) s) s
-                 where s.rows_before <= $3
+                                 limit $2) s) s
+                 where s.rows_before <= $2
             ), entries as (
                 select s.id as session_id, '-infinity'::timestamptz as at, 0::bigint as ordinal, '' as message_id, 0 as bytes
-                  from sessions s, reached r
-                 where s.id > r.session_id
+                  from sessions s
+                 where s.id > $4
                 union all
                 select s.id, m.message_timestamp, m.ordinal, m.id, m.bytes
                   from sessions s
-                 cross join reached r
                  cross join lateral (
                        -- Of metadata that are small it is not worth knowing more.
                        select m.message_timestamp, m.ordinal, m.id,
-                              m.stored_bytes + case when pg_column_size(m.metadata) < 1000 then 0
-                                                    else octet_length(m.metadata::text) end as bytes
+                              m.stored_bytes + coalesce(octet_length(m.error_message), 0)
+                              + case when pg_column_size(m.metadata) < 1000 then 0 else octet_length(m.metadata::text) end
+                                as bytes
                          from public.chat_messages m
                         where m.user_id = $1 and m.session_id = s.id
-                          and (s.id > r.session_id or (m.message_timestamp, m.ordinal) > (r.at, r.ordinal))
+                          and (s.id > $4 or (m.message_timestamp, m.ordinal) > ($5, $6))
                         order by m.message_timestamp, m.ordinal
-                        limit $3) m
+                        limit $2) m
             ), page as (
-                select e.*, sum(e.bytes) over place as total, row_number() over place as position
+                select e.*, sum(e.bytes + 500) over place as total, row_number() over place as position
                   from entries e
                 window place as (order by e.session_id, e.at, e.ordinal)
                  order by e.session_id, e.at, e.ordinal
-                 limit $3
+                 limit $2
             )
-            select case when p.ordinal = 0 then 'conversation' else 'message' end,
-                   case when p.total <= $4 then i.item::text end,
-                   json_build_array(p.session_id, p.at, p.ordinal)::text, p.total::bigint
+            select p.session_id, p.at, p.ordinal, p.total, s.*, null as messages, m.*
               from page p
-             cross join lateral (
-                   select to_jsonb(s) as item from public.chat_sessions s
-                    where p.ordinal = 0 and s.user_id = $1 and s.id = p.session_id
-                   union all
-                   select to_jsonb(m) from public.chat_messages m
-                    where p.ordinal <> 0 and m.user_id = $1 and m.id = p.message_id) i
-             where p.total <= $4 or p.position = 1
-             order by p.position""";
+              left join lateral (
+                   select %s from public.chat_sessions
+                    where p.ordinal = 0 and p.total <= $3 and user_id = $1 and id = p.session_id
+                   offset 0) s on true
+              left join lateral (
+                   select %s from public.chat_messages
+                    where p.ordinal <> 0 and p.total <= $3 and user_id = $1 and id = p.message_id
+                   offset 0) m on true
+             where p.total <= $3 or p.position = 1
+             order by p.position""".formatted(SESSION_COLUMNS, MESSAGE_COLUMNS);
 
-    /** A list in the document: its name, the statement that reads a page of it after a key, and where it starts. */
-    private record Section(String name, String sql, String start) {
+    /**
+     * A list in the document.
+     *
+     * @param sql reads a page of at most {@code $2} rows and {@code $3} bytes after the key {@code $4, …}: rows of a key, how
+     *        many bytes there are up to here, and the columns
+     * @param start the key that comes before all others
+     */
+    private record Section(String name, String kind, String sql, List<Object> start) {
+
+        int columns() {
+            return start.size() + 1;
+        }
     }
 
     private static final List<Section> SECTIONS = List.of(
-            new Section("conversations", CONVERSATIONS, "[\"\", \"-infinity\", 0]"),
-            section("activity_log", "activity", "public.user_activity_log", "[\"-infinity\","
-                    + " \"00000000-0000-0000-0000-000000000000\"]", "timestamp timestamptz", "id uuid"),
-            section("usage", "usage", "public.user_usage_daily", "[\"-infinity\"]", "usage_date date"),
-            section("usage_by_model", "usage_by_model", "chatkeep.usage_by_model", "[\"-infinity\", \"\"]",
-                    "usage_date date", "model text"),
-            section("counted_sessions", "counted_session", "chatkeep.counted_sessions", "[\"\"]", "session_id text"),
-            section("charges", "charge", "chatkeep.charges", "[\"\"]", "message_id text"),
-            section("completions", "completion", "chatkeep.completions", "[\"\"]", "id text"),
+            new Section("conversations", CONVERSATION, CONVERSATIONS, List.of("", OffsetDateTime.MIN, 0L)),
+            section("activity_log", "activity", ACTIVITY_COLUMNS, "public.user_activity_log t where t.user_id = $1",
+                    "t.timestamp, t.id", OffsetDateTime.MIN, new UUID(0, 0)),
+            section("usage", "usage", USAGE_COLUMNS, "public.user_usage_daily t where t.user_id = $1", "t.usage_date",
+                    LocalDate.MIN),
+            section("usage_by_model", "usage_by_model", "user_id, usage_date, model, messages_sent, messages_received, calls,"
+                    + " input_tokens, output_tokens, cost", "chatkeep.usage_by_model t where t.user_id = $1",
+                    "t.usage_date, t.model", LocalDate.MIN, ""),
+            section("counted_sessions", "counted_session", "user_id, session_id, deleted_at",
+                    "chatkeep.counted_sessions t where t.user_id = $1", "t.session_id", ""),
+            section("charges", "charge", CHARGE_COLUMNS, "chatkeep.charges t where t.user_id = $1", "t.message_id", ""),
+            section("completions", "completion", COMPLETION_COLUMNS, "chatkeep.completions t where t.user_id = $1", "t.id", ""),
             // Who comes back after an erasure: what limits still count.
-            sectionOf("calls_before_erasure", "call_before_erasure", "chatkeep.calls_before_erasure($1) t where true",
-                    "[\"-infinity\", \"\"]", "usage_date date", "model text"),
-            sectionOf("requests_before_erasure", "request_before_erasure",
-                    "chatkeep.requests_before_erasure($1) t where true", "[\"-infinity\"]", "started_at timestamptz"));
+            section("calls_before_erasure", "call_before_erasure", "usage_date, model, calls",
+                    "chatkeep.calls_before_erasure($1) t where true", "t.usage_date, t.model", LocalDate.MIN, ""),
+            section("requests_before_erasure", "request_before_erasure", "started_at, requests",
+                    "chatkeep.requests_before_erasure($1) t where true", "t.started_at", OffsetDateTime.MIN));
 
+    private final Statements reading;
+    private final PartMemory memory;
+    private final ExportFormat.Document document;
+    private final JsonParts json;
     /** Where the reading has got to: a section and the key of the last row in it. */
-    private record Position(int section, String key) {
-    }
+    private int section;
+    private List<Object> key;
 
-    private UserExport() {
+    private UserExport(Statements reading, PartMemory memory, ExportFormat format, ObjectMapper mapper) {
+        this.reading = reading;
+        this.memory = memory;
+        this.document = format.open();
+        this.json = new JsonParts(mapper);
     }
 
     /** The room that the export takes before it begins. */
     public static long firstBytes() {
-        return COPIES * ResponseMemory.expanded(BYTES);
+        return ResponseMemory.expanded(BYTES);
     }
 
-    /** One document in pieces, to be joined by line breaks; none where there is no such user. */
-    public static Multi<String> of(Statements reading, PartMemory memory, ExportFormat format) {
-        ExportFormat.Document document = format.open();
-        AtomicReference<Position> position = new AtomicReference<>(new Position(0, SECTIONS.get(0).start()));
-        Multi<String> sections = Multi.createBy().repeating()
-                .uni(() -> position, reached -> memory.take(firstBytes())
-                        .chain(() -> next(reading, memory, reached, document, BYTES)))
-                .whilst(piece -> position.get().section() < SECTIONS.size());
-        return reading.run(HEAD).onItem().transformToMulti(rows -> rows.size() == 0 ? Multi.createFrom().empty()
-                : Multi.createBy().concatenating().streams(
-                        Multi.createFrom().item(document.head(rows.iterator().next().getString(0))), sections,
-                        Multi.createFrom().item(document::end)))
-                .select().where(piece -> !piece.isEmpty());
+    /** One document in pieces; none where there is no such user. */
+    public static Multi<List<byte[]>> of(Statements reading, PartMemory memory, ExportFormat format, ObjectMapper mapper) {
+        UserExport export = new UserExport(reading, memory, format, mapper);
+        return reading.row(HEAD).onItem().ifNotNull().transformToMulti(head -> Multi.createBy().concatenating().streams(
+                Multi.createFrom().item(() -> export.begin(head)),
+                Multi.createBy().repeating().uni(export::next).whilst(piece -> export.section < SECTIONS.size()),
+                Multi.createFrom().item(export::end)));
+    }
+
+    private List<byte[]> begin(Row head) {
+        return json.write(generator -> document.begin(generator, members -> {
+            RowMembers.write(members, head, 0, HEAD_MEMBERS);
+            members.writeObjectFieldStart("profile");
+            RowMembers.write(members, head, HEAD_MEMBERS, head.size());
+            members.writeEndObject();
+        })).take();
+    }
+
+    private List<byte[]> end() {
+        return json.write(document::end).take();
+    }
+
+    private Uni<List<byte[]>> next() {
+        return memory.take(firstBytes()).chain(() -> page(BYTES));
     }
 
     /** Reads a page, and moves on to where it ended. */
-    private static Uni<String> next(Statements reading, PartMemory memory, AtomicReference<Position> position,
-            ExportFormat.Document document, long bytes) {
-        Position reached = position.get();
-        Section section = SECTIONS.get(reached.section());
-        return reading.run(section.sql(), reached.key(), ROWS, bytes).chain(rows -> {
-            Row first = rows.size() == 0 ? null : rows.iterator().next();
-            if (first == null || first.getString(1) != null) {
-                return Uni.createFrom().item(page(rows, position, document));
-            }
-            long size = first.getLong(TOTAL);
-            return memory.take(COPIES * ResponseMemory.expanded(size))
-                    .chain(() -> next(reading, memory, position, document, size));
+    private Uni<List<byte[]>> page(long bytes) {
+        Section current = SECTIONS.get(section);
+        List<Object> parameters = new ArrayList<>(List.of(ROWS, bytes));
+        parameters.addAll(key == null ? current.start() : key);
+        return reading.run(current.sql(), parameters.toArray()).chain(rows -> {
+            long first = rows.size() == 0 ? 0 : rows.iterator().next().getLong(current.columns() - 1);
+            return first > bytes ? memory.take(ResponseMemory.expanded(first)).chain(() -> page(first))
+                    : Uni.createFrom().item(() -> json.write(generator -> write(generator, current, rows)).take());
         });
     }
 
-    private static String page(RowSet<Row> rows, AtomicReference<Position> position, ExportFormat.Document document) {
-        Position reached = position.get();
-        Section section = SECTIONS.get(reached.section());
-        StringBuilder piece = new StringBuilder();
-        if (reached.key().equals(section.start())) {
-            document.beginList(piece, section.name());
-        }
-        String key = null;
-        for (Row row : rows) {
-            document.item(piece, row.getString(0), row.getString(1));
-            key = row.getString(2);
-        }
+    private void write(JsonGenerator generator, Section current, RowSet<Row> rows) throws IOException {
         if (key == null) {
-            document.endList(piece);
-            int following = reached.section() + 1;
-            position.set(new Position(following, following < SECTIONS.size() ? SECTIONS.get(following).start() : null));
-        } else {
-            position.set(new Position(reached.section(), key));
+            document.beginList(generator, current.name());
         }
-        return piece.toString();
+        Row last = null;
+        for (Row row : rows) {
+            write(generator, current, row);
+            last = row;
+        }
+        if (last == null) {
+            document.endList(generator);
+            section++;
+            key = null;
+        } else {
+            key = IntStream.range(0, current.start().size()).mapToObj(last::getValue).toList();
+        }
     }
 
-    private static Section section(String name, String kind, String table, String start, String... key) {
-        return sectionOf(name, kind, table + " t where t.user_id = $1", start, key);
+    private void write(JsonGenerator generator, Section current, Row row) throws IOException {
+        int messages = current.kind().equals(CONVERSATION) ? row.getColumnIndex("messages") : row.size();
+        if (row.getValue(current.columns()) != null) {
+            document.item(generator, current.kind(),
+                    members -> RowMembers.write(members, row, current.columns(), messages));
+        } else {
+            document.item(generator, MESSAGE, members -> RowMembers.write(members, row, messages + 1, row.size()));
+        }
     }
 
     /**
+     * What a row takes is bounded by the constraints of its table, to less than a page.
+     *
      * @param rows where the rows come from, as {@code t}, with a condition
-     * @param key the columns that a page is ordered by and goes on after, with their types
+     * @param key the columns that a page is ordered by and goes on after
      */
-    private static Section sectionOf(String name, String kind, String rows, String start, String... key) {
-        List<String> columns = Arrays.stream(key).map(column -> "t." + column.substring(0, column.indexOf(' '))).toList();
-        StringBuilder after = new StringBuilder();
-        for (int i = 0; i < key.length; i++) {
-            after.append(i == 0 ? "" : ", ").append("($2::text::jsonb ->> ").append(i).append(")::")
-                    .append(key[i].substring(key[i].indexOf(' ') + 1));
-        }
-        String order = String.join(", ", columns);
-        return new Section(name, "select '" + kind + "', case when p.total <= $4 then p.item end, p.key, p.total from ("
-                + "select p.*, sum(octet_length(p.item)) over place as total from ("
-                + "select to_jsonb(t)::text as item, json_build_array(" + order + ")::text as key,"
-                + " row_number() over (order by " + order + ") as position"
-                + " from " + rows + " and (" + order + ") > (" + after + ")"
-                + " order by " + order + " limit $3) p window place as (order by p.position)) p"
-                + " where p.total <= $4 or p.position = 1 order by p.position", start);
+    private static Section section(String name, String kind, String columns, String rows, String key, Object... start) {
+        String after = IntStream.range(0, start.length).mapToObj(i -> "$" + (i + 4)).collect(Collectors.joining(", "));
+        return new Section(name, kind, """
+                select %2$s, t.total, %3$s
+                  from (select t.*, sum(octet_length(t::text)) over place as total, row_number() over place as position
+                          from (select t.* from %1$s and (%2$s) > (%4$s) order by %2$s limit $2) t
+                        window place as (order by %2$s)) t
+                 where t.total <= $3 or t.position = 1
+                 order by t.position""".formatted(rows, key, columns, after), List.of(start));
     }
 }

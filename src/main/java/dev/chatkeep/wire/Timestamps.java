@@ -44,7 +44,7 @@ public final class Timestamps {
         return text.append('Z').toString();
     }
 
-    private static void digits(StringBuilder text, int number, int first) {
+    static void digits(StringBuilder text, int number, int first) {
         for (int place = first; place > 0; place /= 10) {
             text.append((char) ('0' + number / place % 10));
         }
