@@ -3,13 +3,9 @@ package dev.chatkeep.profile;
 import static dev.chatkeep.wire.RowMembers.json;
 
 import java.io.IOException;
-import java.time.LocalDate;
-import java.time.OffsetDateTime;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.UUID;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -126,45 +122,61 @@ public final class UserExport {
              order by p.position""".formatted(SESSION_COLUMNS, MESSAGE_COLUMNS);
 
     /**
-     * A list in the document.
+     * A list in the document. Its statements read a page of at most {@code $2} rows and {@code $3} bytes: of each row the key,
+     * how many bytes there are up to here, and the columns.
      *
-     * @param sql reads a page of at most {@code $2} rows and {@code $3} bytes after the key {@code $4, …}: rows of a key, how
-     *        many bytes there are up to here, and the columns
-     * @param start the key that comes before all others
+     * @param first begins; the driver can send no time that comes before all others
+     * @param next goes on after the key {@code $4, …}
+     * @param keys how many columns a key has
      */
-    private record Section(String name, String kind, String sql, List<Object> start) {
-
-        int columns() {
-            return start.size() + 1;
-        }
+    private record Section(String name, String kind, String first, String next, int keys) {
     }
 
     private static final List<Section> SECTIONS = List.of(
-            new Section("conversations", CONVERSATION, CONVERSATIONS, List.of("", OffsetDateTime.MIN, 0L)),
+            new Section("conversations", CONVERSATION,
+                    CONVERSATIONS.replace("$4", "''").replace("$5", "'-infinity'").replace("$6", "0"), CONVERSATIONS, 3),
             section("activity_log", "activity", ACTIVITY_COLUMNS, "public.user_activity_log t where t.user_id = $1",
-                    "t.timestamp, t.id", OffsetDateTime.MIN, new UUID(0, 0)),
-            section("usage", "usage", USAGE_COLUMNS, "public.user_usage_daily t where t.user_id = $1", "t.usage_date",
-                    LocalDate.MIN),
+                    "t.timestamp", "t.id"),
+            section("usage", "usage", USAGE_COLUMNS, "public.user_usage_daily t where t.user_id = $1", "t.usage_date"),
             section("usage_by_model", "usage_by_model", "user_id, usage_date, model, messages_sent, messages_received, calls,"
                     + " input_tokens, output_tokens, cost", "chatkeep.usage_by_model t where t.user_id = $1",
-                    "t.usage_date, t.model", LocalDate.MIN, ""),
+                    "t.usage_date", "t.model"),
             section("counted_sessions", "counted_session", "user_id, session_id, deleted_at",
-                    "chatkeep.counted_sessions t where t.user_id = $1", "t.session_id", ""),
-            section("charges", "charge", CHARGE_COLUMNS, "chatkeep.charges t where t.user_id = $1", "t.message_id", ""),
-            section("completions", "completion", COMPLETION_COLUMNS, "chatkeep.completions t where t.user_id = $1", "t.id", ""),
+                    "chatkeep.counted_sessions t where t.user_id = $1", "t.session_id"),
+            section("charges", "charge", CHARGE_COLUMNS, "chatkeep.charges t where t.user_id = $1", "t.message_id"),
+            section("completions", "completion", COMPLETION_COLUMNS, "chatkeep.completions t where t.user_id = $1", "t.id"),
             // Who comes back after an erasure: what limits still count.
             section("calls_before_erasure", "call_before_erasure", "usage_date, model, calls",
-                    "chatkeep.calls_before_erasure($1) t where true", "t.usage_date, t.model", LocalDate.MIN, ""),
+                    "chatkeep.calls_before_erasure($1) t where true", "t.usage_date", "t.model"),
             section("requests_before_erasure", "request_before_erasure", "started_at, requests",
-                    "chatkeep.requests_before_erasure($1) t where true", "t.started_at", OffsetDateTime.MIN));
+                    "chatkeep.requests_before_erasure($1) t where true", "t.started_at"));
+
+    /**
+     * What a row takes is bounded by the constraints of its table, to less than a page.
+     *
+     * @param rows where the rows come from, as {@code t}, with a condition
+     * @param keys the columns that a page is ordered by and goes on after
+     */
+    private static Section section(String name, String kind, String columns, String rows, String... keys) {
+        String key = String.join(", ", keys);
+        String after = " and (" + key + ") > (" + (keys.length == 1 ? "$4" : "$4, $5") + ")";
+        String next = """
+                select %2$s, t.total, %3$s
+                  from (select t.*, sum(octet_length(t::text)) over place as total, row_number() over place as position
+                          from (select t.* from %1$s order by %2$s limit $2) t
+                        window place as (order by %2$s)) t
+                 where t.total <= $3 or t.position = 1
+                 order by t.position""".formatted(rows + after, key, columns);
+        return new Section(name, kind, next.replace(after, ""), next, keys.length);
+    }
 
     private final Statements reading;
     private final PartMemory memory;
     private final ExportFormat.Document document;
     private final JsonParts json;
-    /** Where the reading has got to: a section and the key of the last row in it. */
+    /** Where the reading has got to: a section and the key of the last row in it, empty before the first. */
     private int section;
-    private List<Object> key;
+    private List<Object> key = List.of();
 
     private UserExport(Statements reading, PartMemory memory, ExportFormat format, ObjectMapper mapper) {
         this.reading = reading;
@@ -207,17 +219,16 @@ public final class UserExport {
     /** Reads a page, and moves on to where it ended. */
     private Uni<List<byte[]>> page(long bytes) {
         Section current = SECTIONS.get(section);
-        List<Object> parameters = new ArrayList<>(List.of(ROWS, bytes));
-        parameters.addAll(key == null ? current.start() : key);
-        return reading.run(current.sql(), parameters.toArray()).chain(rows -> {
-            long first = rows.size() == 0 ? 0 : rows.iterator().next().getLong(current.columns() - 1);
+        Object[] parameters = Stream.concat(Stream.of(ROWS, bytes), key.stream()).toArray();
+        return reading.run(key.isEmpty() ? current.first() : current.next(), parameters).chain(rows -> {
+            long first = rows.size() == 0 ? 0 : rows.iterator().next().getLong(current.keys());
             return first > bytes ? memory.take(ResponseMemory.expanded(first)).chain(() -> page(first))
                     : Uni.createFrom().item(() -> json.write(generator -> write(generator, current, rows)).take());
         });
     }
 
     private void write(JsonGenerator generator, Section current, RowSet<Row> rows) throws IOException {
-        if (key == null) {
+        if (key.isEmpty()) {
             document.beginList(generator, current.name());
         }
         Row last = null;
@@ -228,36 +239,19 @@ public final class UserExport {
         if (last == null) {
             document.endList(generator);
             section++;
-            key = null;
+            key = List.of();
         } else {
-            key = IntStream.range(0, current.start().size()).mapToObj(last::getValue).toList();
+            key = IntStream.range(0, current.keys()).mapToObj(last::getValue).toList();
         }
     }
 
     private void write(JsonGenerator generator, Section current, Row row) throws IOException {
+        int from = current.keys() + 1;
         int messages = current.kind().equals(CONVERSATION) ? row.getColumnIndex("messages") : row.size();
-        if (row.getValue(current.columns()) != null) {
-            document.item(generator, current.kind(),
-                    members -> RowMembers.write(members, row, current.columns(), messages));
+        if (row.getValue(from) != null) {
+            document.item(generator, current.kind(), members -> RowMembers.write(members, row, from, messages));
         } else {
             document.item(generator, MESSAGE, members -> RowMembers.write(members, row, messages + 1, row.size()));
         }
-    }
-
-    /**
-     * What a row takes is bounded by the constraints of its table, to less than a page.
-     *
-     * @param rows where the rows come from, as {@code t}, with a condition
-     * @param key the columns that a page is ordered by and goes on after
-     */
-    private static Section section(String name, String kind, String columns, String rows, String key, Object... start) {
-        String after = IntStream.range(0, start.length).mapToObj(i -> "$" + (i + 4)).collect(Collectors.joining(", "));
-        return new Section(name, kind, """
-                select %2$s, t.total, %3$s
-                  from (select t.*, sum(octet_length(t::text)) over place as total, row_number() over place as position
-                          from (select t.* from %1$s and (%2$s) > (%4$s) order by %2$s limit $2) t
-                        window place as (order by %2$s)) t
-                 where t.total <= $3 or t.position = 1
-                 order by t.position""".formatted(rows, key, columns, after), List.of(start));
     }
 }

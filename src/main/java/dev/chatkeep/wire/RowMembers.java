@@ -20,7 +20,10 @@ import io.vertx.sqlclient.data.Numeric;
  */
 public final class RowMembers {
 
-    private static final int LONGEST_USUAL_YEAR = 9_999;
+    private static final int LAST_YEAR_OF_FOUR_DIGITS = 9_999;
+    /** PostgreSQL knows no earlier and no later times than in these years: what the driver makes of infinity is beyond them. */
+    private static final int FIRST_YEAR = -4_713;
+    private static final int LAST_YEAR = 294_276;
     private static final int NANOS_A_MICRO = 1_000;
 
     private RowMembers() {
@@ -67,12 +70,11 @@ public final class RowMembers {
     }
 
     private static String time(OffsetDateTime time) {
-        if (time.equals(OffsetDateTime.MAX) || time.equals(OffsetDateTime.MIN)) {
-            return time.equals(OffsetDateTime.MAX) ? "infinity" : "-infinity";
+        if (time.getYear() < FIRST_YEAR || time.getYear() > LAST_YEAR) {
+            return infinity(time.getYear());
         }
         OffsetDateTime utc = time.withOffsetSameInstant(ZoneOffset.UTC);
-        StringBuilder text = new StringBuilder(32);
-        appendDay(text, utc.getYear(), utc.getMonthValue(), utc.getDayOfMonth());
+        StringBuilder text = appendDay(new StringBuilder(32), utc.toLocalDate());
         Timestamps.digits(text.append('T'), utc.getHour(), 10);
         Timestamps.digits(text.append(':'), utc.getMinute(), 10);
         Timestamps.digits(text.append(':'), utc.getSecond(), 10);
@@ -86,23 +88,24 @@ public final class RowMembers {
     }
 
     private static String day(LocalDate day) {
-        if (day.equals(LocalDate.MAX) || day.equals(LocalDate.MIN)) {
-            return day.equals(LocalDate.MAX) ? "infinity" : "-infinity";
-        }
-        StringBuilder text = new StringBuilder(16);
-        appendDay(text, day.getYear(), day.getMonthValue(), day.getDayOfMonth());
-        return text.append(era(day.getYear())).toString();
+        return day.equals(LocalDate.MIN) || day.equals(LocalDate.MAX) ? infinity(day.getYear())
+                : appendDay(new StringBuilder(16), day).append(era(day.getYear())).toString();
     }
 
-    private static void appendDay(StringBuilder text, int year, int month, int day) {
-        int ofEra = year > 0 ? year : 1 - year;
-        if (ofEra > LONGEST_USUAL_YEAR) {
-            text.append(ofEra);
+    private static String infinity(int year) {
+        return year < 0 ? "-infinity" : "infinity";
+    }
+
+    private static StringBuilder appendDay(StringBuilder text, LocalDate day) {
+        int year = day.getYear() > 0 ? day.getYear() : 1 - day.getYear();
+        if (year > LAST_YEAR_OF_FOUR_DIGITS) {
+            text.append(year);
         } else {
-            Timestamps.digits(text, ofEra, 1_000);
+            Timestamps.digits(text, year, 1_000);
         }
-        Timestamps.digits(text.append('-'), month, 10);
-        Timestamps.digits(text.append('-'), day, 10);
+        Timestamps.digits(text.append('-'), day.getMonthValue(), 10);
+        Timestamps.digits(text.append('-'), day.getDayOfMonth(), 10);
+        return text;
     }
 
     private static String era(int year) {

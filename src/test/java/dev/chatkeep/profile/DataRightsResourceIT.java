@@ -5,6 +5,7 @@ import static dev.chatkeep.testsupport.Problems.assertFields;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,7 +58,7 @@ class DataRightsResourceIT {
     @Test
     void theDocumentHoldsEverythingThatTheDatabaseDoes() {
         // Given
-        Caller caller = userWithHistory();
+        Caller caller = userWithEverything();
         userWithHistory();
 
         // When
@@ -68,7 +69,11 @@ class DataRightsResourceIT {
         assertThat(export.contentType()).isEqualTo("application/json");
         assertThat(export.header("Content-Disposition")).matches("attachment; filename=\"chatkeep-export-[0-9-]{10}\\.json\"");
         assertThat(export.header("Cache-Control")).isEqualTo("no-store");
-        assertThat(sorted(Json.of(export))).isEqualTo(sorted(inTheDatabase(caller)));
+        JsonNode document = Json.exactly(export);
+        assertThat(LISTS.keySet()).allSatisfy(list -> assertThat(document.path(list)).isNotEmpty());
+        assertThat(sorted(document)).isEqualTo(sorted(inTheDatabase(caller)));
+        // Tests that look through everything that is stored would take long over it.
+        erase(caller).then().statusCode(200);
     }
 
     @ParameterizedTest
@@ -76,8 +81,7 @@ class DataRightsResourceIT {
     void whoComesBackIsShownWhatLimitsStillCount(String format) {
         // Given
         Caller caller = userWithHistory();
-        Sql.rows("select chatkeep.begin_completion(?, jsonb_build_object('id', 'r1', 'model', ?::text, 'lease_seconds', 60,"
-                + " 'prompt_tokens', 0))", caller.id(), Models.open("free", "0", "0"));
+        completion(caller, "r1");
         erase(caller);
         Caller back = later(caller);
         back.hasSignedIn();
@@ -86,7 +90,7 @@ class DataRightsResourceIT {
         Response export = back.request().queryParam("format", format).get("/api/user/export");
 
         // Then
-        JsonNode document = format.equals("json") ? Json.of(export) : document(export.asString());
+        JsonNode document = format.equals("json") ? Json.exactly(export) : document(export.asString());
         assertThat(document.path("completions")).isEmpty();
         assertThat(document.path("calls_before_erasure")).singleElement().satisfies(calls -> {
             assertThat(calls.path("calls").longValue()).isEqualTo(1);
@@ -118,7 +122,7 @@ class DataRightsResourceIT {
     @Test
     void theLinesHoldTheSame() {
         // Given
-        Caller caller = userWithHistory();
+        Caller caller = userWithEverything();
 
         // When
         Response export = caller.request().queryParam("format", "ndjson")
@@ -126,7 +130,9 @@ class DataRightsResourceIT {
 
         // Then
         assertThat(export.contentType()).isEqualTo("application/x-ndjson");
-        assertThat(sorted(document(export.asString()))).isEqualTo(sorted(inTheDatabase(caller)));
+        assertThat(sorted(document(new String(export.asByteArray(), StandardCharsets.UTF_8))))
+                .isEqualTo(sorted(inTheDatabase(caller)));
+        erase(caller).then().statusCode(200);
     }
 
     @Test
@@ -470,7 +476,53 @@ class DataRightsResourceIT {
 
     /** Sessions with odd titles, messages of all kinds, what is counted of deleted ones, preferences. */
     private static Caller userWithHistory() {
-        Caller caller = Caller.fresh();
+        return withHistory(Caller.fresh());
+    }
+
+    /** A row in each list at least, and in each column values that are easy to get wrong, or to lose. */
+    private static Caller userWithEverything() {
+        Caller before = userWithHistory();
+        completion(before, "r1");
+        erase(before);
+        Caller caller = withHistory(later(before));
+        completion(caller, "r2");
+        for (String awkward : List.of("""
+                update public.profiles
+                   set allowed_models = array['a "b"', null, 'é\\'], temperature = 1.10, ban_reason = E'\\u001f\\n',
+                       banned_until = '-infinity', last_active = '12345-06-07 08:09:10.5+00',
+                       session_preferences = '{"e": [], "o": {}, "n": [0.1234567890123456789, 1e30, -1.50, null]}'
+                 where id = ?""", """
+                update public.chat_messages
+                   set metadata = '{"n": [0.1234567890123456789, 1e30, 12345678901234567890123], "t": "\\"\\\\\\u0001🙂"}',
+                       extras = '{"annotations": [{"at": 1.0}], "none": null}', error_message = E'\\t\\u2028"',
+                       message_timestamp = '2026-03-04 05:06:07.000100+00'
+                 where id = 'a1' and user_id = ?""", """
+                update public.chat_messages set message_timestamp = '0099-12-31 23:59:59+00' where id = 'q1' and user_id = ?""",
+                """
+                        insert into public.chat_messages (user_id, id, session_id, role, content)
+                        select ?, 'huge', 'empty', 'assistant', repeat('"é🙂', 400000)""", """
+                        update public.user_activity_log
+                           set ip_address = '2001:db8::/32', details = '{"big": 1e30}', timestamp = '0044-03-15 12:00:00+00 BC'
+                         where action = 'profile_created' and user_id = ?""", """
+                        insert into public.user_activity_log (user_id, action, ip_address, details)
+                        select ?, 'other', '192.0.2.7', '[]'""",
+                """
+                        update chatkeep.charges set told_cost = 0.000000000000123456789012345678900 where message_id = 'a1' and user_id = ?""",
+                """
+                        update chatkeep.completions
+                           set question_hash = sha256('x'), lease_until = 'infinity', input_cost = 1e-12, output_cost = 1e25
+                         where user_id = ?""")) {
+            Sql.rows(awkward, caller.id());
+        }
+        return caller;
+    }
+
+    private static void completion(Caller caller, String id) {
+        Sql.rows("select chatkeep.begin_completion(?, jsonb_build_object('id', ?::text, 'model', ?::text, 'lease_seconds', 60,"
+                + " 'prompt_tokens', 0))", caller.id(), id, Models.open("free", "0", "0"));
+    }
+
+    private static Caller withHistory(Caller caller) {
         caller.upload(List.of(
                 Map.of("id", "a \"quoted\" id", "title", "Zeile\n2 \\ 🙂", "messages", List.of(
                         message("q1", "user", "Tell me of " + Tokens.email(caller.id())),
@@ -505,7 +557,7 @@ class DataRightsResourceIT {
     }
 
     private static JsonNode inTheDatabase(Caller caller) {
-        return Json.of(Sql.<String> value("select public.export_user_data(?)::text", caller.id()));
+        return Json.exactly(Sql.<String> value("select public.export_user_data(?)::text", caller.id()));
     }
 
     /** Puts the messages of lines into their conversations. */
@@ -513,7 +565,7 @@ class DataRightsResourceIT {
         var document = Json.of("{}").<ObjectNode> deepCopy();
         LISTS.keySet().forEach(document::putArray);
         for (String line : lines.strip().split("\n")) {
-            JsonNode item = Json.of(line);
+            JsonNode item = Json.exactly(line);
             JsonNode content = Json.without(item, "type");
             String type = item.path("type").textValue();
             switch (type) {

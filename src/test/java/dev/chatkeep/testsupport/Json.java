@@ -2,6 +2,7 @@ package dev.chatkeep.testsupport;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -22,6 +23,8 @@ public final class Json {
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
 
+    private static final ObjectMapper EXACT = MAPPER.copy().enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS);
+
     private Json() {
     }
 
@@ -40,6 +43,19 @@ public final class Json {
             return MAPPER.readTree(response.asByteArray());
         } catch (IOException e) {
             throw new UncheckedIOException(response.asString(), e);
+        }
+    }
+
+    /** As {@link #of(Response)}, with all digits of its numbers. */
+    public static JsonNode exactly(Response response) {
+        return exactly(new String(response.asByteArray(), StandardCharsets.UTF_8));
+    }
+
+    public static JsonNode exactly(String text) {
+        try {
+            return EXACT.readTree(text);
+        } catch (IOException e) {
+            throw new UncheckedIOException(text, e);
         }
     }
 
