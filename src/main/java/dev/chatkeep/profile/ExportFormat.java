@@ -84,13 +84,13 @@ public enum ExportFormat {
 
         @Override
         public void item(JsonGenerator json, String kind, Writing members) throws IOException {
-            if (!kind.equals(UserExport.MESSAGE)) {
+            if (!kind.equals(ExportQueries.MESSAGE)) {
                 endConversation(json);
             }
             json.writeStartObject();
             members.to(json);
-            if (kind.equals(UserExport.CONVERSATION)) {
-                json.writeArrayFieldStart("messages");
+            if (kind.equals(ExportQueries.CONVERSATION)) {
+                json.writeArrayFieldStart(ExportQueries.MESSAGES);
                 inConversation = true;
             } else {
                 json.writeEndObject();
