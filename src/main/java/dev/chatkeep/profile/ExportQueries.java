@@ -92,6 +92,7 @@ final class ExportQueries {
             )
             select p.session_id, p.at, p.ordinal, p.total, s.*, null as %s, m.*
               from page p
+              -- offset: each row by its key. The planner might rather read all that the user has.
               left join lateral (
                    select %s from public.chat_sessions
                     where p.ordinal = 0 and p.total <= $3 and user_id = $1 and id = p.session_id
@@ -134,7 +135,7 @@ final class ExportQueries {
                     "chatkeep.requests_before_erasure($1) t where true", "t.started_at"));
 
     /**
-     * What a row takes is bounded by the constraints of its table, to less than a page.
+     * No row of these comes near to filling a page, so none is held back.
      *
      * @param rows where the rows come from, as {@code t}, with a condition
      * @param keys the columns that a page is ordered by and goes on after
