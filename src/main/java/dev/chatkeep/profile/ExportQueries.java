@@ -6,8 +6,7 @@ import java.util.List;
 
 /**
  * Reads all columns of all tables that hold something about a user. They are named: a statement with {@code *} that a
- * connection
- * has prepared fails once a migration adds a column.
+ * connection has prepared fails once a migration adds a column.
  */
 final class ExportQueries {
 

@@ -14,9 +14,7 @@ import io.vertx.sqlclient.data.Numeric;
 
 /**
  * Writes columns of a row as members of an object, in the forms that PostgreSQL's {@code to_jsonb} gives their values. The
- * driver
- * would not keep all digits of JSON, so a column of JSON is selected as its bytes ({@link #json}), which are written as they
- * are.
+ * driver would not keep all digits of JSON, so such a column is selected as bytes ({@link #json}) and written as it is.
  */
 public final class RowMembers {
 
