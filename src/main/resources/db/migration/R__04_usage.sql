@@ -2,13 +2,10 @@
 -- differently, to its day, to its model and to the user's totals. Nothing else writes those figures.
 
 -- The UTC day on which a message of that time is counted when it arrives now. History is not today's usage.
+-- In this form PostgreSQL writes it into the statement that names it.
 create or replace function chatkeep.booking_day(p_time timestamptz) returns date
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-begin
+    language sql volatile
     return (case when p_time < clock_timestamp() - interval '48 hours' then p_time else clock_timestamp() end at time zone 'UTC')::date;
-end
-$$;
 
 -- Adds to what a model was used for on a day. What is taken back to nothing leaves no row.
 create or replace function chatkeep.book_model(p_change chatkeep.booking) returns boolean
@@ -268,8 +265,9 @@ $$;
 create or replace function chatkeep.charge_messages(p_user_id uuid, p_messages chatkeep.incoming_message[]) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp set jit = off
     -- The planner takes what is unnested and filtered for a row or two, and would compare each message with each other one.
-    -- What is looked up by key (lateral) stays a loop all the same.
-    set enable_nestloop = off
+    -- What is looked up by key (lateral) stays a loop all the same. So a plan for any size does; that of the foreign key would
+    -- be made anew for each row otherwise.
+    set enable_nestloop = off set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_questions text[];
@@ -322,7 +320,9 @@ begin
     select array_agg(c.message_id) into v_questions
       from changed c
       join wanted w on w.id = c.message_id
-     where w.role = 'user' and w.model is null and (w.is_known or w.input <> 0)
+      left join lateral (select true as is_there from chatkeep.charges a
+                          where w.input <> 0 and a.user_id = p_user_id and a.question_id = w.id limit 1) answer on true
+     where w.role = 'user' and w.model is null and (w.is_known or answer.is_there)
         or w.is_known and w.old_model is null;
     if v_questions is not null then
         perform chatkeep.charge_questions(p_user_id, v_questions);

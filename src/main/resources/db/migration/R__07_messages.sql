@@ -147,6 +147,24 @@ begin
 end
 $$;
 
+-- The last of messages that have one id in one conversation is the one that counts.
+create or replace function chatkeep.last_of_each(p_messages chatkeep.incoming_message[]) returns chatkeep.incoming_message[]
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform from unnest(p_messages) m group by m.conversation, m.id having count(*) > 1 limit 1;
+    if not found then
+        return p_messages;
+    end if;
+    return array(
+        select d.m
+          from (select distinct on (u.conversation, u.id) u as m, u.conversation, u.position
+                  from unnest(p_messages) u
+                 order by u.conversation, u.id, u.position desc) d
+         order by d.conversation, d.position);
+end
+$$;
+
 -- The messages with times that are possible: those that clients say of an exchange come from clocks that differ. An answer
 -- stands after its question. Where only some messages of an upload say a time, the others stand where the upload has them.
 create or replace function chatkeep.in_order(p_user_id uuid, p_messages chatkeep.incoming_message[])
@@ -164,7 +182,8 @@ begin
               from (select m.id, m.message_timestamp, m.index,
                            max(m.message_timestamp) over (partition by m.conversation order by m.position) as before,
                            min(m.message_timestamp) over (partition by m.conversation order by m.position desc) as after
-                      from (select n.*, row_number() over () as index from unnest(p_messages) n) m) u
+                      from (select n.conversation, n.position, n.id, n.message_timestamp, row_number() over () as index
+                              from unnest(p_messages) n) m) u
               left join lateral (select s.message_timestamp from public.chat_messages s
                                   where s.user_id = p_user_id and s.id = u.id limit 1) o on true
              where u.message_timestamp is null and coalesce(u.before, u.after) is not null
@@ -175,7 +194,9 @@ begin
         end loop;
     end if;
     for v_moved in
-        with said as materialized (select n.*, row_number() over () as index from unnest(p_messages) n)
+        with said as materialized (
+            select n.conversation, n.position, n.id, n.role, n.user_message_id, n.message_timestamp, row_number() over () as index
+              from unnest(p_messages) n)
         select a.index, t.asked + c_step as at
           from said a
           left join said q on q.id = a.user_message_id and q.conversation = a.conversation and q.role = 'user'
@@ -269,27 +290,40 @@ end
 $$;
 
 -- Stores messages of sessions that exist, and counts them: new ones are inserted, changed ones updated, the same ones left
--- alone. The caller has begun the write and knows that none of the ids stands in another session. A message notes what it
--- was charged in its metadata (cost, unit_cost); the ledger does not read that.
+-- alone. The caller has begun the write and knows that none of the ids stands in another session.
 create or replace function chatkeep.store_messages(p_user_id uuid, p_messages chatkeep.incoming_message[]) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp set jit = off
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_notes    constant text[] := '{unit_cost,cost,question_unit_cost}';
     v_messages constant chatkeep.incoming_message[] := chatkeep.merge_messages(p_user_id, chatkeep.in_order(p_user_id, p_messages));
 begin
-    if v_messages is null then
-        return;
+    if v_messages is not null then
+        perform chatkeep.charge_messages(p_user_id, v_messages);
+        perform chatkeep.write_messages(p_user_id, v_messages);
     end if;
-    perform chatkeep.charge_messages(p_user_id, v_messages);
+end
+$$;
+
+-- Inserts messages that have been charged, or updates them. A message notes what it was charged in its metadata (cost,
+-- unit_cost); the ledger does not read that. The plan is one for any size, because that of a foreign key is made anew for each
+-- row otherwise.
+create or replace function chatkeep.write_messages(p_user_id uuid, p_messages chatkeep.incoming_message[]) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
+as $$
+declare
+    c_notes constant text[] := '{unit_cost,cost,question_unit_cost}';
+begin
     insert into public.chat_messages as m (
         user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
         content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata, extras)
     select p_user_id, n.id, n.session_id, n.role, n.content, n.model, n.total_tokens, n.input_tokens, n.output_tokens,
            n.user_message_id, n.content_type, n.elapsed_ms, n.completion_id, n.message_timestamp, n.error_message,
            coalesce(k.note, '{}'), n.extras
-      from unnest(v_messages) n
-      left join lateral (select chatkeep.cost_note(c) as note from chatkeep.charges c
+      from unnest(p_messages) n
+      -- Without a price there is nothing to note.
+      left join lateral (select case when num_nonnulls(c.told_cost, c.input_cost, c.output_cost, c.stream_id) > 0
+                                     then chatkeep.cost_note(c) end as note
+                           from chatkeep.charges c
                           where c.user_id = p_user_id and c.message_id = n.id limit 1) k on n.error_message is null
      order by n.conversation, n.position
     on conflict (user_id, id) do update
@@ -571,7 +605,7 @@ $$;
 -- stored, in the order in which they came. The last of two with one id is the one that counts, as in an upload.
 create or replace function chatkeep.append_messages(p_user_id uuid, p_session_id text, p_messages jsonb, p_title text default null)
     returns setof public.chat_messages
-    language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set jit = off
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set jit = off set work_mem = '64MB'
 as $$
 declare
     -- As in an upload: up to so many messages a plan for any size does.
@@ -579,10 +613,7 @@ declare
     v_messages chatkeep.incoming_message[];
 begin
     perform chatkeep.begin_write(p_user_id);
-    select array_agg(m::chatkeep.incoming_message order by m.position) into v_messages
-      from (select distinct on (r.id) r.*
-              from chatkeep.read_messages(1, p_session_id, p_messages) r
-             order by r.id, r.position desc) m;
+    v_messages := chatkeep.last_of_each(array(select m from chatkeep.read_messages(1, p_session_id, p_messages) m));
     perform set_config('plan_cache_mode', case when cardinality(v_messages) > c_few then 'force_custom_plan'
                                                else 'force_generic_plan' end, true);
     if not exists (select from public.chat_sessions s where s.user_id = p_user_id and s.id = p_session_id) then

@@ -1,35 +1,39 @@
 -- Uploads of whole conversations.
 
--- The conversations of an upload in order, each with what is wrong with it as a whole, or null.
-create or replace function chatkeep.check_conversations(p_user_id uuid, p_conversations jsonb)
-    returns table (ord bigint, item jsonb, error text)
+-- An upload is taken apart once, into an array of its conversations; a batch is the places in it (p_ords) of those that are
+-- stored together, each id at most once. So a conversation is copied as seldom as can be: it may have 16 MiB.
+
+-- What is wrong with each conversation of an upload as a whole, or null, and how many times its id has stood there by then.
+create or replace function chatkeep.check_conversations(p_user_id uuid, p_upload jsonb[])
+    returns table (ord int, error text, turn bigint)
     language sql immutable set search_path = pg_catalog, pg_temp
 as $$
-    select c.ord, c.item,
-           case
-               when jsonb_typeof(c.item) <> 'object' then 'A conversation must be an object.'
-               when jsonb_typeof(c.item -> 'id') is distinct from 'string' or c.item ->> 'id' = '' then 'The conversation has no id.'
-               when lower(c.item ->> 'userId') <> p_user_id::text then 'The conversation belongs to another user.'
-               when jsonb_typeof(c.item -> 'messages') not in ('array', 'null') then 'The messages must be an array.'
-               when exists (select from jsonb_array_elements(
-                                case jsonb_typeof(c.item -> 'messages') when 'array' then c.item -> 'messages' else '[]' end) m
-                             where jsonb_typeof(m.value) <> 'object') then 'A message must be an object.'
-           end
-      from jsonb_array_elements(p_conversations) with ordinality as c (item, ord)
+    select c.ord, c.error, row_number() over (partition by c.error is null, c.id order by c.ord)
+      from (select i.ord, p_upload[i.ord] ->> 'id' as id,
+                   case
+                       when jsonb_typeof(p_upload[i.ord]) <> 'object' then 'A conversation must be an object.'
+                       when jsonb_typeof(p_upload[i.ord] -> 'id') is distinct from 'string' or p_upload[i.ord] ->> 'id' = ''
+                           then 'The conversation has no id.'
+                       when lower(p_upload[i.ord] ->> 'userId') <> p_user_id::text then 'The conversation belongs to another user.'
+                       when p_upload[i.ord] @? 'strict $.messages ? (@.type() != "array" && @.type() != "null")'
+                           then 'The messages must be an array.'
+                       when p_upload[i.ord] @? 'strict $.messages[*] ? (@.type() != "object")' then 'A message must be an object.'
+                   end as error
+              from generate_subscripts(p_upload, 1) as i (ord)) c
 $$;
 
 -- The messages of a batch. The last of two messages with one id in one conversation is the one that counts.
-create or replace function chatkeep.messages_of_batch(p_batch jsonb) returns chatkeep.incoming_message[]
+create or replace function chatkeep.messages_of_batch(p_upload jsonb[], p_ords int[]) returns chatkeep.incoming_message[]
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_messages constant chatkeep.incoming_message[] := array(
+        select m
+          from unnest(p_ords) as o (ord)
+         cross join lateral chatkeep.read_messages(o.ord, p_upload[o.ord] ->> 'id',
+                                                   coalesce(nullif(p_upload[o.ord] -> 'messages', 'null'), '[]')) m);
 begin
-    return (
-        select array_agg(m::chatkeep.incoming_message)
-          from (select distinct on (r.conversation, r.id) r.*
-                  from jsonb_array_elements(p_batch) as b (item)
-                 cross join lateral chatkeep.read_messages((b.item ->> 'ord')::int, b.item -> 'conversation' ->> 'id',
-                                                           coalesce(nullif(b.item -> 'conversation' -> 'messages', 'null'), '[]')) r
-                 order by r.conversation, r.id, r.position desc) m);
+    return chatkeep.last_of_each(v_messages);
 end
 $$;
 
@@ -71,7 +75,7 @@ $$;
 
 -- Makes the sessions of a batch that are not there, with the times they came with, and returns their ids.
 create or replace function chatkeep.create_sessions_of_batch(
-    p_user_id uuid, p_batch jsonb, p_ids text[], p_messages chatkeep.incoming_message[]) returns text[]
+    p_user_id uuid, p_upload jsonb[], p_ords int[], p_messages chatkeep.incoming_message[]) returns text[]
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -81,13 +85,12 @@ begin
         insert into public.chat_sessions (user_id, id, title, created_at, updated_at, last_activity)
         select p_user_id, c.id, coalesce(nullif(c.title, ''), 'New Chat'),
                least(coalesce(c."createdAt", t.oldest, c."updatedAt", now()), now()), u.updated_at, u.updated_at
-          from jsonb_array_elements(p_batch) as b (item)
-         cross join lateral jsonb_to_record(b.item -> 'conversation')
+          from unnest(p_ords) as o (ord)
+         cross join lateral jsonb_to_record(p_upload[o.ord])
                as c (id text, title text, "createdAt" timestamptz, "updatedAt" timestamptz)
           left join (select m.session_id, min(m.message_timestamp) as oldest, max(m.message_timestamp) as newest
                        from unnest(p_messages) m group by m.session_id) t on t.session_id = c.id
          cross join lateral (select least(coalesce(c."updatedAt", t.newest, c."createdAt", now()), now()) as updated_at) u
-         where c.id = any (p_ids)
          order by c.id
         on conflict (user_id, id) do nothing
         returning id
@@ -99,57 +102,52 @@ $$;
 
 -- Gives sessions that were there before the titles that a batch names. A title from a device that has not seen the latest
 -- change is an old title.
-create or replace function chatkeep.retitle_sessions_of_batch(p_user_id uuid, p_batch jsonb, p_ids text[]) returns void
+create or replace function chatkeep.retitle_sessions_of_batch(p_user_id uuid, p_upload jsonb[], p_ords int[]) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     update public.chat_sessions s
        set title = c.title
-      from jsonb_array_elements(p_batch) as b (item)
-     cross join lateral jsonb_to_record(b.item -> 'conversation') as c (id text, title text, "updatedAt" timestamptz)
-     where s.user_id = p_user_id and s.id = any (p_ids)
-       and s.id = c.id and c.title <> '' and c.title <> s.title
+      from unnest(p_ords) as o (ord)
+     cross join lateral jsonb_to_record(p_upload[o.ord]) as c (id text, title text, "updatedAt" timestamptz)
+     where s.user_id = p_user_id and s.id = c.id and c.title <> '' and c.title <> s.title
        and (c."updatedAt" is null or c."updatedAt" > s.updated_at);
 end
 $$;
 
 -- Stores the messages of a batch, those of new sessions without moving the times these came with.
 create or replace function chatkeep.store_messages_of_batch(
-    p_user_id uuid, p_messages chatkeep.incoming_message[], p_new_sessions text[]) returns void
+    p_user_id uuid, p_messages chatkeep.incoming_message[], p_new_sessions text[], p_all_are_new boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_part  chatkeep.incoming_message[];
-    v_first boolean;
 begin
-    foreach v_first in array array [true, false] loop
-        select array_agg(m) into v_part
-          from unnest(p_messages) m
-          left join unnest(p_new_sessions) n (id) on n.id = m.session_id
-         where (n.id is not null) = v_first;
-        if v_part is not null then
-            perform set_config('chatkeep.first_upload', case when v_first then 'on' else 'off' end, true);
-            perform chatkeep.store_messages(p_user_id, v_part);
-            perform set_config('chatkeep.first_upload', 'off', true);
-        end if;
-    end loop;
+    if p_new_sessions <> '{}' then
+        perform set_config('chatkeep.first_upload', 'on', true);
+        perform chatkeep.store_messages(p_user_id, case when p_all_are_new then p_messages else array(
+            select m from unnest(p_messages) m where m.session_id in (select unnest(p_new_sessions))) end);
+        perform set_config('chatkeep.first_upload', 'off', true);
+    end if;
+    if not p_all_are_new then
+        perform chatkeep.store_messages(p_user_id, case when p_new_sessions = '{}' then p_messages else array(
+            select m from unnest(p_messages) m
+             where not exists (select from unnest(p_new_sessions) as n (id) where n.id = m.session_id)) end);
+    end if;
 end
 $$;
 
--- Stores a batch of conversations, [{ord, conversation}], each id at most once in it, and returns an
--- entry for each: [{ord, conversationId, status, messageCount} or {ord, conversationId, error}]. A
--- conversation that holds a message of another one is refused here; one that breaks a constraint fails
--- the batch.
-create or replace function chatkeep.sync_batch(p_user_id uuid, p_batch jsonb) returns jsonb
+-- Stores a batch, and returns an entry for each of its conversations: [{ord, conversationId, status, messageCount} or
+-- {ord, conversationId, error}]. A conversation that holds a message of another one is refused here; one that breaks a
+-- constraint fails the batch.
+create or replace function chatkeep.sync_batch(p_user_id uuid, p_upload jsonb[], p_ords int[]) returns jsonb
     language plpgsql set search_path = pg_catalog, pg_temp set jit = off
 as $$
 declare
     -- Up to so many messages a plan for any size does, and planning would cost more; joined by it, many more would be
     -- compared one with another.
     c_few      constant int := 200;
-    v_messages chatkeep.incoming_message[] := chatkeep.messages_of_batch(p_batch);
+    v_messages chatkeep.incoming_message[] := chatkeep.messages_of_batch(p_upload, p_ords);
     v_refused  text[];
-    v_ids      text[];
+    v_ords     int[];
     v_new      text[];
 begin
     perform set_config('plan_cache_mode', case when cardinality(v_messages) > c_few then 'force_custom_plan'
@@ -158,16 +156,16 @@ begin
     perform chatkeep.recognise_questions(p_user_id, v_messages);
     v_refused := chatkeep.refused_conversations(p_user_id, v_messages);
     if v_refused <> '{}' then
-        select array_agg(m) into v_messages from unnest(v_messages) m where m.session_id <> all (v_refused);
+        v_messages := array(select m from unnest(v_messages) m where m.session_id <> all (v_refused));
     end if;
-    select coalesce(array_agg(b.item -> 'conversation' ->> 'id'), '{}') into v_ids
-      from jsonb_array_elements(p_batch) as b (item)
-     where b.item -> 'conversation' ->> 'id' <> all (v_refused);
+    v_ords := array(select o.ord from unnest(p_ords) as o (ord) where p_upload[o.ord] ->> 'id' <> all (v_refused));
 
-    v_new := chatkeep.create_sessions_of_batch(p_user_id, p_batch, v_ids, v_messages);
+    v_new := chatkeep.create_sessions_of_batch(p_user_id, p_upload, v_ords, v_messages);
     -- Before the messages, whose trigger moves updated_at.
-    perform chatkeep.retitle_sessions_of_batch(p_user_id, p_batch, array(select unnest(v_ids) except select unnest(v_new)));
-    perform chatkeep.store_messages_of_batch(p_user_id, v_messages, v_new);
+    perform chatkeep.retitle_sessions_of_batch(p_user_id, p_upload, array(
+        select o.ord from unnest(v_ords) as o (ord)
+         where not exists (select from unnest(v_new) as n (id) where n.id = p_upload[o.ord] ->> 'id')));
+    perform chatkeep.store_messages_of_batch(p_user_id, v_messages, v_new, cardinality(v_new) = cardinality(v_ords));
     perform chatkeep.count_sessions(p_user_id, v_new);
 
     return (
@@ -178,8 +176,7 @@ begin
                    else jsonb_build_object('ord', c.ord, 'conversationId', c.id, 'status', 'synced',
                                            'messageCount', s.message_count)
                end)
-          from (select b.item -> 'conversation' ->> 'id' as id, b.item -> 'ord' as ord
-                  from jsonb_array_elements(p_batch) as b (item)) c
+          from (select o.ord, p_upload[o.ord] ->> 'id' as id from unnest(p_ords) as o (ord)) c
           left join lateral (select o.message_count from public.chat_sessions o
                               where o.user_id = p_user_id and o.id = c.id limit 1) s on true);
 end
@@ -211,9 +208,9 @@ exception when data_exception then
 end
 $$;
 
--- Which conversations of a batch, [{ord, conversation}], would bring the user over a quota: in their order, each beside those
+-- Which conversations of a batch would bring the user over a quota: in their order, each beside those
 -- before it that fit. A value that is malformed is found by others.
-create or replace function chatkeep.conversations_without_room(p_user_id uuid, p_batch jsonb) returns int[]
+create or replace function chatkeep.conversations_without_room(p_user_id uuid, p_upload jsonb[], p_ords int[]) returns int[]
     language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 as $$
 declare
@@ -231,16 +228,16 @@ begin
     v_quotas := chatkeep.quotas_of_tier((select p.subscription_tier from public.profiles p where p.id = p_user_id));
     select * into v_stored from chatkeep.stored_by_user s where s.user_id = p_user_id;
     for v_change in
-        select (b.item ->> 'ord')::int as ord,
+        select i.ord,
                (not exists (select from public.chat_sessions s
-                             where s.user_id = p_user_id and s.id = b.item -> 'conversation' ->> 'id'))::int as sessions,
+                             where s.user_id = p_user_id and s.id = p_upload[i.ord] ->> 'id'))::int as sessions,
                m.messages, m.bytes
-          from jsonb_array_elements(p_batch) as b (item)
+          from unnest(p_ords) as i (ord)
          cross join lateral (
                select count(*) filter (where o.id is null) as messages,
                       coalesce(sum(octet_length(n.content) + coalesce(octet_length(n.extras::text), 0) - coalesce(o.stored_bytes, 0)), 0) as bytes
                  from (select distinct on (r.id) r.id, r.content, r.extras
-                         from chatkeep.read_messages(1, '', coalesce(nullif(b.item -> 'conversation' -> 'messages', 'null'), '[]')) r
+                         from chatkeep.read_messages(1, '', coalesce(nullif(p_upload[i.ord] -> 'messages', 'null'), '[]')) r
                         order by r.id, r.position desc) n
                  left join lateral (select o.id, o.stored_bytes from public.chat_messages o
                                      where o.user_id = p_user_id and o.id = n.id limit 1) o on true) m
@@ -268,95 +265,101 @@ $$;
 -- Stores a batch as a whole. Where something in it breaks a rule, the conversations at fault are looked for, one by one, and
 -- the others are stored. What is still refused then is halved until it stands alone. What is at fault is reported, and
 -- nothing of it is kept.
-create or replace function chatkeep.sync_isolating(p_user_id uuid, p_batch jsonb, p_is_checked boolean default false) returns jsonb
+create or replace function chatkeep.sync_isolating(
+    p_user_id uuid, p_upload jsonb[], p_ords int[], p_is_checked boolean default false) returns jsonb
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_error  constant text := 'A value of it is missing, malformed or out of range.';
     c_full   constant text := 'There is no room for it: your tier has a quota.';
+    v_size   constant int := cardinality(p_ords);
     v_error  text := c_error;
-    v_size   constant int := jsonb_array_length(p_batch);
-    v_faults jsonb;
-    v_rest   jsonb;
+    v_faulty int[];
+    v_rest   int[];
 begin
     begin
-        return chatkeep.sync_batch(p_user_id, p_batch);
+        return chatkeep.sync_batch(p_user_id, p_upload, p_ords);
     exception when data_exception or integrity_constraint_violation or sqlstate 'PT413' then
         if sqlstate = 'PT413' then
             v_error := c_full;
         end if;
         if v_size = 1 then
-            return jsonb_build_array(jsonb_build_object(
-                'ord', p_batch -> 0 -> 'ord', 'conversationId', p_batch -> 0 -> 'conversation' -> 'id', 'error', v_error));
+            return chatkeep.refusals(p_upload, p_ords, v_error);
         end if;
     end;
     if p_is_checked then
-        return (select jsonb_agg(d.value)
-                  from (values (true), (false)) as h (is_first)
-                 cross join lateral (
-                       select jsonb_agg(b.item order by b.ord) as batch
-                         from jsonb_array_elements(p_batch) with ordinality as b (item, ord)
-                        where (b.ord <= v_size / 2) = h.is_first) half
-                 cross join lateral jsonb_array_elements(chatkeep.sync_isolating(p_user_id, half.batch, true)) d);
+        return chatkeep.sync_isolating(p_user_id, p_upload, p_ords[:v_size / 2], true)
+            || chatkeep.sync_isolating(p_user_id, p_upload, p_ords[v_size / 2 + 1:], true);
     end if;
-    select coalesce(jsonb_agg(jsonb_build_object('ord', c.item -> 'ord', 'conversationId', c.item -> 'conversation' -> 'id',
-                                                 'error', c_error)) filter (where c.is_faulty), '[]'),
-           jsonb_agg(c.item order by c.ord) filter (where not c.is_faulty)
-      into v_faults, v_rest
-      from (select b.ord, b.item, chatkeep.is_faulty(b.item -> 'conversation') as is_faulty
-              from jsonb_array_elements(p_batch) with ordinality as b (item, ord)
-            offset 0) c;
-    return v_faults || case when v_rest is null then '[]' else chatkeep.sync_isolating(p_user_id, v_rest, true) end;
+    select coalesce(array_agg(c.ord) filter (where c.is_faulty), '{}'), coalesce(array_agg(c.ord) filter (where not c.is_faulty), '{}')
+      into v_faulty, v_rest
+      from (select o.ord, chatkeep.is_faulty(p_upload[o.ord]) as is_faulty from unnest(p_ords) as o (ord) offset 0) c;
+    return chatkeep.refusals(p_upload, v_faulty, c_error)
+        || case when v_rest = '{}' then '[]' else chatkeep.sync_isolating(p_user_id, p_upload, v_rest, true) end;
+end
+$$;
+
+-- The entries of conversations that are refused.
+create or replace function chatkeep.refusals(p_upload jsonb[], p_ords int[], p_error text) returns jsonb
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select coalesce(jsonb_agg(jsonb_build_object('ord', o.ord, 'conversationId', p_upload[o.ord] -> 'id', 'error', p_error)), '[]')
+          from unnest(p_ords) as o (ord));
 end
 $$;
 
 -- Stores conversations in the shape in which clients upload them: {synced, errors, details[]}, details
--- in the order of the upload. One bad conversation does not undo the others.
+-- in the order of the upload. One bad conversation does not undo the others. Its memory is enough for an upload of the largest
+-- size; by default PostgreSQL would put it down on disk at each step.
 create or replace function public.sync_user_conversations(user_uuid uuid, conversations_data jsonb) returns jsonb
-    language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC'
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set work_mem = '64MB'
 as $$
 declare
     c_full    constant text := 'There is no room for it: your tier has a quota.';
     -- Each time is a batch of its own.
     c_most    constant int := 20;
-    v_details jsonb;
-    v_batch   jsonb;
+    v_upload  jsonb[];
+    v_errors  text[];
+    v_turns   int[];
+    v_ords    int[];
     v_full    int[];
+    v_details jsonb;
 begin
     perform chatkeep.begin_write(user_uuid);
     if jsonb_typeof(conversations_data) is distinct from 'array' then
         raise sqlstate 'PT400' using message = 'invalid_body: The conversations must be an array.';
     end if;
 
+    v_upload := array(select jsonb_array_elements(conversations_data));
     -- What can be told from the upload alone.
-    select coalesce(jsonb_agg(jsonb_build_object(
-               'ord', c.ord, 'conversationId', c.item -> 'id',
-               'error', coalesce(c.error, format('The upload has this conversation more than %s times.', c_most)))), '[]')
+    select array_agg(case when c.error is not null then c.error
+                          when c.turn > c_most then format('The upload has this conversation more than %s times.', c_most) end
+                     order by c.ord),
+           array_agg(c.turn order by c.ord)
+      into v_errors, v_turns
+      from chatkeep.check_conversations(user_uuid, v_upload) c;
+    select coalesce(jsonb_agg(jsonb_build_object('ord', c.ord, 'conversationId', v_upload[c.ord] -> 'id', 'error', c.error)), '[]')
       into v_details
-      from (select k.*, row_number() over (partition by k.error is null, k.item ->> 'id' order by k.ord) as turn
-              from chatkeep.check_conversations(user_uuid, conversations_data) k) c
-     where c.error is not null or c.turn > c_most;
+      from unnest(v_errors) with ordinality as c (error, ord)
+     where c.error is not null;
 
     -- A conversation that is uploaded twice in one request is stored twice, one after the other.
-    for v_batch in
-        select jsonb_agg(jsonb_build_object('ord', ord, 'conversation', item) order by ord)
-          from (select ord, item, row_number() over (partition by item ->> 'id' order by ord) as turn
-                  from chatkeep.check_conversations(user_uuid, conversations_data)
-                 where error is null) c
-         where turn <= c_most
-         group by turn
-         order by turn
+    for v_ords in
+        select array_agg(c.ord order by c.ord)
+          from unnest(v_errors, v_turns) with ordinality as c (error, turn, ord)
+         where c.error is null
+         group by c.turn
+         order by c.turn
     loop
-        v_full := chatkeep.conversations_without_room(user_uuid, v_batch);
+        v_full := chatkeep.conversations_without_room(user_uuid, v_upload, v_ords);
         if v_full <> '{}' then
-            select v_details || jsonb_agg(jsonb_build_object('ord', b.item -> 'ord', 'conversationId', b.item -> 'conversation' -> 'id',
-                                                             'error', c_full)) filter (where (b.item ->> 'ord')::int = any (v_full)),
-                   jsonb_agg(b.item order by b.ord) filter (where (b.item ->> 'ord')::int <> all (v_full))
-              into v_details, v_batch
-              from jsonb_array_elements(v_batch) with ordinality as b (item, ord);
-            continue when v_batch is null;
+            v_details := v_details || chatkeep.refusals(v_upload, v_full, c_full);
+            v_ords := array(select o.ord from unnest(v_ords) as o (ord) where o.ord <> all (v_full));
+            continue when v_ords = '{}';
         end if;
-        v_details := v_details || chatkeep.sync_isolating(user_uuid, v_batch);
+        v_details := v_details || chatkeep.sync_isolating(user_uuid, v_upload, v_ords);
     end loop;
 
     return (
