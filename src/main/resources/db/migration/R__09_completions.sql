@@ -205,6 +205,44 @@ begin
 end
 $$;
 
+-- May this user call a model, which one, and is there something left of the limits? refusal is null where there is.
+create or replace function chatkeep.admit_call(
+    p_call jsonb, p_profile public.profiles, p_choices int, p_now timestamptz,
+    out access public.model_access, out policies jsonb, out refusal jsonb)
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_model  constant text := coalesce(
+        p_call ->> 'model', p_profile.default_model, p_call ->> 'fallback_model',
+        (select min(m.model_id) from chatkeep.open_models(p_profile.subscription_tier) m));
+    v_option text;
+begin
+    policies := '[]';
+    select m.* into access from chatkeep.open_models(p_profile.subscription_tier, v_model) m where v_model is not null;
+    if not found then
+        -- As when it is looked up: a model that no tier opens is not there.
+        refusal := case
+            when v_model is null or exists (select from public.model_access m where m.model_id = v_model and m.is_active)
+            then jsonb_build_object('status', 403, 'code', 'model_not_allowed', 'detail', 'Your tier does not open this model.')
+            else jsonb_build_object('status', 404, 'code', 'model_not_found', 'detail', 'There is no such model.') end;
+        return;
+    end if;
+    select o.key into v_option
+      from jsonb_each(p_call -> 'options') o
+     where not o.value ? p_profile.subscription_tier
+     order by o.key
+     limit 1;
+    if found then
+        refusal := jsonb_build_object('status', 422, 'code', 'option_not_allowed', 'field', v_option,
+                                      'detail', format('%s is not open to your tier.', v_option));
+        return;
+    end if;
+    policies := chatkeep.policies_of_call(
+        p_profile.id, access, (p_call -> 'requests_per_minute' ->> p_profile.subscription_tier)::int, p_now);
+    refusal := chatkeep.refusal(policies, p_choices);
+end
+$$;
+
 -- Admits a call of a model or refuses it, all in one: may the tier use the model, is there something left of its
 -- limits and of the requests a minute. The user's calls take turns here, so they cannot overshoot a limit together. An
 -- admitted call holds its place until it is finished; where it belongs to a session, the session is there now and the
@@ -233,11 +271,9 @@ declare
     v_choices  constant int := greatest(coalesce((p_call ->> 'choices')::int, 1), 1);
     v_question text;
     v_profile  public.profiles;
-    v_model    text;
+    v_admitted record;
     v_access   public.model_access;
-    v_policies jsonb;
     v_refusal  jsonb;
-    v_option   text;
     v_hash     bytea;
     v_length   int;
     v_context  jsonb := '[]';
@@ -249,35 +285,11 @@ begin
         return jsonb_build_object('refused', v_refusal, 'policies', '[]'::jsonb);
     end if;
     select * into v_profile from public.profiles p where p.id = p_user_id;
-    v_model := coalesce(p_call ->> 'model', v_profile.default_model, p_call ->> 'fallback_model',
-                        (select min(m.model_id) from chatkeep.open_models(v_profile.subscription_tier) m));
-    select m.* into v_access from chatkeep.open_models(v_profile.subscription_tier, v_model) m where v_model is not null;
-    if not found then
-        -- As when it is looked up: a model that no tier opens is not there.
-        return jsonb_build_object('refused', case
-            when v_model is null or exists (select from public.model_access m where m.model_id = v_model and m.is_active)
-            then jsonb_build_object('status', 403, 'code', 'model_not_allowed', 'detail', 'Your tier does not open this model.')
-            else jsonb_build_object('status', 404, 'code', 'model_not_found', 'detail', 'There is no such model.')
-            end, 'policies', '[]'::jsonb);
-    end if;
-
-    select o.key into v_option
-      from jsonb_each(p_call -> 'options') o
-     where not o.value ? v_profile.subscription_tier
-     order by o.key
-     limit 1;
-    if found then
-        return jsonb_build_object('refused', jsonb_build_object(
-            'status', 422, 'code', 'option_not_allowed', 'field', v_option,
-            'detail', format('%s is not open to your tier.', v_option)), 'policies', '[]'::jsonb);
-    end if;
-
     -- Before anything is written: what is refused leaves no trace.
-    v_policies := chatkeep.policies_of_call(
-        p_user_id, v_access, (p_call -> 'requests_per_minute' ->> v_profile.subscription_tier)::int, v_now);
-    v_refusal := chatkeep.refusal(v_policies, v_choices);
-    if v_refusal is not null then
-        return jsonb_build_object('refused', v_refusal, 'policies', chatkeep.less_remaining(v_policies, 0, 0));
+    v_admitted := chatkeep.admit_call(p_call, v_profile, v_choices, v_now);
+    v_access := v_admitted.access;
+    if v_admitted.refusal is not null then
+        return jsonb_build_object('refused', v_admitted.refusal, 'policies', chatkeep.less_remaining(v_admitted.policies, 0, 0));
     end if;
 
     if v_session is not null then
@@ -295,7 +307,7 @@ begin
         end if;
     else
         v_question := chatkeep.enter_question(
-            p_user_id, v_session, p_call -> 'question' || jsonb_build_object('id', v_question), v_model, v_now);
+            p_user_id, v_session, p_call -> 'question' || jsonb_build_object('id', v_question), v_access.model_id, v_now);
         if (p_call ->> 'wants_context')::boolean then
             v_context := chatkeep.context_of(p_user_id, v_session, v_question, v_length * c_token_bytes);
         end if;
@@ -303,40 +315,42 @@ begin
     insert into chatkeep.completions (
         user_id, id, session_id, question_id, model, started_at, lease_until, input_cost, output_cost,
         cached_input_cost, prompt_tokens, request_hash, question_hash, choices)
-    values (p_user_id, p_call ->> 'id', v_session, v_question, v_model, v_now,
+    values (p_user_id, p_call ->> 'id', v_session, v_question, v_access.model_id, v_now,
             v_now + make_interval(secs => least(greatest((p_call ->> 'lease_seconds')::int, 1), c_most_seconds)),
             v_access.input_cost_per_token, v_access.output_cost_per_token, v_access.cached_input_cost_per_token,
             greatest((p_call ->> 'prompt_tokens')::int, 0, (
                 select ceil(coalesce(sum(octet_length(m.value ->> 'content')), 0) / 4.0)::int from jsonb_array_elements(v_context) m)),
             p_call ->> 'request_hash', v_hash, v_choices);
     return jsonb_build_object(
-        'model', v_model, 'context_length', v_length, 'system_prompt', v_profile.system_prompt,
+        'model', v_access.model_id, 'context_length', v_length, 'system_prompt', v_profile.system_prompt,
         'temperature', v_profile.temperature, 'session_id', v_session, 'question_id', v_question,
-        'context', v_context, 'policies', chatkeep.less_remaining(v_policies, 1, v_choices));
+        'context', v_context, 'policies', chatkeep.less_remaining(v_admitted.policies, 1, v_choices));
 end
 $$;
+
+-- Whether the id of a call's question is one that only the call knows: it stands in no other row.
+create or replace function chatkeep.is_unnamed(p_call chatkeep.completions) returns boolean
+    language sql immutable
+    return p_call.question_hash is not null and not p_call.question_named;
 
 -- Charges a call with what it took, in the row of the message that is or would be its answer; and its question, which
 -- counts as sent and has no tokens of its own any more: those of a question are those of the calls that it was asked with.
 -- The charge of another call is never replaced: clients can give an answer the id of one that is still running. What a client
 -- uploaded of this one, maybe with an old time, moves to the day of the call, on which limits count it. Returns the row.
--- p_figures: {reasoning_tokens?, cached_tokens?, told_cost?}.
+-- p_before: its row so far, or null. p_figures: {reasoning_tokens?, cached_tokens?, told_cost?}.
 create or replace function chatkeep.charge_call(
-    p_user_id uuid, p_call chatkeep.completions, p_message_id text, p_input_tokens int, p_output_tokens int, p_figures jsonb)
-    returns chatkeep.charges
+    p_user_id uuid, p_call chatkeep.completions, p_before chatkeep.charges, p_message_id text, p_input_tokens int,
+    p_output_tokens int, p_figures jsonb) returns chatkeep.charges
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_own    text;
     v_charge chatkeep.charges;
 begin
     perform chatkeep.require_caller(p_user_id);
     p_input_tokens := greatest(p_input_tokens, 0);
     p_output_tokens := greatest(p_output_tokens, 0);
-    select c.message_id into v_own
-      from chatkeep.charges c where c.user_id = p_user_id and c.stream_id = p_call.id and c.messages_received > 0;
-    if found then
-        p_message_id := v_own;
+    if p_before.message_id is not null then
+        p_message_id := p_before.message_id;
     elsif exists (select from chatkeep.charges c
                    where c.user_id = p_user_id and c.message_id = p_message_id and c.stream_id <> p_call.id) then
         p_message_id := 'call_' || gen_random_uuid();
@@ -368,8 +382,9 @@ begin
         on conflict (user_id, message_id) do update
             set stream_id = excluded.stream_id, input_tokens = 0
             where c.stream_id is null and c.messages_sent = 1;
-        if found and exists (select from chatkeep.charges c
-                              where c.user_id = p_user_id and c.question_id = p_call.question_id and c.stream_id is null) then
+        if found and not chatkeep.is_unnamed(p_call)
+            and exists (select from chatkeep.charges c
+                         where c.user_id = p_user_id and c.question_id = p_call.question_id and c.stream_id is null) then
             perform chatkeep.charge_questions(p_user_id, array [p_call.question_id]);
         end if;
     end if;
@@ -441,12 +456,13 @@ declare
     v_tokens  constant int := case when v_counts then p_charge.output_tokens end;
     v_session constant text := coalesce(p_call.session_id, (select m.session_id from public.chat_messages m
                                                              where m.user_id = p_user_id and m.id = p_message_id));
-    v_asked   constant timestamptz := (select m.message_timestamp from public.chat_messages m
-                                        where m.user_id = p_user_id and m.id = p_call.question_id and m.role = 'user');
+    v_asked   timestamptz;
 begin
     if v_session is null then
         return;
     end if;
+    v_asked := (select m.message_timestamp from public.chat_messages m
+                 where m.user_id = p_user_id and m.id = p_call.question_id and m.role = 'user');
     insert into public.chat_messages as m (
         user_id, id, session_id, role, content, model, total_tokens, input_tokens, output_tokens, user_message_id,
         content_type, elapsed_ms, completion_id, message_timestamp, error_message, metadata, extras)
@@ -538,7 +554,7 @@ begin
 
     if v_counts then
         v_charge := chatkeep.charge_call(
-            p_user_id, p_call, v_id, greatest(v_input, v_before.input_tokens, 0)::int,
+            p_user_id, p_call, v_before, v_id, greatest(v_input, v_before.input_tokens, 0)::int,
             greatest((p_result ->> 'output_tokens')::int, v_before.output_tokens, 0)::int,
             -- Cached are tokens of the input that counts, as it was told with them.
             jsonb_build_object(
@@ -546,7 +562,7 @@ begin
                 'cached_tokens', case when v_before.input_tokens > coalesce(v_input, 0) then to_jsonb(v_before.cached_tokens)
                                       else p_result -> 'cached_tokens' end,
                 'told_cost', greatest((p_result ->> 'told_cost')::numeric, v_before.told_cost)));
-        if p_call.question_id is not null and p_with_answer then
+        if p_call.question_id is not null and p_with_answer and not chatkeep.is_unnamed(p_call) then
             perform chatkeep.settle_question(p_user_id, p_call, v_before, v_charge);
         end if;
     end if;

@@ -125,6 +125,21 @@ create type chatkeep.incoming_message as (
     extras            jsonb
 );
 
+-- What a change of messages changes of their session: how many are counted and stored, and the times of the newest counted ones
+-- (that name a model) on either side of it; preview and model are what a single new message says.
+create type chatkeep.session_change as (
+    user_id      uuid,
+    session_id   text,
+    messages     int,
+    tokens       bigint,
+    newest       timestamptz,
+    preview      text,
+    newest_model timestamptz,
+    model        text,
+    stored       int,
+    bytes        bigint
+);
+
 revoke all on public.chat_sessions, public.chat_messages from public, anon, authenticated;
 -- Users may write what is theirs to say. What triggers keep, what is counted, the service's own metadata and the times of
 -- the server are written by functions alone.

@@ -5,17 +5,14 @@
 create table chatkeep.completions (
     user_id       uuid        not null
         constraint completions_user_id_fkey references public.profiles (id) on delete cascade,
-    id            text collate "C" not null
-        constraint completions_id_length check (char_length(id) between 1 and 255),
+    -- Bounded by their types: PostgreSQL reads a check anew with every statement.
+    id            varchar(255) collate "C" not null,
     session_id    text collate "C",
     question_id   text collate "C",
     message_id    text collate "C",
-    model         text        not null
-        constraint completions_model_length check (char_length(model) <= 100),
-    completion_id text collate "C"
-        constraint completions_completion_id_length check (char_length(completion_id) <= 255),
-    state         text        not null default 'running'
-        constraint completions_state_known check (state in ('running', 'complete', 'interrupted', 'failed', 'released')),
+    model         varchar(100) not null,
+    completion_id varchar(255) collate "C",
+    state         text        not null default 'running',
     started_at    timestamptz not null default clock_timestamp(),
     lease_until   timestamptz not null,
     finished_at   timestamptz,
@@ -23,15 +20,14 @@ create table chatkeep.completions (
     output_cost   numeric     not null,
     cached_input_cost numeric,
     prompt_tokens int         not null default 0,
-    reason        text
-        constraint completions_reason_length check (char_length(reason) <= 1024),
-    request_hash  text
-        constraint completions_request_hash_length check (char_length(request_hash) <= 255),
-    question_hash bytea
-        constraint completions_question_hash_length check (octet_length(question_hash) = 32),
+    reason        varchar(1024),
+    request_hash  varchar(255),
+    question_hash bytea,
     question_named boolean    not null default false,
-    choices       int         not null default 1
-        constraint completions_choices_some check (choices >= 1),
+    choices       int         not null default 1,
+    constraint completions_values_possible check (
+        id <> '' and state in ('running', 'complete', 'interrupted', 'failed', 'released')
+        and octet_length(question_hash) = 32 and choices >= 1),
     constraint completions_pkey primary key (user_id, id)
 );
 comment on table chatkeep.completions is 'Calls of a model provider, by the id of their stream';
