@@ -4,8 +4,8 @@
 Starts a PostgreSQL and the packaged service, loads users with sessions and messages, and measures each case in
 turn: through the service with wrk, and by pgbench, which sends the same database the statements that the service sends,
 as the same login, with the same role and claims, in one flight; and, where there is one, what an expert would write by
-hand for the same result (by_hand.py). Then it measures how long a start takes, and how single
-requests grow with the messages of a session, the sessions of a user and the messages in all.
+hand for the same result (by_hand.py). Then it measures large uploads beside a bare insert of the same rows, how long a
+start takes, and how single requests grow with the messages of a session, the sessions of a user and the messages in all.
 
     mvn verify -DskipTests
     python3 src/test/load/benchmark.py                               # all of it, in about 25 minutes
@@ -65,6 +65,7 @@ import postgres as postgresql
 import report
 import service
 import traffic
+import uploads
 
 HERE = pathlib.Path(__file__).resolve().parent
 DEMO = HERE.parent / "resources" / "demo"
@@ -142,7 +143,7 @@ def arguments():
     parser.add_argument("--conversations", default=str(DEMO), help="whose texts are used: a file of JSON lines, or a directory")
     parser.add_argument("--connections", default="1,8,32")
     parser.add_argument("--cases", default=",".join(CASES), help="some of these: %(default)s")
-    parser.add_argument("--only", choices=("compare", "start", "growth"), help="one of the measurements")
+    parser.add_argument("--only", choices=("compare", "uploads", "start", "growth"), help="one of the measurements")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=4, help="how long a round of one side lasts")
     parser.add_argument("--warm-up", type=int, default=60, help="seconds for each case at the most, until the JVM is warm")
@@ -554,6 +555,9 @@ class Benchmark:
         instance, outcome = None, {}
         if self.options.only in (None, "compare"):
             outcome, instance = self.compare()
+        if self.options.only in (None, "uploads") and not self.options.server_url:
+            instance = instance or self.serve(RUN)
+            outcome["uploads"] = uploads.Uploads(self.postgres, RUN, instance, self.token(0), self.spoken, self.say).measure()
         if self.options.only in (None, "growth"):
             outcome["growth"] = self.growth(instance)
         elif instance:

@@ -61,6 +61,16 @@ def grown(results):
             for row in rows]
 
 
+UPLOADED = ("messages of an upload", "MB", "new: ms", "bare insert", "ratio", "at most", "CPU ms: database", "the same again: ms")
+
+
+def uploaded(results):
+    for row in results:
+        yield (f"{row['messages']:,}", f"{row['bytes'] / 1e6:.2f}", f"{row['new_ms']:.0f}", f"{row['insert_ms']:.0f}",
+               f"{row['ratio']:.1f}", f"{row['goal']:.1f}" if row["goal"] else "", f"{row['database_cpu']:.0f}",
+               f"{row['same_ms']:.0f}")
+
+
 STARTED = ("start to first answer", "s", "RSS MiB")
 
 
@@ -86,6 +96,8 @@ def text(outcome):
     parts = []
     if "results" in outcome:
         parts += [aligned(COMPARED, list(compared(outcome["results"])))]
+    if "uploads" in outcome:
+        parts += [aligned(UPLOADED, list(uploaded(outcome["uploads"])))]
     if "starts" in outcome:
         parts += [aligned(STARTED, list(started(outcome["starts"])))]
     for dimension, header, rows in grown(outcome.get("growth", [])):
@@ -105,6 +117,8 @@ def page(outcome):
              + (f" with `{parameters['java_options']}`" if parameters["java_options"] else "") + "."]
     if "results" in outcome:
         parts += ["### Beside pgbench", markdown(COMPARED, compared(outcome["results"]))]
+    if "uploads" in outcome:
+        parts += ["### Uploads", markdown(UPLOADED, uploaded(outcome["uploads"]))]
     if "starts" in outcome:
         parts += ["### Start", markdown(STARTED, started(outcome["starts"]))]
     for dimension, header, rows in grown(outcome.get("growth", [])):
