@@ -6,6 +6,8 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Parameter;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.validation.ParameterNameProvider;
@@ -55,16 +57,19 @@ public class WireNames implements ValidatorFactoryCustomizer {
         }
     }
 
+    /** The validator asks with each request. */
     private static final class Parameters implements ParameterNameProvider {
+
+        private final Map<Executable, List<String>> names = new ConcurrentHashMap<>();
 
         @Override
         public List<String> getParameterNames(Constructor<?> constructor) {
-            return names(constructor);
+            return names.computeIfAbsent(constructor, Parameters::names);
         }
 
         @Override
         public List<String> getParameterNames(Method method) {
-            return names(method);
+            return names.computeIfAbsent(method, Parameters::names);
         }
 
         private static List<String> names(Executable executable) {
