@@ -17,20 +17,27 @@ import io.vertx.sqlclient.Tuple;
 public final class Access {
 
     private static final int MAX_RETRIES = 3;
+    /** All uploads stand in one line. */
+    private static final String UPLOADS = "uploads";
 
     /** One text, because Hibernate would make an array of several columns. */
     private static final String ACT_AS = Settings.statement("?", " || ");
 
     private final Pipeline pipeline;
-    private final Turns turns;
+    private final Turns<UUID> turns;
+    private final Turns<String> uploads;
     private final Caller caller;
     private final UUID userId;
     private final Bounds bounds;
 
-    /** @param userId the first parameter of each statement; null if there is none */
-    Access(Pipeline pipeline, Turns turns, Caller caller, UUID userId, Bounds bounds) {
+    /**
+     * @param uploads whose turns the writes take besides those of their user; null if they are small
+     * @param userId the first parameter of each statement; null if there is none
+     */
+    Access(Pipeline pipeline, Turns<UUID> turns, Turns<String> uploads, Caller caller, UUID userId, Bounds bounds) {
         this.pipeline = pipeline;
         this.turns = turns;
+        this.uploads = uploads;
         this.caller = caller;
         this.userId = userId;
         this.bounds = bounds;
@@ -110,9 +117,15 @@ public final class Access {
         return query;
     }
 
-    /** Writes of one user run one after the other; what is about no user does not wait. */
+    /**
+     * Writes of one user run one after the other; what is about no user does not wait. An upload waits for a place among the
+     * uploads when it is its user's turn, so a user takes or waits for one place at a time, however much they send.
+     */
     private <T> Uni<T> inTurn(Supplier<Uni<T>> write) {
-        return userId == null ? write.get() : turns.inTurn(userId, write);
+        if (userId == null) {
+            return write.get();
+        }
+        return turns.inTurn(userId, uploads == null ? write : () -> uploads.inTurn(UPLOADS, write));
     }
 
     private static <T> Uni<T> retried(Uni<T> transaction) {
