@@ -2,6 +2,7 @@ package dev.chatkeep.database;
 
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -23,21 +24,30 @@ public final class Access {
     /** One text, because Hibernate would make an array of several columns. */
     private static final String ACT_AS = Settings.statement("?", " || ");
 
+    /**
+     * A large write. It holds its body while it waits, which counts only while its client is there.
+     *
+     * @param turns of all uploads, which it takes besides those of its user
+     * @param whenGone runs what it is given once the client has gone
+     */
+    record Upload(Turns<String> turns, Consumer<Runnable> whenGone) {
+    }
+
     private final Pipeline pipeline;
     private final Turns<UUID> turns;
-    private final Turns<String> uploads;
+    private final Upload upload;
     private final Caller caller;
     private final UUID userId;
     private final Bounds bounds;
 
     /**
-     * @param uploads whose turns the writes take besides those of their user; null if they are small
+     * @param upload null if the writes are small
      * @param userId the first parameter of each statement; null if there is none
      */
-    Access(Pipeline pipeline, Turns<UUID> turns, Turns<String> uploads, Caller caller, UUID userId, Bounds bounds) {
+    Access(Pipeline pipeline, Turns<UUID> turns, Upload upload, Caller caller, UUID userId, Bounds bounds) {
         this.pipeline = pipeline;
         this.turns = turns;
-        this.uploads = uploads;
+        this.upload = upload;
         this.caller = caller;
         this.userId = userId;
         this.bounds = bounds;
@@ -125,7 +135,10 @@ public final class Access {
         if (userId == null) {
             return write.get();
         }
-        return turns.inTurn(userId, uploads == null ? write : () -> uploads.inTurn(UPLOADS, write));
+        if (upload == null) {
+            return turns.inTurn(userId, write);
+        }
+        return turns.inTurn(userId, () -> upload.turns().inTurn(UPLOADS, write, upload.whenGone()), upload.whenGone());
     }
 
     private static <T> Uni<T> retried(Uni<T> transaction) {

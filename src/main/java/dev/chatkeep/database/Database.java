@@ -8,9 +8,11 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
 
 import dev.chatkeep.problem.DatabaseProblems;
 import dev.chatkeep.security.Caller;
+import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.security.identity.SecurityIdentity;
 import io.quarkus.vertx.http.runtime.CurrentVertxRequest;
 import io.vertx.core.Vertx;
+import io.vertx.ext.web.RoutingContext;
 import io.vertx.sqlclient.Pool;
 
 /**
@@ -39,12 +41,14 @@ public class Database {
     private final CurrentVertxRequest request;
 
     public Database(Pool pool, Vertx vertx, DatabaseConfig config, QuotaConfig quotas, SecurityIdentity identity,
-            CurrentVertxRequest request, @ConfigProperty(name = "quarkus.datasource.reactive.max-size") int connections) {
+            CurrentVertxRequest request, MeterRegistry metrics,
+            @ConfigProperty(name = "quarkus.datasource.reactive.max-size") int connections) {
         this.pipeline = new Pipeline(pool);
         this.turns = new Turns<>(vertx, 1, config.maxWaitingWritesPerUser(), DatabaseProblems::tooManyWrites,
                 config.statementTimeout());
         this.uploads = new Turns<>(vertx, config.maxUploads().orElse(Math.max(1, connections / 2)), config.maxWaiting(),
                 DatabaseProblems::tooBusy, config.statementTimeout());
+        metrics.gauge("chatkeep.database.uploads.waiting", uploads, Turns::waiting);
         this.ofRequests = new Bounds(config.statementTimeout(), config.lockTimeout(), config.idleTransactionTimeout(),
                 quotas.json());
         this.ofJobs = new Bounds(config.jobStatementTimeout(), config.jobStatementTimeout(), config.idleTransactionTimeout(),
@@ -65,12 +69,23 @@ public class Database {
     /**
      * As {@link #asCaller()}, for what writes the body of this request. However many users send large ones, no more than
      * {@code chatkeep.database.max-uploads} of them hold a connection: the others wait without one, in the order in which they
-     * came, each after the writes of its user before it.
+     * came, each after the writes of its user before it. One whose client goes away before it begins is not stored.
      */
     public Access asCallerWith(byte[] body) {
         Caller caller = caller();
-        return new Access(pipeline, turns, body.length > SMALL_BYTES ? uploads : null, caller, caller.requireUserId(),
-                ofRequests);
+        RoutingContext exchange = request.getCurrent();
+        Access.Upload upload = body.length > SMALL_BYTES
+                ? new Access.Upload(uploads, then -> whenGone(exchange, then))
+                : null;
+        return new Access(pipeline, turns, upload, caller, caller.requireUserId(), ofRequests);
+    }
+
+    private static void whenGone(RoutingContext exchange, Runnable then) {
+        exchange.addEndHandler(ignored -> then.run());
+        // A client that has gone in the meantime brings no end any more.
+        if (exchange.response().closed()) {
+            then.run();
+        }
     }
 
     /**

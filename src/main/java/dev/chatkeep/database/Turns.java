@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 import dev.chatkeep.problem.DatabaseProblems;
@@ -49,11 +50,26 @@ final class Turns<K> {
 
     /** Runs the work once it is its turn, on the context that this was subscribed to on. */
     <T> Uni<T> inTurn(K key, Supplier<Uni<T>> work) {
+        return inTurn(key, work, ignored -> {
+        });
+    }
+
+    /**
+     * As above.
+     *
+     * @param whenGone runs what it is given when nobody waits for the work any more: then it fails unless it has begun
+     */
+    <T> Uni<T> inTurn(K key, Supplier<Uni<T>> work, Consumer<Runnable> whenGone) {
         return Uni.createFrom().deferred(() -> {
-            Turn turn = new Turn(key, vertx.getOrCreateContext());
+            Turn turn = new Turn(key, vertx.getOrCreateContext(), whenGone);
             return Uni.createFrom().<Void> emitter(turn::await).onCancellation().invoke(turn::giveUp)
                     .chain(() -> Uni.createFrom().<T> deferred(work::get).onTermination().invoke(turn::end));
         });
+    }
+
+    /** How many wait, of all keys. */
+    int waiting() {
+        return lines.values().stream().mapToInt(line -> line.waiting.size()).sum();
     }
 
     /** @return false if as many wait as may */
@@ -116,13 +132,15 @@ final class Turns<K> {
 
         private final K key;
         private final Context context;
+        private final Consumer<Runnable> whenGone;
         private final AtomicReference<State> state = new AtomicReference<>(State.WAITING);
         private volatile UniEmitter<? super Void> waiter;
         private volatile long timer = -1;
 
-        Turn(K key, Context context) {
+        Turn(K key, Context context, Consumer<Runnable> whenGone) {
             this.key = key;
             this.context = context;
+            this.whenGone = whenGone;
         }
 
         void await(UniEmitter<? super Void> emitter) {
@@ -131,12 +149,8 @@ final class Turns<K> {
                 state.set(State.OVER);
                 emitter.fail(refusal.get());
             } else if (state.get() == State.WAITING) {
-                timer = vertx.setTimer(patience.toMillis(), ignored -> {
-                    if (state.compareAndSet(State.WAITING, State.OVER)) {
-                        forget(this);
-                        emitter.fail(DatabaseProblems.tooBusy());
-                    }
-                });
+                timer = vertx.setTimer(patience.toMillis(), ignored -> refuse());
+                whenGone.accept(this::refuse);
             }
         }
 
@@ -156,12 +170,25 @@ final class Turns<K> {
 
         /** A turn that has begun before its work could start ends here. */
         void giveUp() {
-            if (state.compareAndSet(State.WAITING, State.OVER)) {
-                vertx.cancelTimer(timer);
-                forget(this);
-            } else {
+            if (!stopWaiting()) {
                 end();
             }
+        }
+
+        private void refuse() {
+            if (stopWaiting()) {
+                waiter.fail(DatabaseProblems.tooBusy());
+            }
+        }
+
+        /** @return false if it does not wait */
+        private boolean stopWaiting() {
+            if (!state.compareAndSet(State.WAITING, State.OVER)) {
+                return false;
+            }
+            vertx.cancelTimer(timer);
+            forget(this);
+            return true;
         }
 
         void end() {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -129,6 +130,26 @@ class TurnsTest {
         first.complete(1);
         assertThat(one.join()).isEqualTo(1);
         assertThat(impatient.inTurn(ANN, () -> Uni.createFrom().item(3)).subscribeAsCompletionStage().join()).isEqualTo(3);
+    }
+
+    @Test
+    void whatNobodyWaitsForAnyMoreIsNotBegun() {
+        // Given
+        List<Runnable> whenGone = new ArrayList<>();
+        CompletableFuture<Integer> one = turns.inTurn(ANN, () -> work(1, first), whenGone::add).subscribeAsCompletionStage();
+        CompletableFuture<Integer> two = turns.inTurn(ANN, () -> work(2, first), whenGone::add).subscribeAsCompletionStage();
+        CompletableFuture<Integer> three = write(ANN, 3, CompletableFuture.completedFuture(3));
+
+        // When
+        whenGone.forEach(Runnable::run);
+        int waiting = turns.waiting();
+        first.complete(1);
+
+        // Then
+        assertThat(waiting).isEqualTo(1);
+        assertThat(List.of(one.join(), three.join())).containsExactly(1, 3);
+        assertThat(two).isCompletedExceptionally();
+        assertThat(begun).containsExactly(1, 3);
     }
 
     @Test

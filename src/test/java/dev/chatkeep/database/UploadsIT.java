@@ -4,6 +4,9 @@ import static dev.chatkeep.testsupport.Patience.await;
 import static dev.chatkeep.testsupport.Problems.assertProblem;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -103,6 +106,38 @@ class UploadsIT {
     }
 
     @Test
+    void anUploadWhoseClientGoesAwayBeforeItsTurnIsNotStored() throws Exception {
+        // Given
+        List<Caller> uploaders = Stream.generate(this::callerWithMessage).limit(AT_ONCE).toList();
+        Caller gone = callerWithMessage();
+        Caller last = callerWithMessage();
+
+        // When
+        try (Connection connection = lockOf(uploaders)) {
+            uploaders.forEach(caller -> clients.submit(() -> conversation(caller, LARGE)));
+            untilBlocked(AT_ONCE);
+            try (Socket client = new Socket(InetAddress.getLoopbackAddress(), service.port())) {
+                client.getOutputStream().write(request(gone));
+                client.getOutputStream().flush();
+                untilWaiting(1);
+            }
+            untilWaiting(0);
+            clients.submit(() -> conversation(last, LARGE));
+            untilWaiting(1);
+            connection.rollback();
+        }
+        List<Integer> statuses = new ArrayList<>();
+        for (int number = 0; number < AT_ONCE + 1; number++) {
+            statuses.add(clients.take().get().statusCode());
+        }
+
+        // Then
+        assertThat(statuses).containsExactly(200, 200, 200);
+        assertThat(service.text("select content from public.chat_messages where user_id = ?", gone.id())).isEqualTo("Hello");
+        assertThat(conversation(gone, LARGE).statusCode()).isEqualTo(200);
+    }
+
+    @Test
     void anUploadThatFailsGivesItsPlaceBack() throws Exception {
         // Given
         Caller caller = callerWithMessage();
@@ -132,6 +167,14 @@ class UploadsIT {
             service.rows("select pg_terminate_backend(pid) from pg_stat_activity where " + BLOCKED);
             return upload.get().statusCode();
         }
+    }
+
+    private static byte[] request(Caller caller) {
+        String body = "{\"conversations\": [{\"id\": \"s1\", \"messages\": [{\"id\": \"m1\", \"role\": \"user\","
+                + " \"content\": \"" + LARGE + "\"}]}]}";
+        return ("POST /api/chat/sync HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + caller.token()
+                + "\r\nContent-Type: application/json\r\nContent-Length: " + body.length() + "\r\n\r\n" + body)
+                .getBytes(StandardCharsets.US_ASCII);
     }
 
     private Caller callerWithMessage() {
@@ -170,6 +213,11 @@ class UploadsIT {
             lock.execute();
         }
         return connection;
+    }
+
+    private void untilWaiting(int uploads) {
+        await("uploads that wait").until(() -> service.givenManagement().get("/q/metrics").asString()
+                .contains("\nchatkeep_database_uploads_waiting " + (double) uploads));
     }
 
     private void untilBlocked(int uploads) {
