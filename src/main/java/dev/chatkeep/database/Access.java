@@ -2,6 +2,7 @@ package dev.chatkeep.database;
 
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -17,20 +18,36 @@ import io.vertx.sqlclient.Tuple;
 public final class Access {
 
     private static final int MAX_RETRIES = 3;
+    /** All uploads stand in one line. */
+    private static final String UPLOADS = "uploads";
 
     /** One text, because Hibernate would make an array of several columns. */
     private static final String ACT_AS = Settings.statement("?", " || ");
 
+    /**
+     * A large write. It holds its body while it waits, which counts only while its client is there.
+     *
+     * @param turns of all uploads, which it takes besides those of its user
+     * @param whenGone runs what it is given once the client has gone
+     */
+    record Upload(Turns<String> turns, Consumer<Runnable> whenGone) {
+    }
+
     private final Pipeline pipeline;
-    private final Turns turns;
+    private final Turns<UUID> turns;
+    private final Upload upload;
     private final Caller caller;
     private final UUID userId;
     private final Bounds bounds;
 
-    /** @param userId the first parameter of each statement; null if there is none */
-    Access(Pipeline pipeline, Turns turns, Caller caller, UUID userId, Bounds bounds) {
+    /**
+     * @param upload null if the writes are small
+     * @param userId the first parameter of each statement; null if there is none
+     */
+    Access(Pipeline pipeline, Turns<UUID> turns, Upload upload, Caller caller, UUID userId, Bounds bounds) {
         this.pipeline = pipeline;
         this.turns = turns;
+        this.upload = upload;
         this.caller = caller;
         this.userId = userId;
         this.bounds = bounds;
@@ -110,9 +127,18 @@ public final class Access {
         return query;
     }
 
-    /** Writes of one user run one after the other; what is about no user does not wait. */
+    /**
+     * Writes of one user run one after the other; what is about no user does not wait. An upload waits for a place among the
+     * uploads when it is its user's turn, so a user takes or waits for one place at a time, however much they send.
+     */
     private <T> Uni<T> inTurn(Supplier<Uni<T>> write) {
-        return userId == null ? write.get() : turns.inTurn(userId, write);
+        if (userId == null) {
+            return write.get();
+        }
+        if (upload == null) {
+            return turns.inTurn(userId, write);
+        }
+        return turns.inTurn(userId, () -> upload.turns().inTurn(UPLOADS, write, upload.whenGone()), upload.whenGone());
     }
 
     private static <T> Uni<T> retried(Uni<T> transaction) {

@@ -1,6 +1,7 @@
 package dev.chatkeep.database;
 
 import java.time.Duration;
+import java.util.OptionalInt;
 
 import jakarta.validation.constraints.Min;
 
@@ -24,6 +25,13 @@ public interface DatabaseConfig {
     @WithDefault("64")
     @Min(0)
     int maxWaitingWritesPerUser();
+
+    /**
+     * How many uploads, whose bodies are large, use a connection at the same time. Without it half of the connections, so that
+     * the others are free for what takes milliseconds.
+     */
+    @Min(1)
+    OptionalInt maxUploads();
 
     /** How long one statement of a request may run. */
     @WithDefault("30S")

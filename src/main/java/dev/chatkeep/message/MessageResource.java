@@ -127,7 +127,7 @@ public class MessageResource {
     public Uni<Object> append(byte[] body) {
         PartMemory held = MessageResponse.room(memory, database, body);
         return bodies.read(body, NewMessages.class, request -> request.storing(json))
-                .chain(storing -> database.asCaller().writeByFunction()
+                .chain(storing -> database.asCallerWith(body).writeByFunction()
                         .list(MessageRow::of, storing.sql(), storing.parameters())
                         .map(rows -> MessageResponse.of(
                                 new StoredAll(storing.isOne() ? rows.get(0) : null, rows, rows.size(), true),
@@ -161,7 +161,7 @@ public class MessageResource {
             byte[] body) {
         PartMemory held = MessageResponse.room(memory, database, body);
         return bodies.read(body, Change.class)
-                .chain(change -> database.asCaller().writeEntities(userId -> ChatMessage.find(userId, id)
+                .chain(change -> database.asCallerWith(body).writeEntities(userId -> ChatMessage.find(userId, id)
                         .onItem().ifNull().failWith(MessageResource::notFound)
                         .chain(message -> {
                             message.content = change.content();

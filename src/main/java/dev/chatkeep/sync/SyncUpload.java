@@ -67,7 +67,7 @@ public class SyncUpload {
 
     /** Reads off the event loop, because the body may have 16 MiB, and in the user's turn, because that takes long. */
     Uni<Results> store(byte[] body) {
-        return database.asCaller().writeInTurn(writing -> OffEventLoop.run(() -> check(body))
+        return database.asCallerWith(body).writeInTurn(writing -> OffEventLoop.run(() -> check(body))
                 .chain(checked -> store(checked, accepted -> writing.document(SYNC, accepted).map(Buffer::toString))));
     }
 

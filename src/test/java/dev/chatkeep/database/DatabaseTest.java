@@ -346,7 +346,7 @@ class DatabaseTest {
     @Test
     void aStatementThatWaitsTooLongForALockIsStopped() throws Exception {
         // Given
-        Access impatient = new Access(new Pipeline(pool), null, dev.chatkeep.security.Caller.SERVICE, null,
+        Access impatient = new Access(new Pipeline(pool), null, null, dev.chatkeep.security.Caller.SERVICE, null,
                 new Bounds(PATIENCE, Duration.ofMillis(50), PATIENCE, ""));
 
         // When
@@ -391,7 +391,7 @@ class DatabaseTest {
     }
 
     private Access impatient() {
-        return new Access(new Pipeline(pool), null, dev.chatkeep.security.Caller.SERVICE, null,
+        return new Access(new Pipeline(pool), null, null, dev.chatkeep.security.Caller.SERVICE, null,
                 new Bounds(Duration.ofMillis(50), PATIENCE, PATIENCE, ""));
     }
 
