@@ -1,37 +1,38 @@
 -- Uploads of whole conversations.
 
--- An upload is taken apart once, into an array of its conversations; a batch is the places in it (p_ords) of those that are
--- stored together, each id at most once. So a conversation is copied as seldom as can be: it may have 16 MiB.
+-- An upload is taken apart once, into an array of its conversations. A batch is those that are stored together (p_items), each id
+-- at most once, and their places in the upload (p_ords). So a conversation, which may have 16 MiB, is copied as seldom as can
+-- be. Nothing is looked up by its place: in an array of documents that is a walk from the first one.
 
 -- What is wrong with each conversation of an upload as a whole, or null, and how many times its id has stood there by then.
 create or replace function chatkeep.check_conversations(p_user_id uuid, p_upload jsonb[])
     returns table (ord int, error text, turn bigint)
     language sql immutable set search_path = pg_catalog, pg_temp
 as $$
-    select c.ord, c.error, row_number() over (partition by c.error is null, c.id order by c.ord)
-      from (select i.ord, p_upload[i.ord] ->> 'id' as id,
+    select c.ord::int, c.error, row_number() over (partition by c.error is null, c.id order by c.ord)
+      from (select i.ord, i.item ->> 'id' as id,
                    case
-                       when jsonb_typeof(p_upload[i.ord]) <> 'object' then 'A conversation must be an object.'
-                       when jsonb_typeof(p_upload[i.ord] -> 'id') is distinct from 'string' or p_upload[i.ord] ->> 'id' = ''
+                       when jsonb_typeof(i.item) <> 'object' then 'A conversation must be an object.'
+                       when jsonb_typeof(i.item -> 'id') is distinct from 'string' or i.item ->> 'id' = ''
                            then 'The conversation has no id.'
-                       when lower(p_upload[i.ord] ->> 'userId') <> p_user_id::text then 'The conversation belongs to another user.'
-                       when p_upload[i.ord] @? 'strict $.messages ? (@.type() != "array" && @.type() != "null")'
+                       when lower(i.item ->> 'userId') <> p_user_id::text then 'The conversation belongs to another user.'
+                       when i.item @? 'strict $.messages ? (@.type() != "array" && @.type() != "null")'
                            then 'The messages must be an array.'
-                       when p_upload[i.ord] @? 'strict $.messages[*] ? (@.type() != "object")' then 'A message must be an object.'
+                       when i.item @? 'strict $.messages[*] ? (@.type() != "object")' then 'A message must be an object.'
                    end as error
-              from generate_subscripts(p_upload, 1) as i (ord)) c
+              from unnest(p_upload) with ordinality as i (item, ord)) c
 $$;
 
 -- The messages of a batch. The last of two messages with one id in one conversation is the one that counts.
-create or replace function chatkeep.messages_of_batch(p_upload jsonb[], p_ords int[]) returns chatkeep.incoming_message[]
+create or replace function chatkeep.messages_of_batch(p_ords int[], p_items jsonb[]) returns chatkeep.incoming_message[]
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_messages constant chatkeep.incoming_message[] := array(
         select m
-          from unnest(p_ords) as o (ord)
-         cross join lateral chatkeep.read_messages(o.ord, p_upload[o.ord] ->> 'id',
-                                                   coalesce(nullif(p_upload[o.ord] -> 'messages', 'null'), '[]')) m);
+          from unnest(p_ords, p_items) as b (ord, item)
+         cross join lateral chatkeep.read_messages(b.ord, b.item ->> 'id',
+                                                   coalesce(nullif(b.item -> 'messages', 'null'), '[]')) m);
 begin
     return chatkeep.last_of_each(v_messages);
 end
@@ -75,7 +76,7 @@ $$;
 
 -- Makes the sessions of a batch that are not there, with the times they came with, and returns their ids.
 create or replace function chatkeep.create_sessions_of_batch(
-    p_user_id uuid, p_upload jsonb[], p_ords int[], p_messages chatkeep.incoming_message[]) returns text[]
+    p_user_id uuid, p_items jsonb[], p_messages chatkeep.incoming_message[]) returns text[]
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -85,8 +86,8 @@ begin
         insert into public.chat_sessions (user_id, id, title, created_at, updated_at, last_activity)
         select p_user_id, c.id, coalesce(nullif(c.title, ''), 'New Chat'),
                least(coalesce(c."createdAt", t.oldest, c."updatedAt", now()), now()), u.updated_at, u.updated_at
-          from unnest(p_ords) as o (ord)
-         cross join lateral jsonb_to_record(p_upload[o.ord])
+          from unnest(p_items) as b (item)
+         cross join lateral jsonb_to_record(b.item)
                as c (id text, title text, "createdAt" timestamptz, "updatedAt" timestamptz)
           left join (select m.session_id, min(m.message_timestamp) as oldest, max(m.message_timestamp) as newest
                        from unnest(p_messages) m group by m.session_id) t on t.session_id = c.id
@@ -102,14 +103,14 @@ $$;
 
 -- Gives sessions that were there before the titles that a batch names. A title from a device that has not seen the latest
 -- change is an old title.
-create or replace function chatkeep.retitle_sessions_of_batch(p_user_id uuid, p_upload jsonb[], p_ords int[]) returns void
+create or replace function chatkeep.retitle_sessions_of_batch(p_user_id uuid, p_items jsonb[]) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     update public.chat_sessions s
        set title = c.title
-      from unnest(p_ords) as o (ord)
-     cross join lateral jsonb_to_record(p_upload[o.ord]) as c (id text, title text, "updatedAt" timestamptz)
+      from unnest(p_items) as b (item)
+     cross join lateral jsonb_to_record(b.item) as c (id text, title text, "updatedAt" timestamptz)
      where s.user_id = p_user_id and s.id = c.id and c.title <> '' and c.title <> s.title
        and (c."updatedAt" is null or c."updatedAt" > s.updated_at);
 end
@@ -138,16 +139,16 @@ $$;
 -- Stores a batch, and returns an entry for each of its conversations: [{ord, conversationId, status, messageCount} or
 -- {ord, conversationId, error}]. A conversation that holds a message of another one is refused here; one that breaks a
 -- constraint fails the batch.
-create or replace function chatkeep.sync_batch(p_user_id uuid, p_upload jsonb[], p_ords int[]) returns jsonb
+create or replace function chatkeep.sync_batch(p_user_id uuid, p_ords int[], p_items jsonb[]) returns jsonb
     language plpgsql set search_path = pg_catalog, pg_temp set jit = off
 as $$
 declare
     -- Up to so many messages a plan for any size does, and planning would cost more; joined by it, many more would be
     -- compared one with another.
     c_few      constant int := 200;
-    v_messages chatkeep.incoming_message[] := chatkeep.messages_of_batch(p_upload, p_ords);
+    v_messages chatkeep.incoming_message[] := chatkeep.messages_of_batch(p_ords, p_items);
     v_refused  text[];
-    v_ords     int[];
+    v_items    jsonb[] := p_items;
     v_new      text[];
 begin
     perform set_config('plan_cache_mode', case when cardinality(v_messages) > c_few then 'force_custom_plan'
@@ -157,15 +158,17 @@ begin
     v_refused := chatkeep.refused_conversations(p_user_id, v_messages);
     if v_refused <> '{}' then
         v_messages := array(select m from unnest(v_messages) m where m.session_id <> all (v_refused));
+        v_items := array(select b.item from unnest(p_items) as b (item) where b.item ->> 'id' <> all (v_refused));
     end if;
-    v_ords := array(select o.ord from unnest(p_ords) as o (ord) where p_upload[o.ord] ->> 'id' <> all (v_refused));
 
-    v_new := chatkeep.create_sessions_of_batch(p_user_id, p_upload, v_ords, v_messages);
-    -- Before the messages, whose trigger moves updated_at.
-    perform chatkeep.retitle_sessions_of_batch(p_user_id, p_upload, array(
-        select o.ord from unnest(v_ords) as o (ord)
-         where not exists (select from unnest(v_new) as n (id) where n.id = p_upload[o.ord] ->> 'id')));
-    perform chatkeep.store_messages_of_batch(p_user_id, v_messages, v_new, cardinality(v_new) = cardinality(v_ords));
+    v_new := chatkeep.create_sessions_of_batch(p_user_id, v_items, v_messages);
+    if cardinality(v_new) < cardinality(v_items) then
+        -- Before the messages, whose trigger moves updated_at.
+        perform chatkeep.retitle_sessions_of_batch(p_user_id, array(
+            select b.item from unnest(v_items) as b (item)
+             where not exists (select from unnest(v_new) as n (id) where n.id = b.item ->> 'id')));
+    end if;
+    perform chatkeep.store_messages_of_batch(p_user_id, v_messages, v_new, cardinality(v_new) = cardinality(v_items));
     perform chatkeep.count_sessions(p_user_id, v_new);
 
     return (
@@ -176,7 +179,7 @@ begin
                    else jsonb_build_object('ord', c.ord, 'conversationId', c.id, 'status', 'synced',
                                            'messageCount', s.message_count)
                end)
-          from (select o.ord, p_upload[o.ord] ->> 'id' as id from unnest(p_ords) as o (ord)) c
+          from (select b.ord, b.item ->> 'id' as id from unnest(p_ords, p_items) as b (ord, item)) c
           left join lateral (select o.message_count from public.chat_sessions o
                               where o.user_id = p_user_id and o.id = c.id limit 1) s on true);
 end
@@ -210,7 +213,7 @@ $$;
 
 -- Which conversations of a batch would bring the user over a quota: in their order, each beside those
 -- before it that fit. A value that is malformed is found by others.
-create or replace function chatkeep.conversations_without_room(p_user_id uuid, p_upload jsonb[], p_ords int[]) returns int[]
+create or replace function chatkeep.conversations_without_room(p_user_id uuid, p_ords int[], p_items jsonb[]) returns int[]
     language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 as $$
 declare
@@ -228,16 +231,16 @@ begin
     v_quotas := chatkeep.quotas_of_tier((select p.subscription_tier from public.profiles p where p.id = p_user_id));
     select * into v_stored from chatkeep.stored_by_user s where s.user_id = p_user_id;
     for v_change in
-        select i.ord,
+        select b.ord,
                (not exists (select from public.chat_sessions s
-                             where s.user_id = p_user_id and s.id = p_upload[i.ord] ->> 'id'))::int as sessions,
+                             where s.user_id = p_user_id and s.id = b.item ->> 'id'))::int as sessions,
                m.messages, m.bytes
-          from unnest(p_ords) as i (ord)
+          from unnest(p_ords, p_items) as b (ord, item)
          cross join lateral (
                select count(*) filter (where o.id is null) as messages,
                       coalesce(sum(octet_length(n.content) + coalesce(octet_length(n.extras::text), 0) - coalesce(o.stored_bytes, 0)), 0) as bytes
                  from (select distinct on (r.id) r.id, r.content, r.extras
-                         from chatkeep.read_messages(1, '', coalesce(nullif(p_upload[i.ord] -> 'messages', 'null'), '[]')) r
+                         from chatkeep.read_messages(1, '', coalesce(nullif(b.item -> 'messages', 'null'), '[]')) r
                         order by r.id, r.position desc) n
                  left join lateral (select o.id, o.stored_bytes from public.chat_messages o
                                      where o.user_id = p_user_id and o.id = n.id limit 1) o on true) m
@@ -266,47 +269,52 @@ $$;
 -- the others are stored. What is still refused then is halved until it stands alone. What is at fault is reported, and
 -- nothing of it is kept.
 create or replace function chatkeep.sync_isolating(
-    p_user_id uuid, p_upload jsonb[], p_ords int[], p_is_checked boolean default false) returns jsonb
+    p_user_id uuid, p_ords int[], p_items jsonb[], p_is_checked boolean default false) returns jsonb
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_error  constant text := 'A value of it is missing, malformed or out of range.';
     c_full   constant text := 'There is no room for it: your tier has a quota.';
-    v_size   constant int := cardinality(p_ords);
+    v_half   constant int := cardinality(p_ords) / 2;
     v_error  text := c_error;
     v_faulty int[];
-    v_rest   int[];
+    v_ords   int[];
+    v_items  jsonb[];
 begin
     begin
-        return chatkeep.sync_batch(p_user_id, p_upload, p_ords);
+        return chatkeep.sync_batch(p_user_id, p_ords, p_items);
     exception when data_exception or integrity_constraint_violation or sqlstate 'PT413' then
         if sqlstate = 'PT413' then
             v_error := c_full;
         end if;
-        if v_size = 1 then
-            return chatkeep.refusals(p_upload, p_ords, v_error);
+        if v_half = 0 then
+            return chatkeep.refusals(p_ords, p_items, p_ords, v_error);
         end if;
     end;
     if p_is_checked then
-        return chatkeep.sync_isolating(p_user_id, p_upload, p_ords[:v_size / 2], true)
-            || chatkeep.sync_isolating(p_user_id, p_upload, p_ords[v_size / 2 + 1:], true);
+        return chatkeep.sync_isolating(p_user_id, p_ords[:v_half], p_items[:v_half], true)
+            || chatkeep.sync_isolating(p_user_id, p_ords[v_half + 1:], p_items[v_half + 1:], true);
     end if;
-    select coalesce(array_agg(c.ord) filter (where c.is_faulty), '{}'), coalesce(array_agg(c.ord) filter (where not c.is_faulty), '{}')
-      into v_faulty, v_rest
-      from (select o.ord, chatkeep.is_faulty(p_upload[o.ord]) as is_faulty from unnest(p_ords) as o (ord) offset 0) c;
-    return chatkeep.refusals(p_upload, v_faulty, c_error)
-        || case when v_rest = '{}' then '[]' else chatkeep.sync_isolating(p_user_id, p_upload, v_rest, true) end;
+    select coalesce(array_agg(c.ord) filter (where c.is_faulty), '{}'), array_agg(c.ord) filter (where not c.is_faulty),
+           array_agg(c.item) filter (where not c.is_faulty)
+      into v_faulty, v_ords, v_items
+      from (select b.ord, b.item, chatkeep.is_faulty(b.item) as is_faulty
+              from unnest(p_ords, p_items) as b (ord, item)
+            offset 0) c;
+    return chatkeep.refusals(p_ords, p_items, v_faulty, c_error)
+        || case when v_ords is null then '[]' else chatkeep.sync_isolating(p_user_id, v_ords, v_items, true) end;
 end
 $$;
 
--- The entries of conversations that are refused.
-create or replace function chatkeep.refusals(p_upload jsonb[], p_ords int[], p_error text) returns jsonb
+-- The entries of conversations of a batch that are refused, p_refused of p_ords.
+create or replace function chatkeep.refusals(p_ords int[], p_items jsonb[], p_refused int[], p_error text) returns jsonb
     language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
-        select coalesce(jsonb_agg(jsonb_build_object('ord', o.ord, 'conversationId', p_upload[o.ord] -> 'id', 'error', p_error)), '[]')
-          from unnest(p_ords) as o (ord));
+        select coalesce(jsonb_agg(jsonb_build_object('ord', b.ord, 'conversationId', b.item -> 'id', 'error', p_error)), '[]')
+          from unnest(p_ords, p_items) as b (ord, item)
+         where b.ord in (select unnest(p_refused)));
 end
 $$;
 
@@ -324,6 +332,7 @@ declare
     v_errors  text[];
     v_turns   int[];
     v_ords    int[];
+    v_items   jsonb[];
     v_full    int[];
     v_details jsonb;
 begin
@@ -340,26 +349,28 @@ begin
            array_agg(c.turn order by c.ord)
       into v_errors, v_turns
       from chatkeep.check_conversations(user_uuid, v_upload) c;
-    select coalesce(jsonb_agg(jsonb_build_object('ord', c.ord, 'conversationId', v_upload[c.ord] -> 'id', 'error', c.error)), '[]')
+    select coalesce(jsonb_agg(jsonb_build_object('ord', c.ord, 'conversationId', c.item -> 'id', 'error', c.error)), '[]')
       into v_details
-      from unnest(v_errors) with ordinality as c (error, ord)
+      from unnest(v_upload, v_errors) with ordinality as c (item, error, ord)
      where c.error is not null;
 
     -- A conversation that is uploaded twice in one request is stored twice, one after the other.
-    for v_ords in
-        select array_agg(c.ord order by c.ord)
-          from unnest(v_errors, v_turns) with ordinality as c (error, turn, ord)
+    for v_ords, v_items in
+        select array_agg(c.ord order by c.ord), array_agg(c.item order by c.ord)
+          from unnest(v_upload, v_errors, v_turns) with ordinality as c (item, error, turn, ord)
          where c.error is null
          group by c.turn
          order by c.turn
     loop
-        v_full := chatkeep.conversations_without_room(user_uuid, v_upload, v_ords);
+        v_full := chatkeep.conversations_without_room(user_uuid, v_ords, v_items);
         if v_full <> '{}' then
-            v_details := v_details || chatkeep.refusals(v_upload, v_full, c_full);
-            v_ords := array(select o.ord from unnest(v_ords) as o (ord) where o.ord <> all (v_full));
-            continue when v_ords = '{}';
+            v_details := v_details || chatkeep.refusals(v_ords, v_items, v_full, c_full);
+            select array_agg(b.ord order by b.ord), array_agg(b.item order by b.ord) into v_ords, v_items
+              from unnest(v_ords, v_items) as b (ord, item)
+             where not exists (select from unnest(v_full) as f (ord) where f.ord = b.ord);
+            continue when v_ords is null;
         end if;
-        v_details := v_details || chatkeep.sync_isolating(user_uuid, v_upload, v_ords);
+        v_details := v_details || chatkeep.sync_isolating(user_uuid, v_ords, v_items);
     end loop;
 
     return (
