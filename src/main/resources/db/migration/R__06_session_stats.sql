@@ -31,6 +31,7 @@ declare
 begin
     if tg_op = 'INSERT' then
         -- Nearly all statements store one message, where there is nothing to put together; one that only updates stores none.
+        -- Columns stand as in chatkeep.session_change.
         select row(n.user_id, n.session_id, 1, coalesce(n.total_tokens, 0), n.message_timestamp, left(n.content, 200),
                    case when n.model is not null then n.message_timestamp end, n.model, 1, n.stored_bytes
                    )::chatkeep.session_change as change,

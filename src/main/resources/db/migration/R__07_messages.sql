@@ -430,6 +430,11 @@ begin
 end
 $$;
 
+-- Whether the id of a call's question is one that only the call knows: it stands in no other row.
+create or replace function chatkeep.is_unnamed(p_call chatkeep.completions) returns boolean
+    language sql immutable
+    return p_call.question_hash is not null and not p_call.question_named;
+
 -- Gives the question of a call the id by which its client knows it. What was counted of it goes with it; a client that had
 -- uploaded it before the call has had it counted already.
 create or replace function chatkeep.name_question(p_user_id uuid, p_stream_id text, p_question_id text) returns void
@@ -526,7 +531,7 @@ begin
             (select q.content from public.chat_messages q
               where q.user_id = p_user_id and q.id = v_message.user_message_id and q.role = 'user')));
         select c.id, c.message_id, m.id is not null as is_stored,
-               c.question_hash is not null and not c.question_named as is_unnamed into v_call
+               chatkeep.is_unnamed(c) as is_unnamed into v_call
           from chatkeep.completions c
           left join public.chat_messages m on m.user_id = p_user_id and m.id = c.message_id
          where c.user_id = p_user_id and c.completion_id = v_message.completion_id and c.state in ('complete', 'interrupted')

@@ -328,11 +328,6 @@ begin
 end
 $$;
 
--- Whether the id of a call's question is one that only the call knows: it stands in no other row.
-create or replace function chatkeep.is_unnamed(p_call chatkeep.completions) returns boolean
-    language sql immutable
-    return p_call.question_hash is not null and not p_call.question_named;
-
 -- Charges a call with what it took, in the row of the message that is or would be its answer; and its question, which
 -- counts as sent and has no tokens of its own any more: those of a question are those of the calls that it was asked with.
 -- The charge of another call is never replaced: clients can give an answer the id of one that is still running. What a client
